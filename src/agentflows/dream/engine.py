@@ -1,0 +1,73 @@
+"""What a dream needs of whoever reads sessions and judges claims: a model, or rules."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from agentflows.change import ChangeOp, Observation, Pattern, Risk
+from agentflows.memory import Entry
+from agentflows.session import Session
+
+Mined = dict[str, list[dict[str, Any]]]
+"""Rows of the archive's named pattern queries over the selected sessions, by query name."""
+
+
+class Hint(BaseModel):
+    """Where to look in one session, as the archive's signals say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: int
+    signal: Literal["error", "fix", "correction", "retry", "outlier", "recurring"]
+    note: str = ""
+
+
+class Nomination(BaseModel):
+    """Entries of the store that may say the same or contradict each other. Similarity only nominates."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entries: tuple[Entry, ...]
+    why: str
+
+
+class Proposal(BaseModel):
+    """What an engine would do. Code turns it into a `Change`, or refuses it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    op: ChangeOp
+    entry_ids: tuple[str, ...] = ()
+    path: str = ""
+    heading: str = ""
+    after: str | None = None
+    reason: str
+    risks: tuple[Risk, ...] = ()
+
+
+class Engine(Protocol):
+    """Reads sessions and judges claims. Everything it says passes the same gates in code."""
+
+    name: str
+    """`rules/<n>` or `claude/<n>`: part of every cache key."""
+    model: str
+    """"" for rules."""
+    prompt_sha256: str
+    """Identity of all its prompts (rules: ""). Part of every cache key."""
+
+    def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
+        """What this one session taught; an empty list is a good answer."""
+        ...
+
+    def same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
+        """For each pair nominated by similarity: do both say the same thing, under the same conditions?"""
+        ...
+
+    def propose(self, pattern: Pattern, entries: Sequence[Entry], instructions: str) -> Proposal | None:
+        """What `pattern` means for the store, given the entries nearest to it; None for nothing."""
+        ...
+
+    def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
+        """Merges, retirements and flags among the store's own entries."""
+        ...

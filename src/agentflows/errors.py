@@ -1,0 +1,99 @@
+"""What can go wrong, as one tree. Every message says what was expected, what was found and what to do.
+
+* AgentflowsError            exit code 1 on the command line
+  x UsageError               the caller asked for something that cannot be (exit code 2)
+    + NotFoundError          a store, dream, memory, session or file of that name does not exist
+  x SettingsError            a setting is missing or has an impossible value (exit code 2)
+  x ReaderError              a source of sessions cannot be read at all (single bad lines are quarantined instead)
+  x ArchiveError             the archive cannot be read or written
+    + QueryError             a SQL query was refused or failed
+  x StoreError               the state database cannot be read or written
+    + ConflictError          something changed since it was read; nothing was written
+    + LimitError             a hosted limit would be broken; nothing was written
+    + CorruptionError        stored content does not match its sha256
+    + NotApprovedError       a commit had no valid approval; nothing was written
+  x DreamError               a dream cannot start or go on
+  x BudgetError              the next step would cost more than is left
+  x ModelError               a model call failed for good
+    + EndpointError          the endpoint cannot be reached or refused the request
+    + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
+  x PromptError              a prompt was rendered with the wrong fields
+"""
+
+
+class AgentflowsError(Exception):
+    """Base of every error agentflows raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(AgentflowsError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class NotFoundError(UsageError):
+    """A store, dream, memory, session or file of that name does not exist."""
+
+
+class SettingsError(AgentflowsError):
+    """A setting is missing or has an impossible value."""
+
+    exit_code = 2
+
+
+class ReaderError(AgentflowsError):
+    """A source of sessions cannot be read at all."""
+
+
+class ArchiveError(AgentflowsError):
+    """The archive cannot be read or written."""
+
+
+class QueryError(ArchiveError):
+    """A SQL query was refused or failed."""
+
+
+class StoreError(AgentflowsError):
+    """The state database cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """Something changed since it was read; nothing was written."""
+
+
+class LimitError(StoreError):
+    """A hosted limit would be broken; nothing was written."""
+
+
+class CorruptionError(StoreError):
+    """Stored content does not match its sha256."""
+
+
+class NotApprovedError(StoreError):
+    """A commit had no valid approval; nothing was written."""
+
+
+class DreamError(AgentflowsError):
+    """A dream cannot start or go on."""
+
+
+class BudgetError(AgentflowsError):
+    """The next step would cost more than is left."""
+
+
+class ModelError(AgentflowsError):
+    """A model call failed for good."""
+
+
+class EndpointError(ModelError):
+    """The endpoint cannot be reached or refused the request."""
+
+
+class ModelOutputError(ModelError):
+    """The reply is not what was asked for: refused, truncated or malformed."""
+
+
+class PromptError(AgentflowsError):
+    """A prompt was rendered with the wrong fields."""

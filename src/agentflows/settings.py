@@ -1,0 +1,80 @@
+"""Settings: one value, built once where the doors are opened, from `AGENTFLOWS_*` variables.
+
+Nothing is read at import. A setting given on the command line or from Python wins over its variable.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agentflows.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """How this installation is set up."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AGENTFLOWS_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Field(default=Path("~/.agentflows"), validate_default=True)
+    """The folder for the state database, the archive and results."""
+    state_url: str = ""
+    """The state database; "" is SQLite in `home`. `postgresql+psycopg://user:password@host/name` otherwise."""
+    archive_url: str = ""
+    """The archive's folder; "" is `home/archive`."""
+    api_key: SecretStr | None = Field(default=None, alias="ANTHROPIC_API_KEY")
+    """Read from `ANTHROPIC_API_KEY`, as the SDK does."""
+    base_url: str = Field(default="", alias="ANTHROPIC_BASE_URL")
+    """The model endpoint; "" is Anthropic's own. Any server that speaks the Messages API."""
+    model: str = "claude-sonnet-5-5"
+    """The model dreams are made with. `judge_model` is the one that checks."""
+    judge_model: str = ""
+    """"" is the same as `model`."""
+    concurrency: int = Field(default=8, ge=1, le=256)
+    """Model calls at once, per process."""
+    deadline_seconds: float = Field(default=600, gt=0)
+    """For one logical model call, all its attempts included."""
+    duckdb_threads: int = Field(default=2, ge=1)
+    duckdb_memory: str = "2GB"
+    batch_sessions: int = Field(default=50, ge=1, le=1000)
+    """Sessions per Prefect task: 25–100 keeps Prefect's share small and its graph readable."""
+
+    @property
+    def home_path(self) -> Path:
+        """`home` with `~` resolved."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def resolved_state_url(self) -> str:
+        """The state database's SQLAlchemy URL."""
+        return self.state_url or f"sqlite:///{self.home_path / 'state.db'}"
+
+    @property
+    def resolved_archive(self) -> str:
+        """The archive's folder or URL."""
+        return self.archive_url or str(self.home_path / "archive")
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Whether a model can be called at all: a key, or an endpoint of one's own."""
+        return bool(self.base_url) or bool(self.api_key and self.api_key.get_secret_value())
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` that are None are left to the environment.
+
+    Raises:
+        SettingsError: a variable has an impossible value; the message names each one.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item.get('input')!r}"
+            for item in error.errors(include_url=False)
+        ]
+        msg = f"A setting cannot be used. {'; '.join(lines)}. Settings are AGENTFLOWS_* variables."
+        raise SettingsError(msg) from error
