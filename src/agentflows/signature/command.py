@@ -16,8 +16,26 @@ _WRAPPERS = frozenset(
 )
 _WRAPPER_VALUE = {"sudo": {"-u", "-g"}, "nice": {"-n"}, "timeout": {"-s", "-k"}, "env": {"-u"}}
 _SETUP = frozenset(
-    """cd pushd popd export set source . unset true : echo sleep shopt
-    for done fi esac case""".split()
+    [
+        "cd",
+        "pushd",
+        "popd",
+        "export",
+        "set",
+        "source",
+        ".",
+        "unset",
+        "true",
+        ":",
+        "echo",
+        "sleep",
+        "shopt",
+        "for",
+        "done",
+        "fi",
+        "esac",
+        "case",
+    ]
 )
 """First commands of a chain that only prepare the one that matters."""
 
