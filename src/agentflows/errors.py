@@ -84,7 +84,20 @@ class BudgetError(AgentflowsError):
 
 
 class ModelError(AgentflowsError):
-    """A model call failed for good."""
+    """A model call failed for good. Its attributes are for code to branch on."""
+
+    kind: str = ""
+    """Which fault it was: `agentflows.claude` lists them."""
+    status: int = 0
+    """The HTTP status; 0 when there was no answer."""
+    request_id: str = ""
+    """What the endpoint calls the request; "" when it did not say."""
+    attempts: int = 0
+    """HTTP requests made for this one call."""
+    tokens: int = 0
+    """Tokens charged to the budget for it, unknown outcomes in full."""
+    dollars: float = 0.0
+    """Dollars charged likewise; 0 for an unpriced model."""
 
 
 class EndpointError(ModelError):
