@@ -18,7 +18,7 @@ from agentflows.session import Session, Turn
 
 CHARS_PER_TOKEN = 4
 """The estimate used everywhere in a dream where no tokeniser is at hand."""
-SHARE = 0.12
+SHARE = 0.15
 """A digest's budget as a share of the transcript, so that prompt and digest stay under a quarter."""
 FLOOR_TOKENS = 1_000
 """A short session may be shown nearly whole: there is little to save."""
@@ -92,7 +92,7 @@ class _Page:
 
     def __init__(self, session: Session, hints: Sequence[Hint]) -> None:
         self.session = session
-        self.turns = [turn for turn in session.turns if turn.kind != "thinking"]
+        self.turns = [turn for turn in session.turns if turn.kind != "thinking" and _says_something(turn)]
         self.hints: dict[int, list[Hint]] = {}
         for hint in sorted(hints, key=lambda hint: (hint.seq, hint.signal, hint.note)):
             self.hints.setdefault(hint.seq, []).append(hint)
@@ -194,15 +194,15 @@ class _Page:
 
     def _header(self) -> str:
         session = self.session
-        thoughts = len(session.turns) - len(self.turns)
+        thoughts = sum(turn.kind == "thinking" for turn in session.turns)
         facts = [
-            f"session of {len(session.turns)} turns",
+            f"session of {_turns(len(session.turns))}",
             f"{session.started_at:%Y-%m-%d %H:%M}" if session.started_at else "undated",
             f"format {one_line(session.format, 40)}",
             f"project {one_line(session.project, 80)}" if session.project else "",
             f"task {one_line(session.task, 80)}" if session.task else "",
             self._verdict(),
-            f"{thoughts} turns of reasoning left out" if thoughts else "",
+            f"reasoning left out: {_turns(thoughts)}" if thoughts else "",
         ]
         return mark(" · ".join(fact for fact in facts if fact))
 
@@ -247,5 +247,14 @@ def _is_call(turn: Turn) -> bool:
     return turn.kind == "tool_call"
 
 
+def _says_something(turn: Turn) -> bool:
+    """A blank message is nothing to leave out; that a tool said nothing is worth knowing."""
+    return turn.kind in {"tool_call", "tool_result"} or bool(turn.text.strip())
+
+
+def _turns(number: int) -> str:
+    return f"{number} turn{'' if number == 1 else 's'}"
+
+
 def _gap(turns: int) -> list[str]:
-    return [mark(f"… {turns} {'turn' if turns == 1 else 'turns'} left out")] if turns else []
+    return [mark(f"… {_turns(turns)} left out")] if turns else []
