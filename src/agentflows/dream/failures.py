@@ -1,0 +1,148 @@
+"""Failures: which errors of a session are worth a memory, and what failed in them.
+
+Not every error is a mistake: what a person refused, what never ran, what found nothing and what timed out
+is left out, and so is an error that names its own remedy, for it teaches nothing that is not said at the
+moment it is needed.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentflows.dream.steps import Step
+from agentflows.session import Turn
+from agentflows.signature import failing_step
+
+CHECK_RUN = "check run fails"
+"""Attribute of a run of tests, by hand or in a commit hook, that ended in an error."""
+CHECK = "check fails"
+"""Attribute of a check of style, types or build that found something."""
+LOOK_AHEAD = 25
+"""Steps after an error in which what got past it is looked for."""
+
+_REFUSED = re.compile(
+    r"(?i)user doesn't want to proceed|tool use was rejected|request interrupted|user (?:rejected|denied|cancel|declin)"
+    r"|permission (?:to use|denied by)|requires approval"
+)
+_NEVER_RAN = re.compile(r"(?i)sibling tool call errored|cancelled: parallel|skipped because")
+_TIMEOUT = re.compile(r"(?i)\btimed? ?out\b|\bdeadline exceeded\b")
+_REMEDY = re.compile(
+    r"(?i)\b(?:read it (?:again|first)|re-?read|try again|retry|did you mean|use -\S+ if|please (?:use|provide|specify))"
+)
+_MISUSE = re.compile(
+    r"(?i)unrecogni[sz]ed|unknown (?:sub)?(?:command|option|flag|argument)|command not found|unexpected argument"
+    r"|(?:illegal|invalid) option|no such (?:command|option)|script not found|missing script"
+)
+_TESTS = frozenset(
+    {"test", "tests", "spec", "specs", "pytest", "jest", "vitest", "mocha", "rspec", "phpunit", "e2e"}
+)
+_CHECKS = frozenset(
+    [
+        "lint",
+        "format",
+        "fmt",
+        "check",
+        "eslint",
+        "ruff",
+        "prettier",
+        "flake8",
+        "clippy",
+        "style",
+        "rubocop",
+        "vet",
+        "black",
+        "isort",
+        "stylelint",
+        "tsc",
+        "mypy",
+        "pyright",
+        "typecheck",
+        "types",
+        "build",
+        "compile",
+        "flow",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that failed, and what failed in it."""
+
+    step: Step
+    result: Turn
+    subject: str
+    attribute: str
+    is_check: bool
+    is_test: bool
+
+
+def diagnose(step: Step) -> Failure | None:
+    """What failed in a step; None where nothing did, or nothing that is worth a memory."""
+    result = step.result
+    if result is None or not result.is_error:
+        return None
+    text, signature = result.text, step.signature
+    if not signature or any(rule.search(text[:2000]) for rule in (_REFUSED, _NEVER_RAN)):
+        return None
+    start, end = step.error_span
+    line = text[start:end]
+    if _TIMEOUT.search(line) or _REMEDY.search(line):
+        return None
+    echoed = failing_step(text)
+    subject = echoed or _blamed(step, line) or step.head
+    is_test, is_check = is_test_head(subject), is_check_head(subject)
+    if (is_test or is_check) and (echoed or not _MISUSE.search(line)):
+        return Failure(step, result, subject, CHECK_RUN if is_test else CHECK, is_check=True, is_test=is_test)
+    return Failure(step, result, subject, signature, is_check=False, is_test=False)
+
+
+def is_test_first(failure: Failure, steps: Sequence[Step]) -> bool:
+    """Whether a test failed because it was written to: a test was edited before, and code alone after."""
+    if any(word for word in failure.step.command.split() if _names_one_test(word)):
+        return True
+    before = [step for step in steps[: failure.step.index] if step.edits]
+    after = [
+        step for step in steps[failure.step.index + 1 : failure.step.index + 1 + LOOK_AHEAD] if step.edits
+    ]
+    wrote_tests = bool(before) and before[-1].edits_test
+    return wrote_tests and bool(after) and not any(step.edits_test for step in after)
+
+
+def echoed_steps(text: str) -> list[str]:
+    """The commands a runner or hook echoed (`$ …`), in order."""
+    return [line[2:].strip() for line in text.split("\n") if re.match(r"^\$ [a-z./@]", line)]
+
+
+def readable(signature: str) -> str:
+    """A signature as a person would say it: `…` for what was taken out, no closing dot."""
+    text = re.sub(r"<[a-z]+>", "…", signature)
+    return re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE).rstrip(". ")
+
+
+def is_test_head(head: str) -> bool:
+    """Whether a command of that head runs tests."""
+    return bool(_words(head) & _TESTS)
+
+
+def is_check_head(head: str) -> bool:
+    """Whether a command of that head checks style or types, or builds."""
+    return bool(_words(head) & _CHECKS)
+
+
+def _blamed(step: Step, line: str) -> str:
+    """The program of a pipeline that its error line names: `cat: illegal option` blames `cat`, not `sed`."""
+    named = re.match(r"^(?:\S*/)?([\w.+-]+): ", line)
+    words = re.split(r"[\s|;&()]+", step.command)
+    if not named or named.group(1) not in words or step.head.split()[0] == named.group(1):
+        return ""
+    flag = words[words.index(named.group(1)) + 1 : words.index(named.group(1)) + 2]
+    return " ".join([named.group(1), *(word for word in flag if word.startswith("-"))])
+
+
+def _words(head: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", head.lower()))
+
+
+def _names_one_test(word: str) -> bool:
+    return bool(re.search(r"[._](?:test|spec)\.\w+|(?:^|/)test_\w+\.py|::", word))

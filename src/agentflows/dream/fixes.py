@@ -1,0 +1,148 @@
+"""Fixes: what got a session past an error, as far as its next steps show."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agentflows.dream.failures import LOOK_AHEAD, Failure, echoed_steps
+from agentflows.dream.steps import Step
+from agentflows.signature.command import head_of
+
+FIXING = re.compile(r"(?i)\bfix\b|--fix|--write|\bformat\b|\bfmt\b|(?<=\s)-w\b|--autocorrect|--apply")
+_LINE_NUMBER = re.compile(r"(?m)^\s*\d+[→\t]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What got past an error."""
+
+    kind: Literal["unwrapped", "fixer", "reread", "changed", "instead"]
+    step: Step
+    value: str
+    """The command, tool or argument that made the difference."""
+    claim: str
+
+
+def find_fix(failure: Failure, steps: Sequence[Step]) -> Fix | None:
+    """The step after a failure that got past it; None when none did within the look-ahead."""
+    later = [
+        step
+        for step in steps[failure.step.index + 1 : failure.step.index + 1 + LOOK_AHEAD]
+        if step.call.thread == failure.step.call.thread
+    ]
+    if failure.is_check:
+        return _fixer(failure, later)
+    return (
+        _unwrapped(failure, later)
+        or _misspaced(failure, steps)
+        or _again(failure, later)
+        or _instead(failure, later)
+    )
+
+
+def _fixer(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """What ran between a failed check and its first success: a fixing command, or edits by hand."""
+    end = next((at for at, step in enumerate(later) if _reruns(failure, step)), None)
+    between = later if end is None else later[: end + 1]
+    for step in between:
+        if step.command and FIXING.search(" ".join(step.chain)) and not step.command.startswith("git "):
+            command = next((part for part in step.chain if FIXING.search(part)), step.chain[0])
+            return Fix(
+                "fixer", step, command, f"`{command}` repairs what can be repaired; the rest is by hand."
+            )
+    if end is None or not any(step.edits for step in between):
+        return None
+    return Fix("changed", later[end], "", "the findings were edited by hand and the check passed.")
+
+
+def _reruns(failure: Failure, step: Step) -> bool:
+    """Whether a step ran the same check (or what it was part of) and passed."""
+    if not step.passed or not step.command or step.result is None:
+        return False
+    same = failure.step.head in step.heads or failure.subject in step.heads
+    return same or failure.subject in map(head_of, echoed_steps(step.result.text))
+
+
+def _unwrapped(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """The same command without its first word, run next."""
+    if not failure.step.command:
+        return None
+    for command in failure.step.chain:
+        wrapper, _, rest = command.partition(" ")
+        for step in later[:3]:
+            if rest and rest in step.chain and step.signature != failure.attribute:
+                first = rest.split()[0]
+                claim = f"The same command without `{wrapper}` runs: `{rest}`."
+                return Fix("unwrapped", step, f"{first} …", claim)
+    return None
+
+
+def _misspaced(failure: Failure, steps: Sequence[Step]) -> Fix | None:
+    """Text given to a file tool that the file holds with other blanks: tabs for spaces, another indent."""
+    failed = failure.step
+    if not failed.edits:
+        return None
+    near = steps[max(0, failed.index - 40) : failed.index + 9]
+    reads = [step for step in near if step.reads and step.path == failed.path and step.passed and step.result]
+    texts = [value for value in failed.given.values() if isinstance(value, str) and len(value) > 20]
+    for read in sorted(reads, key=lambda step: abs(step.index - failed.index)):
+        held = _LINE_NUMBER.sub("", read.result.text if read.result else "")
+        if any(_unspaced(text) in _unspaced(held) and text not in held for text in texts):
+            tabs = " (it indents with tabs)" if "\n\t" in held else ""
+            claim = (
+                f"The text given differed from the file only in whitespace{tabs}: "
+                "read the lines again and copy them byte for byte."
+            )
+            return Fix("reread", read, "copy exact bytes", claim)
+    return None
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split())
+
+
+def _again(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """The same thing done again, otherwise, with success."""
+    failed = failure.step
+    for at, step in enumerate(later):
+        if not step.passed or step.head != failed.head or step.path != failed.path:
+            continue
+        if not failed.command and failed.path and _read_between(later[:at], failed.path):
+            claim = "Reading the exact lines again before the next try worked."
+            return Fix("reread", step, "read again", claim)
+        if failed.command:
+            command = next((part for part in step.chain if head_of(part) == failed.head), step.chain[0])
+            if len(command) > 120 or command in failed.chain:
+                return None
+            return Fix("changed", step, command, f"This worked: `{command}`.")
+        return _changed_fields(failed, step)
+    return None
+
+
+def _read_between(steps: Sequence[Step], path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return any(
+        (step.reads and step.path == path) or (step.command and name in step.command) for step in steps
+    )
+
+
+def _changed_fields(failed: Step, step: Step) -> Fix:
+    """What was different in the call that worked."""
+    old, new = failed.given, step.given
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    if not names:
+        return Fix("changed", step, "", "The same call worked later.")
+    listed = ", ".join(f"`{name}`" for name in names[:3])
+    return Fix("changed", step, ", ".join(names[:3]), f"It worked with another {listed}.")
+
+
+def _instead(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """What was done instead, right after."""
+    step = next((step for step in later[:2] if step.passed), None)
+    if step and failure.step.path and step.reads and step.path == failure.step.path:
+        return Fix("reread", step, "read again", "The lines were read again next.")
+    if step is None or step.head == failure.step.head or (failure.step.command and not step.command):
+        return None
+    done = step.chain[0] if step.chain and len(step.chain[0]) <= 60 else step.head
+    return Fix("instead", step, done, f"The work went on with `{done}` instead.")
