@@ -1,0 +1,233 @@
+"""Token formats that their issuers document, and the places where a secret has no format but a name."""
+
+import base64
+import binascii
+import re
+
+from agentflows.redaction.rule import Match, Rule, Span, entropy
+
+FORMAT, CONTEXT = 1, 3
+"""Ranks: a documented format names a span before a borrowed rule (2), and that before a mere context."""
+
+_PEM_LIMIT = 20_000
+_PEM_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
+_PEM_BODY = re.compile(
+    rb"(?:[^\S\n]*\d*[^\w\n]{0,4}[A-Za-z0-9+/=]{16,}[^\w\n]{0,4}(?:\\[rn])*(?:\r?\n|$)?){1,400}"
+)
+
+
+def private_key_span(data: bytes, match: Match) -> Span | None:
+    """From the header to the footer, or over the base64 lines of a key that was cut off.
+
+    Text that only mentions the header (code that looks for it, say) has no base64 after it.
+    """
+    start, after = match.span()
+    footer = data.find(b"-----END ", after, after + _PEM_LIMIT)
+    if footer >= 0:
+        closing = data.find(b"-----", footer + 9, footer + 80)
+        body = data[after:footer]
+        if closing >= 0 and sum(len(run) for run in _PEM_LINE.findall(body)) >= 40:
+            return start, closing + 5
+    position = after
+    while position < len(data) and data[position : position + 1] in b"\r\n \\nr\"',+":
+        position += 1
+    lines = _PEM_BODY.match(data, position)
+    if not lines or sum(len(run) for run in _PEM_LINE.findall(lines.group())) < 40:
+        return None
+    return start, lines.end()
+
+
+_WORDY = re.compile(r"[A-Za-z]+\d{0,3}(?:[-_./:@ ][A-Za-z]*\d{0,3})*")
+_CODE = re.compile(r"[$%{<\[(]|\.\.|https?:|[./~\\]|[A-Za-z_]\w*(?:\??[.:]{1,2}\w+)+[(\[;,]?$|\w+\(")
+_TEMPLATE = re.compile(r"\$\{|\{\{|<[\w -]+>|%\(|\.\.\.|…|\*{3}|\bprocess\.env|\bos\.environ|REDACTED")
+_DUMMY = re.compile(
+    r"(?i)(?:x+|\*+|[.#-]+|(?:your|my|some|the|a|an|test|fake|dummy|sample|example|placeholder)[-_ ].*"
+    r"|.*(?:example|placeholder|changeme|dummy|redacted).*|0+|1234567?8?9?0?|null|none|true|false|undefined|string\d*"
+    r"|(?:user|db|pass(?:word)?|secret|token|key|value|field|input)(?:s?\d?|[-_]\w+))"
+)
+_SYMBOLS = re.compile(r"[!@#$%^&*?+=~|]")
+
+
+def looks_random(token: str) -> bool:
+    """Whether a long value was drawn by a machine: digits among letters, no words, few repeats."""
+    has_both = any(c.isdigit() for c in token) and any(c.isalpha() for c in token)
+    return has_both and entropy(token) >= 3 and not _WORDY.fullmatch(token)
+
+
+def is_dummy(value: str) -> bool:
+    """A stand-in for a secret: a template's field, `xxxx`, `your-key-here`."""
+    return bool(_TEMPLATE.search(value) or _DUMMY.fullmatch(value))
+
+
+def is_token_value(value: str) -> bool:
+    """Worth hiding where a name such as `api_key` says that a token follows."""
+    return len(value) >= 16 and not is_dummy(value) and looks_random(value)
+
+
+def is_password_value(value: str, *, quoted: bool = False) -> bool:
+    """Worth hiding where a name such as `password` says so. A word without digit or symbol is prose."""
+    value = value if quoted else value.rstrip(".,;:!?)")
+    if len(value) < 6 or is_dummy(value) or value.count(" ") > 1 or _CODE.match(value):
+        return False
+    has_letter = any(c.isalpha() for c in value)
+    return (has_letter and any(c.isdigit() for c in value)) or bool(has_letter and _SYMBOLS.search(value))
+
+
+def _is_password(value: str) -> bool:
+    return is_password_value(value)
+
+
+def _is_quoted_password(value: str) -> bool:
+    return is_password_value(value, quoted=True)
+
+
+def _is_basic(value: str) -> bool:
+    """`user:password` in base64."""
+    try:
+        plain = base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return False
+    return ":" in plain and plain.isprintable()
+
+
+def _is_openai(value: str) -> bool:
+    return looks_random(value) and any(c.isupper() for c in value)
+
+
+def _is_hex_or_random(value: str) -> bool:
+    return not is_dummy(value) and entropy(value) >= 2.5
+
+
+PASSWORD_NAME = r"(?:password|passwd|passphrase|passcode|_pass|pwd|pgpass)"  # noqa: S105 -- a pattern
+TOKEN_NAME = (
+    r"(?:api[_-]?key|apikey|secret|token|access[_-]?key|(?:secret|private|signing|encryption|account|master|shared"
+    r"|session|service)[_-]?(?:access[_-]?)?key|credentials?|authorization|x-auth)"  # noqa: S105 -- a pattern
+)
+_OPERATOR = r"[\"'\]]{0,2}[ \t]{0,4}(?::[ \t]{0,2}[A-Za-z_][\w\[\]| .?]{0,30}=|:=|=>|={1,2}|:|>)[ \t]{0,4}"
+_BARE = r"([^\s\"'`,;&<>(){}\[\]\\|]{6,256})"
+_QUOTED = r"(?:\"([^\"\n\\]{6,256})\"|'([^'\n\\]{6,256})'|`([^`\n\\]{6,256})`)"
+_DIGIT = r"_?\d{0,2}"
+
+SECRET_NAME = re.compile(rf"(?i).*(?:(?P<password>{PASSWORD_NAME})|{TOKEN_NAME}){_DIGIT}")
+"""A field, variable or header of this name holds a secret."""
+
+FORMATS: tuple[Rule, ...] = (
+    Rule(
+        "private-key",
+        r"-----BEGIN[A-Z0-9 ]{0,30} PRIVATE KEY(?: BLOCK)?-----",
+        locate=private_key_span,
+        keywords=("private key",),
+    ),
+    Rule(
+        "aws-access-key-id",
+        r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
+        keywords=("a3t", "akia", "asia", "abia", "acca"),
+    ),
+    Rule("gcp-api-key", r"\bAIza[\w-]{35}", keywords=("aiza",)),
+    Rule("gcp-oauth", r"\b(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})", keywords=("ya29.", "gocspx-")),
+    Rule(
+        "azure-key",
+        r"(?i)\b(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{40,90}={0,2})",
+        keywords=("accountkey=", "sharedaccesskey="),
+    ),
+    Rule("azure-client-secret", r"\b[\w~.]{3}\dQ~[\w~.-]{31,34}", accept=_is_hex_or_random, keywords=("q~",)),
+    Rule("azure-sas", r"[?&;]sig=([A-Za-z0-9%+/]{40,90}={0,2})", keywords=("sig=",)),
+    Rule(
+        "github-token",
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{50,255})",
+        keywords=("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    ),
+    Rule(
+        "gitlab-token",
+        r"\bgl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|soat|cbt|ffct|oas|wt)-[\w-]{20,64}",
+        keywords=("gl",),
+    ),
+    Rule(
+        "slack-token",
+        r"\b(?:xox[abcdeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,250}|xapp-\d-[A-Za-z0-9-]{20,250})",
+        keywords=("xox", "xapp-"),
+    ),
+    Rule(
+        "slack-webhook",
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,80}",
+        keywords=("hooks.slack.com",),
+    ),
+    Rule(
+        "stripe-key",
+        r"\b(?:[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,250}|whsec_[A-Za-z0-9+/]{24,100})",
+        keywords=("_live_", "_test_", "_prod_", "whsec_"),
+    ),
+    Rule("anthropic-key", r"\bsk-ant-[a-z]{2,12}\d{0,2}-[\w-]{16,250}", keywords=("sk-ant-",)),
+    Rule(
+        "openai-key",
+        r"\bsk-(?:proj|svcacct|admin|None|or-v1)-[\w-]{20,250}",
+        accept=looks_random,
+        keywords=("sk-",),
+    ),
+    Rule("openai-key", r"\bsk-[A-Za-z0-9]{20,200}\b", accept=_is_openai, keywords=("sk-",)),
+    Rule(
+        "huggingface-token",
+        r"\b(?:hf_|api_org_)[A-Za-z0-9]{30,60}\b",
+        accept=_is_hex_or_random,
+        keywords=("hf_", "api_org_"),
+    ),
+    Rule("npm-token", r"\bnpm_[A-Za-z0-9]{36}\b", keywords=("npm_",)),
+    Rule("pypi-token", r"\bpypi-[\w-]{50,250}", keywords=("pypi-",)),
+    Rule("jwt", r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?", keywords=(".eyj",)),
+    Rule("sendgrid-key", r"\bSG\.[\w-]{16,32}\.[\w-]{32,64}", keywords=("sg.",)),
+    Rule("discord-token", r"\b[MNO][A-Za-z\d_-]{23,27}\.[\w-]{6}\.[\w-]{27,40}\b", accept=looks_random),
+    Rule("telegram-token", r"\b\d{8,10}:AA[\w-]{32,35}\b", keywords=(":aa",)),
+)
+
+CONTEXTS: tuple[Rule, ...] = (
+    Rule(
+        "url-password",
+        r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s/:@\"'<>`]{0,100}:([^\s/@\"'<>`]{3,200})@[A-Za-z0-9\[]",
+        accept=lambda value: not is_dummy(value),
+        rank=CONTEXT,
+    ),
+    Rule(
+        "bearer",
+        r"(?i)\bbearer[ \t]+[\"']?([A-Za-z0-9._~+/=-]{16,1000})",
+        accept=is_token_value,
+        rank=CONTEXT,
+    ),
+    Rule("basic-auth", r"(?i)\bbasic[ \t]+([A-Za-z0-9+/]{8,400}={0,2})", accept=_is_basic, rank=CONTEXT),
+    Rule(
+        "secret",
+        rf"(?i){TOKEN_NAME}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|(?:token|key|apikey)?[ \t]?{_BARE})",
+        accept=is_token_value,
+        rank=CONTEXT,
+    ),
+    Rule(
+        "password",
+        rf"(?i){PASSWORD_NAME}{_DIGIT}{_OPERATOR}{_QUOTED}",
+        accept=_is_quoted_password,
+        rank=CONTEXT,
+    ),
+    Rule("password", rf"(?i){PASSWORD_NAME}{_DIGIT}{_OPERATOR}{_BARE}", accept=_is_password, rank=CONTEXT),
+    Rule(
+        "password",
+        rf"(?i)\b(?:{PASSWORD_NAME}|pass ?code)\s+(?:is|was|to|will be)[: \t]+(?:{_QUOTED}|{_BARE})",
+        accept=_is_password,
+        rank=CONTEXT,
+    ),
+    Rule(
+        "secret",
+        rf"(?i)\b(?:(?:api|access|secret|private) ?(?:key|token)|token|secret)\s+(?:is|was)[: \t]+(?:{_QUOTED}|{_BARE})",
+        accept=is_token_value,
+        rank=CONTEXT,
+    ),
+    Rule(
+        "password",
+        rf"(?i)(?:^|\s)--?(?:{PASSWORD_NAME}|pass)[ =]+(?:{_QUOTED}|{_BARE})",
+        accept=_is_password,
+        rank=CONTEXT,
+    ),
+    Rule(
+        "secret",
+        rf"(?i)(?:^|\s)--?(?:[a-z]+-)?(?:api-?key|token|secret)[ =]+(?:{_QUOTED}|{_BARE})",
+        accept=is_token_value,
+        rank=CONTEXT,
+    ),
+)
