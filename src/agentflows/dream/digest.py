@@ -152,6 +152,7 @@ class _Page:
         yield from (_Step(at, 120) for at in calls)
         yield from (_Step(at, 1_000) for at in hinted)
         yield from (_Step(at, 600) for at, first in self._firsts(errors) if first)
+        yield from (_Step(at, 160) for at, turn in enumerate(self.turns) if turn.kind in {"user", "agent"})
 
     def _around(self, at: int) -> list[int]:
         """The call that a result answers, and what was said and done next."""

@@ -31,7 +31,7 @@ def excerpt(turn: Turn, limit: int, note: str = "") -> str:
     Recalled and injected stretches are left out, pastes are cut to their beginning. A call is cut to what
     it does. Of a result, the start, the end and the line that `note` or the error points at are kept.
     """
-    if turn.kind == "tool_call":
+    if turn.kind == "tool_call" and not turn.spans:
         return _call(turn.text, limit)
     parts: list[str] = []
     room = limit

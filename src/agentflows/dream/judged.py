@@ -32,7 +32,7 @@ from agentflows.prompts import prompt_sha256, render
 from agentflows.session import Session
 
 T = TypeVar("T", bound=BaseModel)
-Value_co = TypeVar("Value", covariant=True)
+Value_co = TypeVar("Value_co", covariant=True)
 
 PROMPTS = (
     "dream_extract",

@@ -1,5 +1,6 @@
 """What a model is asked to answer with, and what code makes of its proposals before anyone believes them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -198,4 +199,5 @@ def _unfit_text(op: ChangeOp, after: str, chosen: Sequence[Entry]) -> Unfit | No
 def _lost(chosen: Sequence[Entry], text: str) -> set[str]:
     """Numbers, paths, commands and names of the entries that `text` does not hold."""
     flat = " ".join(text.split())
-    return {item for entry in chosen for item in specifics(entry.text) if item not in flat}
+    wanted = {item for entry in chosen for item in specifics(entry.text)}
+    return {item for item in wanted if not re.search(rf"(?<!\w){re.escape(item)}(?!\w)", flat)}
