@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from agentflows.change import ChangeOp, ObservationKind, Risk
 from agentflows.dream.engine import Proposal
 from agentflows.memory import Entry
-from agentflows.signature import specifics
+from agentflows.signature import negations, specifics
 
 MAX_ENTRY_GROWTH = 600
 """Characters a new text may be longer than what it replaces: an entry is one lesson."""
@@ -151,7 +151,9 @@ def tidying_proposal(tidying: Tidying, entries: Sequence[Entry]) -> Proposal | U
     chosen = _chosen(tidying.entry_ids, entries)
     rest = [entry for entry in entries if entry not in chosen]
     if tidying.op == "retire" and all(_lost(chosen, entry.text) for entry in rest):
-        return Unfit("specifics", "no other entry of the group holds every number, path and name of this one")
+        return Unfit(
+            "specifics", "no other entry of the group holds every number, path, name and `not` of this one"
+        )
     return Proposal(
         op=tidying.op,
         entry_ids=tuple(entry.entry_id for entry in chosen),
@@ -197,7 +199,10 @@ def _unfit_text(op: ChangeOp, after: str, chosen: Sequence[Entry]) -> Unfit | No
 
 
 def _lost(chosen: Sequence[Entry], text: str) -> set[str]:
-    """Numbers, paths, commands and names of the entries that `text` does not hold."""
+    """Numbers, paths, commands, names and negations of the entries that `text` does not hold."""
     flat = " ".join(text.split())
     wanted = {item for entry in chosen for item in specifics(entry.text)}
-    return {item for item in wanted if not re.search(rf"(?<!\w){re.escape(item)}(?!\w)", flat)}
+    lost = {item for item in wanted if not re.search(rf"(?<!\w){re.escape(item)}(?!\w)", flat)}
+    for entry in chosen:
+        lost |= set(negations(entry.text) - negations(text))
+    return lost
