@@ -7,6 +7,7 @@ can be moved there.
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -130,8 +131,49 @@ def sha256(text: str) -> str:
 
 def tree_sha256(files: dict[str, str]) -> str:
     """Identity of a whole store: its paths with the sha256 of each content."""
-    lines = sorted(f"{path}\x00{sha256(content)}" for path, content in files.items())
-    return sha256("\n".join(lines))
+    return tree_sha256_of({path: sha256(content) for path, content in files.items()})
+
+
+def tree_sha256_of(shas: Mapping[str, str]) -> str:
+    """`tree_sha256` where the sha256 of each content is known already."""
+    return sha256("\n".join(sorted(f"{path}\x00{content}" for path, content in shas.items())))
+
+
+def check_name(name: str) -> str:
+    """Return `name` when the hosted API would take it as a store's.
+
+    Raises:
+        LimitError: it is empty, too long, or has a control character.
+    """
+    problem = ""
+    if not name.strip():
+        problem = "it is empty"
+    elif len(name) > MAX_NAME_CHARS:
+        problem = f"it has {len(name)} characters; at most {MAX_NAME_CHARS} are allowed"
+    elif any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
+        problem = "it has a control character"
+    if problem:
+        msg = f"The store name {name!r} cannot be used: {problem}."
+        raise LimitError(msg)
+    return name
+
+
+def check_description(description: str) -> str:
+    """Return `description` when the hosted API would take it as a store's.
+
+    Raises:
+        LimitError: it is too long, or no valid UTF-8 text.
+    """
+    if len(description) > MAX_DESCRIPTION_CHARS:
+        msg = (
+            f"The store description has {len(description):,} characters; at most {MAX_DESCRIPTION_CHARS:,} "
+            "are allowed. Shorten it, or put the rest into a memory."
+        )
+        raise LimitError(msg)
+    if "\x00" in description or any(unicodedata.category(char) == "Cs" for char in description):
+        msg = "The store description holds a NUL or a lone surrogate. Leave it out."
+        raise LimitError(msg)
+    return description
 
 
 def check_path(path: str) -> str:

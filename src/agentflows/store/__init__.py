@@ -1,1 +1,26 @@
-"""."""
+"""The state database: memory stores with every version, dreams, decisions, evidence, caches, budgets, leases.
+
+`State` is the door; SQLite by default, PostgreSQL by URL, the same promises on both: one transaction per
+commit, compare-and-swap on what was read, a sha256 checked on every read, an approval used once.
+"""
+
+from agentflows.store.edits import Scan
+from agentflows.store.evidence import Evidence, evidence_of
+from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
+from agentflows.store.leases import Lease
+from agentflows.store.opened import StoreRef
+from agentflows.store.state import AuditEntry, State
+
+__all__ = [
+    "AuditEntry",
+    "Evidence",
+    "FolderRead",
+    "Lease",
+    "Scan",
+    "Skipped",
+    "State",
+    "StoreRef",
+    "evidence_of",
+    "import_files",
+    "read_folder",
+]

@@ -1,0 +1,447 @@
+# pyright: reportAssignmentType=false, reportIncompatibleVariableOverride=false
+# SQLModel types `__tablename__` as a `declared_attr` and takes a plain string.
+"""The tables of the state database. Rows stay in this package; words cross its border.
+
+Every row that carries meaning is sealed: `seal` is a sha256 over all its other columns, made on each
+write and checked on each read, because SQLite's own `integrity_check` misses most flipped bytes.
+Times are UTC and naive. JSON is stored as text, so that what was sealed is what is read.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self, cast
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+from agentflows.errors import CorruptionError
+
+SCHEMA_VERSION = 1
+"""Raise it with every change to a table, and add the step to `MIGRATIONS` in `schema.py`."""
+
+
+def naive_utc(moment: datetime) -> datetime:
+    """The same moment in UTC without a zone: how every time is stored and returned."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def corrupt(what: str) -> CorruptionError:
+    """The error for content that is not what was written, with the way out."""
+    msg = (
+        f"{what} is not what was written: the state database is damaged. Nothing of it was served. "
+        "Restore the database file from a backup, or create a new store and import an export of this one."
+    )
+    return CorruptionError(msg)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A UTC time: `timestamp` in PostgreSQL, fixed-width ISO text in SQLite, where it sorts as it should."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type."""
+        return dialect.type_descriptor(DateTime() if dialect.name == "postgresql" else String(26))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Write."""
+        if value is None:
+            return None
+        value = naive_utc(value)
+        return value if dialect.name == "postgresql" else value.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read; a text that is no time is damage."""
+        if value is None or isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value)
+        except (TypeError, ValueError) as error:
+            what = f"A time ({value!r})"
+            raise corrupt(what) from error
+
+
+class Utf8(TypeDecorator[str]):
+    """Any text, NUL included, which PostgreSQL refuses in `text`: there it is `bytea`."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type."""
+        return dialect.type_descriptor(LargeBinary() if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """Write."""
+        return value.encode() if value is not None and dialect.name == "postgresql" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """Read; what is neither text nor UTF-8 is damage."""
+        if dialect.name == "postgresql" and isinstance(value, bytes):
+            return value.decode()
+        if value is None or isinstance(value, str):
+            return value
+        what = "A memory's content"
+        raise corrupt(what)
+
+
+class Row(SQLModel):
+    """Base of all tables, with metadata of its own: other users of SQLModel share none of it."""
+
+    metadata: ClassVar[MetaData] = MetaData()
+
+
+class Sealed(Row):
+    """A row that proves on every read that it is what was written."""
+
+    seal: str = ""
+
+    def digest(self) -> str:
+        """What `seal` must be."""
+        values = values_of(self)
+        del values["seal"]
+        body = [table_name(type(self)), values]
+        return hashlib.sha256(json.dumps(body, sort_keys=True, default=_plain).encode()).hexdigest()
+
+    def sealed(self) -> Self:
+        """Seal it by hand, for rows that are written in bulk."""
+        self.seal = self.digest()
+        return self
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return naive_utc(value).isoformat(timespec="microseconds")
+    return repr(value)
+
+
+@event.listens_for(Sealed, "load", propagate=True)
+@event.listens_for(Sealed, "refresh", propagate=True)
+def _check_seal(row: Sealed, *_: object) -> None:
+    if row.seal != row.digest():
+        what = f"A row of the table {table_name(type(row))!r}"
+        raise corrupt(what)
+
+
+@event.listens_for(Sealed, "before_insert", propagate=True)
+@event.listens_for(Sealed, "before_update", propagate=True)
+def _make_seal(_mapper: object, _connection: object, row: Sealed) -> None:
+    row.seal = row.digest()
+
+
+class SchemaRow(Row, table=True):
+    """One row: which layout the database has."""
+
+    __tablename__ = "schema_version"
+    schema_id: int = Field(default=1, primary_key=True)
+    version: int
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class StoreRow(Sealed, table=True):
+    """A memory store and its head."""
+
+    __tablename__ = "store"
+    __table_args__ = (
+        Index(
+            "store_live_name",
+            "name",
+            unique=True,
+            sqlite_where=text("archived_at IS NULL"),
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+    )
+    store_id: str = Field(primary_key=True)
+    name: str
+    description: str
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
+    archived_at: datetime | None = Field(default=None, sa_type=Moment)
+    version: int = 0
+    tree_sha256: str
+    chain_sha256: str
+    copied_from: str = ""
+    """The store it is a copy of, so that what was approved for that one may be committed here."""
+
+
+class CommitRow(Sealed, table=True):
+    """One version of a store: a link of its hash chain. Immutable."""
+
+    __tablename__ = "store_version"
+    __table_args__ = (ForeignKeyConstraint(["store_id"], ["store.store_id"]),)
+    store_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    tree_sha256: str
+    previous_chain: str
+    chain_sha256: str
+    actor_kind: str
+    actor_name: str
+    message: str
+    dream_id: str = Field(index=True)
+    decisions: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class ContentRow(Row, table=True):
+    """A memory's content, once per sha256, which is its own seal."""
+
+    __tablename__ = "content"
+    sha256: str = Field(primary_key=True)
+    text: str = Field(sa_type=Utf8)
+
+
+class MemoryRow(Sealed, table=True):
+    """A memory as it is now."""
+
+    __tablename__ = "memory"
+    __table_args__ = (
+        UniqueConstraint("store_id", "path"),
+        ForeignKeyConstraint(["store_id"], ["store.store_id"]),
+        ForeignKeyConstraint(["content_sha256"], ["content.sha256"]),
+    )
+    memory_id: str = Field(primary_key=True)
+    store_id: str
+    path: str
+    content_sha256: str
+    memory_version_id: str
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
+
+
+class MemoryVersionRow(Sealed, table=True):
+    """One change to one memory. Immutable, but for redaction."""
+
+    __tablename__ = "memory_version"
+    __table_args__ = (
+        UniqueConstraint("memory_id", "store_version"),
+        ForeignKeyConstraint(
+            ["store_id", "store_version"], ["store_version.store_id", "store_version.version"]
+        ),
+        ForeignKeyConstraint(["content_sha256"], ["content.sha256"]),
+        Index("memory_version_place", "store_id", "store_version"),
+    )
+    memory_version_id: str = Field(primary_key=True)
+    memory_id: str
+    store_id: str
+    store_version: int
+    path: str
+    operation: str
+    content_sha256: str | None = None
+    actor_kind: str
+    actor_name: str
+    created_at: datetime = Field(sa_type=Moment)
+    dream_id: str = Field(index=True)
+    message: str
+    commitment: str
+    """What the hash chain holds of this row: an HMAC under `record_key`, which redaction destroys, so that
+    nobody can test guesses of what was redacted."""
+    record_key: str
+    redacted_at: datetime | None = Field(default=None, sa_type=Moment)
+    redacted_by: str = ""
+
+
+class AuditRow(Sealed, table=True):
+    """Who did what. Written in the same transaction as the deed."""
+
+    __tablename__ = "audit"
+    audit_id: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=Moment, index=True)
+    actor_kind: str
+    actor_name: str
+    action: str
+    store_id: str = Field(index=True)
+    store_version: int | None = None
+    dream_id: str = ""
+    detail: str = ""
+    request_key: str | None = Field(default=None, unique=True)
+    """Identity of a dream's commit: the same one is made once."""
+
+
+class DreamRow(Sealed, table=True):
+    """A dream and all its report says, but for its changes."""
+
+    __tablename__ = "dream"
+    dream_id: str = Field(primary_key=True)
+    store_id: str = Field(index=True)
+    target_id: str
+    """The store its approved changes go to: the output store once there is one."""
+    status: str = Field(index=True)
+    base_version: int
+    base_sha256: str
+    created_at: datetime = Field(sa_type=Moment, index=True)
+    change_ids: str
+    report: str
+
+
+class ChangeRow(Sealed, table=True):
+    """One proposed change and what became of it."""
+
+    __tablename__ = "change"
+    __table_args__ = (ForeignKeyConstraint(["dream_id"], ["dream.dream_id"]),)
+    change_id: str = Field(primary_key=True)
+    dream_id: str = Field(index=True)
+    store_id: str = Field(index=True)
+    position: int
+    op: str
+    path: str
+    memo_key: str = Field(index=True)
+    sha256: str
+    status: str = Field(index=True)
+    status_reason: str
+    expires_at: datetime | None = Field(default=None, sa_type=Moment)
+    """For a held change: until when it may be decided."""
+    body: str
+    """The change as it would be committed: with the reviewer's text where there is one."""
+    proposed: str
+    """The change as the dream proposed it."""
+    committed_store: str = ""
+    committed_version: int | None = None
+    undone_version: int | None = None
+    """The store version in which a restore undid it."""
+
+
+class DecisionRow(Sealed, table=True):
+    """A person's (or an opted-in policy's) word on one change."""
+
+    __tablename__ = "decision"
+    __table_args__ = (ForeignKeyConstraint(["change_id"], ["change.change_id"]),)
+    decision_id: str = Field(primary_key=True)
+    change_id: str = Field(index=True)
+    dream_id: str = Field(index=True)
+    store_id: str
+    """The store it may be committed to."""
+    change_sha256: str
+    base_version: int
+    base_sha256: str
+    verdict: str
+    edited_after: str | None = None
+    reviewer: str
+    reason: str
+    decided_at: datetime = Field(sa_type=Moment)
+    expires_at: datetime = Field(sa_type=Moment)
+    used_at: datetime | None = Field(default=None, sa_type=Moment)
+    renewed_by: str = ""
+    """The decision that took its place after it ran out or its base moved."""
+
+
+class EvidenceRow(Sealed, table=True):
+    """One quote that one entry of a store rests on."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id"], ["store.store_id"]),
+        Index("evidence_place", "store_id", "path", "entry_sha256"),
+    )
+    evidence_id: str = Field(primary_key=True)
+    store_id: str
+    path: str
+    entry_sha256: str
+    session_id: str = Field(index=True)
+    seq: int
+    start: int
+    end: int
+    quote_sha256: str
+    root_id: str = Field(index=True)
+    origin: str
+    trust: int
+    at: datetime | None = Field(default=None, sa_type=Moment)
+    pattern_key: str
+    change_id: str
+    dream_id: str
+
+
+class CacheRow(Row, table=True):
+    """An answer that was paid for once. Not sealed: a damaged one is no error, it is paid for again."""
+
+    __tablename__ = "cache"
+    key: str = Field(primary_key=True)
+    value: str
+    sha256: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class BudgetRow(Row, table=True):
+    """One level of nested budgets. Money in billionths of a dollar, so that sums are exact."""
+
+    __tablename__ = "budget"
+    level: str = Field(primary_key=True)
+    ceiling_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    ceiling_nano: int | None = Field(default=None, sa_type=BigInteger)
+    spent_tokens: int = Field(default=0, sa_type=BigInteger)
+    spent_nano: int = Field(default=0, sa_type=BigInteger)
+    reserved_tokens: int = Field(default=0, sa_type=BigInteger)
+    reserved_nano: int = Field(default=0, sa_type=BigInteger)
+    calls: int = 0
+    input_tokens: int = Field(default=0, sa_type=BigInteger)
+    output_tokens: int = Field(default=0, sa_type=BigInteger)
+    cache_read_tokens: int = Field(default=0, sa_type=BigInteger)
+    cache_write_tokens: int = Field(default=0, sa_type=BigInteger)
+
+
+class ReservationRow(Row, table=True):
+    """What was set aside for one call."""
+
+    __tablename__ = "reservation"
+    reservation_id: str = Field(primary_key=True)
+    levels: str
+    tokens: int = Field(sa_type=BigInteger)
+    nano: int = Field(sa_type=BigInteger)
+    purpose: str
+    state: str
+    """`open`, `settled` or `refunded`. One that stays open is of unknown outcome: spent."""
+    at: datetime = Field(sa_type=Moment)
+
+
+class CallRow(Row, table=True):
+    """One model call that was made."""
+
+    __tablename__ = "call"
+    call_id: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=Moment, index=True)
+    model: str
+    prompt_sha256: str
+    purpose: str = Field(index=True)
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    nano: int = Field(sa_type=BigInteger)
+    stop_reason: str
+    request_id: str
+    reservation_id: str
+
+
+class LeaseRow(Row, table=True):
+    """Who works on something now. Times are the database's, in seconds since 1970."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True)
+    owner: str
+    token: int
+    heartbeat: float
+    expires: float
+
+
+def values_of(row: Row) -> dict[str, Any]:
+    """A row's columns by name, for an insert in bulk."""
+    return {name: getattr(row, name) for name in type(row).model_fields}
+
+
+def table_name(table: type[Row]) -> str:
+    """What the table is called in SQL."""
+    return str(cast("Any", table).__tablename__)
