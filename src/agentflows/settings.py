@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """The model dreams are made with. `judge_model` is the one that checks."""
     judge_model: str = ""
     """"" is the same as `model`."""
+    prices: dict[str, dict[str, float]] = {}
+    """Dollars per million tokens by model id, as JSON; none is built in. See `agentflows.model`."""
     concurrency: int = Field(default=8, ge=1, le=256)
     """Model calls at once, per process."""
     deadline_seconds: float = Field(default=600, gt=0)

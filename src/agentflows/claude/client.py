@@ -1,0 +1,330 @@
+"""The one client: asks a model for structured output, within a budget and a deadline, and tells what it cost."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import anthropic
+import httpx2
+from pydantic import BaseModel
+
+from agentflows.budget import Purse
+from agentflows.claude.exchange import Exchange, Trip
+from agentflows.claude.fault import SEEN_ERRORS, fault_of
+from agentflows.claude.pace import Breaker, Pace
+from agentflows.claude.record import Answer, CallRecord, Estimate
+from agentflows.claude.reply import UnusableError, accept
+from agentflows.claude.request import Mode, Question, question, sha256_of
+from agentflows.errors import BudgetError, EndpointError, ModelError, SettingsError
+from agentflows.model import PRICES, Price, TokenBound, price
+from agentflows.session import Usage
+
+M = TypeVar("M", bound=BaseModel)
+
+ANTHROPIC_URL = "https://api.anthropic.com"
+REPAIRS = 2
+"""How often a model is told what was wrong with its reply before the call fails."""
+PING_TOKENS = 1
+
+_NO_KEY = "unused"
+"""The SDK insists on a key; servers of one's own often ignore it."""
+_NO_MODEL_LIST = (404, 405, 501)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One logical call: all its requests."""
+
+    purpose: str
+    trips: list[Trip] = field(default_factory=list[Trip])
+
+    @property
+    def attempts(self) -> int:
+        return sum(trip.attempts for trip in self.trips)
+
+    @property
+    def dollars(self) -> float:
+        return sum(trip.dollars for trip in self.trips)
+
+    @property
+    def tokens(self) -> int:
+        return sum(trip.tokens for trip in self.trips)
+
+    @property
+    def usage(self) -> Usage:
+        return sum((trip.usage for trip in self.trips), start=Usage())
+
+
+class _NoSchemaError(Exception):
+    """The endpoint does not know `output_config`, or takes no notice of it."""
+
+
+class Claude:
+    """A Claude model, or any other behind an endpoint that speaks the Messages API.
+
+    Safe to use from many threads: at most `concurrency` calls are under way at once, the others wait.
+
+    Args:
+        model: the model's id.
+        api_key: for Anthropic's endpoint it is needed; other servers may do without.
+        base_url: the server's root; "" is Anthropic's own.
+        purse: asked before every attempt, told after it.
+        deadline_seconds: for one logical call, from when it gets its turn: attempts, pauses and repairs.
+        attempts: HTTP requests at most per request that is to be answered.
+        concurrency: calls at once.
+        http_client: an `httpx2.Client` of one's own; it stays open when this is closed.
+        on_call: gets one record per request and its retries, for the call log. What it raises, `ask` raises.
+        prices: by model id; see `agentflows.model`.
+        is_money_capped: whether the purse has a ceiling in money. An unpriced model is refused under one.
+        pace: where time and chance come from.
+
+    Raises:
+        SettingsError: there is neither a key nor a server of one's own.
+        BudgetError: there is a ceiling in money, and no price for the model.
+    """
+
+    def __init__(  # noqa: PLR0913 - the one place where everything about model calls is set
+        self,
+        *,
+        model: str,
+        api_key: str | None,
+        base_url: str = "",
+        purse: Purse,
+        deadline_seconds: float = 600,
+        attempts: int = 4,
+        concurrency: int = 8,
+        http_client: httpx2.Client | None = None,
+        on_call: Callable[[CallRecord], object] | None = None,
+        prices: Mapping[str, Price] = PRICES,
+        is_money_capped: bool = False,
+        pace: Pace | None = None,
+    ) -> None:
+        self.model = model
+        self.url = base_url or ANTHROPIC_URL
+        self.price = price(model, prices)
+        self._check_price(is_money_capped)
+        self._owns_http = http_client is None
+        self._sdk = _sdk(api_key, base_url, http_client)
+        self._pace = pace or Pace()
+        self._deadline_seconds = deadline_seconds
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._on_call = on_call
+        self._bound = TokenBound()
+        self._mode: Mode = "native"
+        self._exchange = Exchange(
+            self._sdk, model, self.url, purse, self.price, self._pace, Breaker(self._pace.clock), attempts
+        )
+
+    def __repr__(self) -> str:
+        return f"<Claude {self.model} at {self.url}>"
+
+    def _check_price(self, is_money_capped: bool) -> None:  # noqa: FBT001 - private
+        if is_money_capped and self.price is None:
+            msg = (
+                f"The budget has a ceiling in dollars, and no price is known for {self.model!r}. Give its price "
+                "with AGENTFLOWS_PRICES, or set a ceiling in tokens instead."
+            )
+            raise BudgetError(msg)
+
+    def ask(
+        self,
+        *,
+        system: Sequence[str],
+        user: Sequence[str],
+        schema: type[M],
+        max_tokens: int = 8000,
+        purpose: str,
+    ) -> Answer[M]:
+        """Ask for a value of `schema`.
+
+        Put what stays the same from call to call into `system` and first into `user`, what changes last: all
+        but the last block of `user` is marked for the prompt cache.
+
+        Args:
+            system: instructions, as blocks.
+            user: the material and the question, as blocks of one message.
+            schema: a pydantic model whose JSON is an object. Rules that JSON schema cannot enforce are
+                checked here, and the model is told, twice at most, what it broke.
+            max_tokens: of the reply, thinking included.
+            purpose: what the call is for, for budget and log.
+
+        Raises:
+            BudgetError: the purse does not allow it.
+            EndpointError: no reply came; `kind` says why.
+            ModelOutputError: the reply is not what was asked for; `kind` says in which way.
+        """
+        asked = question(system, user, schema, max_tokens)
+        with self._slots:
+            return self._converse(asked, schema, purpose)
+
+    def estimate(
+        self, *, system: Sequence[str], user: Sequence[str], schema: type[BaseModel], max_tokens: int = 8000
+    ) -> Estimate:
+        """The most that `ask` with these arguments takes if its first reply is good."""
+        return self._most(question(system, user, schema, max_tokens))
+
+    def check(self) -> str:
+        """Find out whether the model can be called; returns one line that says what was found.
+
+        Asks for the model's description. Where a server has none, it sends one short message, which costs
+        some ten tokens.
+
+        Raises:
+            EndpointError: it cannot, for the reason and with the advice in its one line.
+            BudgetError: the purse does not allow the short message.
+        """
+        try:
+            found = self._sdk.models.retrieve(self.model, timeout=30)
+        except SEEN_ERRORS as error:
+            fault = fault_of(error)
+            if fault.status not in _NO_MODEL_LIST:
+                raise fault.error(self.url, 1, tokens=0, dollars=0.0) from error
+        except ValueError:  # a 200 that is no JSON: the short message will tell
+            pass
+        else:
+            lifecycle = getattr(found, "lifecycle", None) or "available"
+            return f"{self.model} at {self.url}: {lifecycle}"
+        self._ping()
+        return f"{self.model} at {self.url}: answers messages"
+
+    def close(self) -> None:
+        """Close the connections, unless they belong to the caller."""
+        if self._owns_http:
+            self._sdk.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- one logical call ------------------------------------------------------------------------
+
+    def _converse(self, asked: Question, schema: type[M], purpose: str) -> Answer[M]:
+        call = _Call(purpose)
+        deadline = self._pace.deadline(self._deadline_seconds)
+        try:
+            if self._mode == "native":
+                try:
+                    return self._until_usable(asked, schema, call, deadline)
+                except _NoSchemaError:
+                    self._mode = "prompted"  # for this endpoint's later calls too
+            return self._until_usable(asked.prompted(), schema, call, deadline)
+        except ModelError as error:
+            error.attempts, error.tokens, error.dollars = call.attempts, call.tokens, call.dollars
+            raise
+
+    def _until_usable(self, asked: Question, schema: type[M], call: _Call, deadline: Any) -> Answer[M]:
+        while True:
+            try:
+                return self._once(asked, schema, call, deadline)
+            except EndpointError as error:
+                if asked.mode == "native" and _says_no_schema(error):
+                    raise _NoSchemaError from error
+                raise
+            except UnusableError as fault:
+                if asked.mode == "native" and fault.kind == "no_json":
+                    raise _NoSchemaError from fault  # an endpoint that enforces schemas cannot say this
+                if not fault.is_repairable or len(asked.repairs) == REPAIRS:
+                    error = fault.error(self.model)
+                    error.request_id = _request_id(call)
+                    raise error from fault
+                asked = asked.repaired(_text(call), fault.detail)
+
+    def _once(self, asked: Question, schema: type[M], call: _Call, deadline: Any) -> Answer[M]:
+        body = asked.body()
+        trip = Trip()
+        call.trips.append(trip)
+        started = self._pace.clock()
+        outcome = "failed"
+        try:
+            reply = self._exchange.send(
+                body, self._most(asked), purpose=call.purpose, deadline=deadline, trip=trip
+            )
+            self._bound.learn(asked.texts, reply.usage.total - reply.usage.output_tokens)
+            value = accept(reply, schema)
+            outcome = "ok"
+        except EndpointError as error:
+            outcome = error.kind
+            raise
+        except UnusableError as fault:
+            outcome = fault.kind
+            raise
+        finally:
+            self._log(call.purpose, sha256_of(body), trip, outcome, self._pace.clock() - started)
+        return Answer(
+            value, call.usage, reply.model or self.model, reply.request_id, reply.stop_reason, call.dollars,
+            call.attempts,
+        )  # fmt: skip
+
+    def _most(self, asked: Question) -> Estimate:
+        tokens = self._bound.of(asked.texts)
+        dollars = self.price.at_most(tokens, asked.max_tokens) if self.price else None
+        return Estimate(tokens, asked.max_tokens, dollars)
+
+    def _log(self, purpose: str, prompt_sha256: str, trip: Trip, outcome: str, seconds: float) -> None:
+        if self._on_call is None or trip.attempts == 0:
+            return
+        record = CallRecord(
+            model=self.model,
+            purpose=purpose,
+            prompt_sha256=prompt_sha256,
+            outcome=outcome,
+            stop_reason=trip.reply.stop_reason if trip.reply else "",
+            usage=trip.usage,
+            lost_tokens=trip.lost_tokens,
+            dollars=trip.dollars,
+            priced=self.price is not None,
+            seconds=seconds,
+            attempts=trip.attempts,
+            request_id=trip.reply.request_id if trip.reply else "",
+        )
+        self._on_call(record)
+
+    def _ping(self) -> None:
+        body = {"max_tokens": PING_TOKENS, "messages": [{"role": "user", "content": "ping"}]}
+        tokens = self._bound.of(["ping"])
+        cost = Estimate(tokens, PING_TOKENS, self.price.at_most(tokens, PING_TOKENS) if self.price else None)
+        trip = Trip()
+        started = self._pace.clock()
+        outcome = "failed"
+        try:
+            deadline = self._pace.deadline(min(self._deadline_seconds, 60))
+            self._exchange.send(body, cost, purpose="check", deadline=deadline, trip=trip)
+            outcome = "ok"
+        except EndpointError as error:
+            outcome = error.kind
+            raise
+        finally:
+            self._log("check", sha256_of(body), trip, outcome, self._pace.clock() - started)
+
+
+def _sdk(api_key: str | None, base_url: str, http_client: httpx2.Client | None) -> anthropic.Anthropic:
+    if not api_key and not base_url:
+        msg = (
+            "No model can be called: there is neither a key nor an endpoint. Set ANTHROPIC_API_KEY, or "
+            "ANTHROPIC_BASE_URL for a server of your own."
+        )
+        raise SettingsError(msg)
+    return anthropic.Anthropic(
+        api_key=api_key or _NO_KEY, base_url=base_url or ANTHROPIC_URL, max_retries=0, http_client=http_client
+    )
+
+
+def _says_no_schema(error: EndpointError) -> bool:
+    # The one place where the words of an error count: compatible servers have no code for a field they lack.
+    return error.kind == "invalid_request" and "output_config" in str(error)
+
+
+def _text(call: _Call) -> str:
+    reply = call.trips[-1].reply
+    return reply.text if reply else ""
+
+
+def _request_id(call: _Call) -> str:
+    reply = call.trips[-1].reply
+    return reply.request_id if reply else ""
