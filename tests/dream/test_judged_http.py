@@ -10,7 +10,7 @@ import pytest
 from agentflows.budget import UnlimitedPurse
 from agentflows.change import Pattern
 from agentflows.claude import Claude
-from agentflows.dream.engine import Nomination
+from agentflows.dream.engine import Hint, Nomination
 from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.quotes import resolve_quote
 from agentflows.errors import ModelOutputError
@@ -128,9 +128,10 @@ def test_many_sessions_are_read_at_once(fake: FakeMessagesAPI, judge: JudgedEngi
     def script(request: FakeRequest) -> dict[str, Any]:
         return taught(RULE if "Opening branch 3." in request.text else "made up")
 
+    no_hints: list[list[Hint]] = [[] for _ in range(6)]
     fake.script(script)
     with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(judge.extract, map(session, range(6)), [[]] * 6))
+        found = list(pool.map(judge.extract, map(session, range(6)), no_hints))
     assert [len(observations) for observations in found] == [0, 0, 0, 1, 0, 0]
     assert len(judge.dropped) == 10
 
