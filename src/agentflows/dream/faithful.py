@@ -141,6 +141,12 @@ def _folded(text: str) -> str:
     return " ".join(text.split())
 
 
+def opposed(one: str, other: str) -> bool:
+    """Whether one text denies most of what it denies of something that the other affirms."""
+    ours, theirs = polarity(one), polarity(other)
+    return _mostly(ours.denied, theirs.affirmed) or _mostly(theirs.denied, ours.affirmed)
+
+
 def _mostly(words: frozenset[str], inside: frozenset[str]) -> bool:
     return len(words & inside) * 2 > len(words)
 
