@@ -9,6 +9,7 @@ from agentflows.dream.failures import (
     CHECK_RUN,
     Failure,
     diagnose,
+    echo_span,
     echoed_steps,
     is_test_first,
     is_test_head,
@@ -88,12 +89,19 @@ def foreign_failures(session: Session, steps: Sequence[Step]) -> list[Observatio
         for turn, (start, end), place in _unrelated_places(session, failure.result):
             attribute = f"failures from {place}"
             line = _line_with(failure.result.text, place)
-            quotes = [quote_at(session, turn.seq, start, end), quote_at(session, failure.result.seq, *line)]
+            quotes = [
+                quote_at(session, turn.seq, start, end),
+                quote_at(session, failure.result.seq, *line),
+                *_echo_quotes(session, failure),
+                *_command_quotes(session, failure.step),
+            ]
             claim = (
                 f"Failures of `{failure.subject}` under `{place}` did not come from the change: "
-                f"files in `{place}` were picked up. Look where failing files lie before fixing anything."
+                f"files in `{place}` were picked up. Look there first, and clear leftovers out of it."
             )
-            said = _Said(failure.subject, attribute, claim)
+            removal = _removal(failure.step, steps, place)
+            quotes += _command_quotes(session, removal) if removal else []
+            said = _Said(failure.subject, attribute, claim, f"empty {place}" if removal else "")
             found.setdefault((failure.subject, attribute), _observed(session, said, quotes, 1))
     return list(found.values())
 
@@ -104,6 +112,7 @@ def _observation(session: Session, group: list[tuple[Failure, Fix | None]]) -> O
     failure, fix = min(group, key=lambda pair: order[pair[1].kind] if pair[1] else 9)
     quotes = [
         quote_at(session, failure.result.seq, *failure.step.error_span),
+        *_echo_quotes(session, failure),
         *_command_quotes(session, failure.step),
     ]
     if fix:
@@ -154,6 +163,12 @@ def _command_quotes(session: Session, step: Step) -> list[Quote]:
     return [quote_at(session, step.call.seq, at, at + len(written))] if at >= 0 and written else []
 
 
+def _echo_quotes(session: Session, failure: Failure) -> list[Quote]:
+    """The line by which a runner names the step that failed."""
+    span = echo_span(failure.result.text, failure.subject)
+    return [quote_at(session, failure.result.seq, *span)] if span else []
+
+
 def _json_inside(text: str) -> str:
     """`text` as it stands inside a JSON string of a call's canonical input."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
@@ -173,6 +188,13 @@ def _unrelated_places(session: Session, result: Turn) -> list[tuple[Turn, tuple[
                 if is_folder and folder in result.text and not any(folder in ran for ran in checked):
                     found.append((turn, (start, end), folder))
     return found
+
+
+def _removal(failed: Step, steps: Sequence[Step], place: str) -> Step | None:
+    """The later step that deleted what lay there."""
+    name = place.rstrip("/")
+    later = (step for step in steps[failed.index + 1 :] if name in step.command)
+    return next((step for step in later if any(head in {"rm", "git clean"} for head in step.heads)), None)
 
 
 def _line_with(text: str, part: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agentflows.dream.steps import Step
 from agentflows.session import Turn
 from agentflows.signature import failing_step
+from agentflows.signature.command import head_of
 
 CHECK_RUN = "check run fails"
 """Attribute of a run of tests, by hand or in a commit hook, that ended in an error."""
@@ -109,6 +110,15 @@ def is_test_first(failure: Failure, steps: Sequence[Step]) -> bool:
     return wrote_tests and bool(after) and not any(step.edits_test for step in after)
 
 
+def echo_span(text: str, head: str) -> tuple[int, int] | None:
+    """Where the last echo of a command of that head stands: `$ biome check --write`; None when none does."""
+    found: tuple[int, int] | None = None
+    for match in re.finditer(r"(?m)^\$ ([a-z./@].*)$", text):
+        if head_of(match.group(1)) == head:
+            found = match.span()
+    return found
+
+
 def echoed_steps(text: str) -> list[str]:
     """The commands a runner or hook echoed (`$ …`), in order."""
     return [line[2:].strip() for line in text.split("\n") if re.match(r"^\$ [a-z./@]", line)]
@@ -117,12 +127,23 @@ def echoed_steps(text: str) -> list[str]:
 def readable(signature: str) -> str:
     """A signature as a person would say it: `…` for what was taken out, no closing dot."""
     text = re.sub(r"<[a-z]+>", "…", signature)
-    return re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE).rstrip(". ")
+    text = re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE)
+    return text.rstrip(".: ")
 
 
 def is_test_head(head: str) -> bool:
     """Whether a command of that head runs tests."""
     return bool(_words(head) & _TESTS)
+
+
+def is_types_head(head: str) -> bool:
+    """Whether a command of that head checks types."""
+    return bool(_words(head) & {"tsc", "mypy", "pyright", "typecheck", "types", "flow"})
+
+
+def is_build_head(head: str) -> bool:
+    """Whether a command of that head builds."""
+    return bool(_words(head) & {"build", "compile"})
 
 
 def is_check_head(head: str) -> bool:

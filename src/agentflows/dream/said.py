@@ -188,9 +188,15 @@ def _requests(session: Session) -> list[Observation]:
 
 def request_words(text: str) -> set[str]:
     """The words of a request that carry it: `commit this & update @changelog.md` is commit, update, changelog."""
-    plain = re.sub(r"@?([\w-]+)\.(?:md|txt|json)\b", r"\1", text)
     filler = {"well", "small", "sentenc", "short", "bit", "now", "mak", "sure", "thes", "file"}
-    return tokens(plain) - filler - _GO_ON
+    return tokens(plain_request(text)) - filler - _GO_ON
+
+
+def plain_request(text: str) -> str:
+    """A request without what differs from one time to the next: `this`, an `@`, the ending of a file's name."""
+    plain = re.sub(r"@?\b([\w-]+)\.(?:md|txt|json)\b", r"\1", text.strip())
+    plain = re.sub(r"(?i)@(?=\w)|\s+\b(?:this|these|that|it|all)\b", "", plain)
+    return plain.strip().rstrip(".!").lower()
 
 
 def _fact(session: Session, item: Said) -> Observation | None:
@@ -215,7 +221,7 @@ def _observed(
     outright: bool = False,
 ) -> Observation:
     quote = quote_at(session, item.turn.seq, item.start, item.end)
-    asked = f"Users ask to “{item.text.strip().rstrip('.!')}”."
+    asked = f"Users ask to “{plain_request(item.text)}”."
     claim = asked if kind == "workflow" else item.text.strip()
     return Observation(
         session_id=session.session_id,

@@ -1,44 +1,45 @@
 """Workflows: the checks that sessions run before they commit, in the order they run them."""
 
 from agentflows.change import Observation, Quote
-from agentflows.dream.errors_seen import FIXING, is_check_head, is_test_head
+from agentflows.dream.failures import is_build_head, is_check_head, is_test_head, is_types_head
+from agentflows.dream.fixes import FIXING
 from agentflows.dream.quotes import quote_at
 from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session
+from agentflows.signature.command import head_of
 
-_PUBLISHING = frozenset({"git commit", "git push", "hg commit", "jj commit"})
-_MAX_CHECKS = 4
+CHECKED_FIRST = "checked first"
+"""Attribute of what is run before a commit."""
+
+_COMMITTING = ("git commit", "hg commit", "jj commit")
 
 
 def checks_before_commit(session: Session) -> list[Observation]:
-    """What was checked before the session's last commit that went through; nothing for fewer than two checks."""
+    """The test and the other check that stood before the session's last commit that went through.
+
+    One of each only, so that sessions that check more still say the same; nothing where one is missing.
+    """
     steps = steps_of(session)
     commits = [step for step in steps if step.passed and commit_head(step)]
     if not commits:
         return []
-    checks: dict[str, Step] = {}
-    for step in steps[: commits[-1].index]:
-        for head in step.heads if step.command else []:
-            if (
-                (is_test_head(head) or is_check_head(head))
-                and not FIXING.search(head)
-                and head in step.call.text
-            ):
-                checks.setdefault(head, step)
-    if not 2 <= len(checks) <= _MAX_CHECKS:
+    checks = _checks(steps[: commits[-1].index], programs={step.head.split()[0] for step in steps})
+    tests = [head for head in checks if is_test_head(head)]
+    others = [head for head in checks if not is_test_head(head)]
+    if not tests or not others:
         return []
+    chosen = (tests[0], min(others, key=is_types_head))
     committed = commit_head(commits[-1])
-    listed = ", ".join(f"`{head}`" for head in checks)
-    quotes = [_quote(session, step, head) for head, step in checks.items()]
+    quotes = [_quote(session, checks[head], head) for head in chosen]
     return [
         Observation(
             session_id=session.session_id,
             root_id=session.root_id,
             kind="workflow",
             subject=committed,
-            attribute="checks before it",
+            attribute=CHECKED_FIRST,
             scope=session.project,
-            claim=f"Before `{committed}`, sessions run {listed}.",
+            claim=f"Run `{chosen[0]}` and `{chosen[1]}` before `{committed}`, as sessions do.",
             quotes=(*quotes, _quote(session, commits[-1], committed)),
             at=commits[-1].call.at,
         )
@@ -47,11 +48,30 @@ def checks_before_commit(session: Session) -> list[Observation]:
 
 def commit_head(step: Step) -> str:
     """The committing command of a step, also behind a wrapper (`tool git commit`); "" when there is none."""
-    for command in step.chain:
-        for head in _PUBLISHING:
-            if f" {head} " in f" {command} ":
-                return head
-    return ""
+    found = (head for command in step.chain for head in _COMMITTING if f" {head} " in f" {command} ")
+    return next(found, "")
+
+
+def _checks(steps: list[Step], programs: set[str]) -> dict[str, Step]:
+    """The checks by their heads, in order of first use; commands that repair are none."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        for command in step.chain:
+            head = _inner_head(command, programs)
+            is_check = is_test_head(head) or (is_check_head(head) and not is_build_head(head))
+            if is_check and not FIXING.search(head) and head in step.call.text:
+                found.setdefault(head, step)
+    return found
+
+
+def _inner_head(command: str, programs: set[str]) -> str:
+    """The head of the command itself, or of the check it wraps: `tool test npm test` is `npm test`."""
+    words = command.split()
+    for at in range(1, len(words)):
+        inner = head_of(" ".join(words[at:])) if words[at] in programs else ""
+        if is_test_head(inner) or is_check_head(inner):
+            return inner
+    return head_of(command)
 
 
 def _quote(session: Session, step: Step, head: str) -> Quote:

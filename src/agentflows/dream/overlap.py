@@ -1,0 +1,113 @@
+"""Overlap: how far two texts say the same, and what forbids to take them for the same.
+
+Similarity alone never merges. A differing number, path, id, flag, version, negation or qualifier
+(production and staging, draft and final) makes two statements of two texts however alike their words are.
+"""
+
+import re
+
+from agentflows.change import Pattern
+from agentflows.signature import negations, specifics, tokens
+
+_QUALIFIERS = (
+    {
+        "prod",
+        "production",
+        "staging",
+        "stage",
+        "dev",
+        "development",
+        "test",
+        "qa",
+        "local",
+        "preview",
+        "canary",
+    },
+    {"draft", "final"},
+    {"before", "after"},
+    {"input", "output"},
+    {"read", "write"},
+    {"enable", "disable", "enabled", "disabled"},
+    {"left", "right"},
+    {"first", "last"},
+    {"minimum", "maximum", "min", "max"},
+    {"frontend", "backend", "client", "server"},
+    {"old", "new"},
+    {"linux", "macos", "windows"},
+    {"success", "failure", "passed", "failed"},
+)
+"""Words of one set contradict each other when everything else is equal."""
+
+
+def jaccard(left: set[str], right: set[str]) -> float:
+    """Shared words of all words: 1.0 for equal sets, 0.0 for nothing shared."""
+    return len(left & right) / len(left | right) if left | right else 0.0
+
+
+def contained(left: set[str], right: set[str]) -> float:
+    """The share of `left` that `right` holds too."""
+    return len(left & right) / len(left) if left else 0.0
+
+
+def differing_specifics(left: str, right: str) -> tuple[set[str], set[str]]:
+    """Numbers, paths, ids and code spans that only one of two texts has."""
+    ours, theirs = (_folded(specifics(text)) for text in (left, right))
+    return ours - theirs, theirs - ours
+
+
+def differing_qualifier(left: str, right: str) -> str:
+    """The pair of contradicting words that tells two texts apart, as `a / b`; "" when there is none."""
+    ours, theirs = _words(left), _words(right)
+    for words in _QUALIFIERS:
+        one, other = words & ours, words & theirs
+        if one and other and not one & other:
+            return f"{min(one)} / {min(other)}"
+    return ""
+
+
+def differing_negation(left: str, right: str) -> bool:
+    """Whether one text denies or limits something that the other does not."""
+    return negations(left) != negations(right)
+
+
+def says_same(left: Pattern, right: Pattern) -> bool:
+    """Whether two patterns say the same: same kind and scope, nearly the same words, nothing that forbids it."""
+    if left.kind != right.kind or left.scope.casefold() != right.scope.casefold():
+        return False
+    if left.kind in {"error", "outcome"}:
+        return _same_error(left, right)
+    texts = (_stated(left), _stated(right))
+    if any(differing_specifics(*texts)) or differing_negation(*texts) or differing_qualifier(*texts):
+        return False
+    ours, theirs = tokens(_subject(left)), tokens(_subject(right))
+    needed = 0.6 if left.kind == "workflow" and left.attribute == right.attribute == "asked for" else 0.8
+    return len(ours & theirs) >= 2 and jaccard(ours, theirs) >= needed
+
+
+def _same_error(left: Pattern, right: Pattern) -> bool:
+    """Errors say the same when the same thing fails in the same words."""
+    if left.subject.casefold() != right.subject.casefold():
+        return False
+    ours, theirs = tokens(left.attribute), tokens(right.attribute)
+    if any(differing_specifics(left.attribute, right.attribute)):
+        return False
+    return jaccard(ours, theirs) >= 0.9 and not differing_qualifier(left.attribute, right.attribute)
+
+
+def _stated(pattern: Pattern) -> str:
+    """What is said with its conditions; a request's own words only, for the frame around them is ours."""
+    if pattern.kind == "workflow" and pattern.attribute == "asked for":
+        return pattern.subject
+    return f"{pattern.claim} {pattern.when} {pattern.when_not} {pattern.value}"
+
+
+def _subject(pattern: Pattern) -> str:
+    return pattern.subject if pattern.attribute == "asked for" else f"{pattern.subject} {pattern.attribute}"
+
+
+def _folded(items: set[str]) -> set[str]:
+    return {item.casefold().rstrip("/") for item in items}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))

@@ -1,0 +1,299 @@
+"""Proposals: what a pattern means for a store, by rules that a reader can follow with a finger.
+
+In this order: an entry that already says it is reinforced; an entry that prescribes what fails keeps every
+byte and gains the exception; an entry that gives another value for the same thing gives way to what a user
+said later, and the old value stays with its date; else it is new.
+"""
+
+import re
+from collections.abc import Sequence
+
+from agentflows.change import Pattern, Risk
+from agentflows.dream.engine import Proposal
+from agentflows.dream.failures import CHECK, CHECK_RUN
+from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
+from agentflows.dream.workflows import CHECKED_FIRST
+from agentflows.memory import Entry
+from agentflows.signature import hedges, specifics, tokens
+
+LEARNED = "/learned.md"
+"""Where what fits no file goes."""
+
+HEADINGS = {
+    "error": "Errors and what fixes them",
+    "correction": "Corrections",
+    "preference": "Standing preferences",
+    "workflow": "Workflows",
+    "fact": "Facts",
+    "outcome": "What separates success from failure",
+}
+
+_CODE = re.compile(r"`([^`\n]+)`")
+_UNIVERSAL = re.compile(
+    r"(?i)\b(?:always|never\s+\w+\s+without|every|all|any|safe|prefix|toujours|immer|siempre)\b"
+)
+_WRITABLE = frozenset({"paragraph", "list_item", "quote"})
+_SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
+_STRONG = 0.6
+"""Share of a claim's words in one entry that makes that entry's file and heading the place for it."""
+
+
+def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """What the pattern means for the store; None when it says nothing that can be written."""
+    text = entry_text(pattern)
+    if not tokens(text):
+        return None
+    writable = [entry for entry in entries if entry.kind in _WRITABLE]
+    return (
+        _reinforce(pattern, entries)
+        or _narrow(pattern, writable)
+        or _supersede(pattern, writable)
+        or _add(pattern, text, entries)
+    )
+
+
+def entry_text(pattern: Pattern) -> str:
+    """The pattern as one list item: what to do, when and when not, and what it rests on."""
+    parts = [pattern.claim.strip()]
+    if pattern.kind == "workflow" and pattern.attribute == "asked for":
+        parts = [_request_text(pattern)]
+    if pattern.when and pattern.when not in pattern.claim:
+        parts.append(f"When: {pattern.when}.")
+    if pattern.when_not and pattern.when_not not in pattern.claim:
+        parts.append(f"Not when: {pattern.when_not}.")
+    body = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
+    note = support_note(pattern)
+    return f"- {body} {note}" if note else f"- {body}"
+
+
+def support_note(pattern: Pattern) -> str:
+    """`(seen in 12 sessions, last on 2026-02-18)`; "" for outcomes, whose claim has its counts."""
+    if pattern.kind == "outcome":
+        return ""
+    verb = {"preference": "said", "correction": "said", "workflow": "seen", "fact": "said"}.get(
+        pattern.kind, "seen"
+    )
+    count = len(pattern.sessions)
+    when = f", last on {pattern.last_at:%Y-%m-%d}" if pattern.last_at else ""
+    return f"({verb} in {count} session{'s' if count != 1 else ''}{when})"
+
+
+def _request_text(pattern: Pattern) -> str:
+    """A request that comes back, as what to expect."""
+    asked = _CODE.sub(r"\1", pattern.claim)
+    match = re.search(r"“(.+)”", asked)
+    words = match.group(1) if match else pattern.subject
+    return f"Work here often ends with the request “{words}”: prepare for it"
+
+
+# -- reinforce ------------------------------------------------------------------------------------------
+
+
+def _reinforce(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """An entry, or the entries of one section together, that already say it."""
+    same = next((entry for entry in entries if _says(entry.text, pattern)), None)
+    held = [same] if same else _section_that_says(pattern, entries)
+    if not held:
+        return None
+    named = "It is said already" if same else "Its section says it already"
+    return Proposal(
+        op="reinforce",
+        entry_ids=tuple(entry.entry_id for entry in held),
+        path=held[0].path,
+        reason=f"{named}; {_evidence(pattern)}.",
+    )
+
+
+def _says(text: str, pattern: Pattern) -> bool:
+    """Whether a text holds the claim: its exception, or its words, specifics, negations and hedges."""
+    if pattern.kind == "error" and _exception_of(pattern).split(" (")[0] in text:
+        return True
+    own, ours = _SUPPORT_NOTE.sub("", text), _SUPPORT_NOTE.sub("", entry_text(pattern)[2:])
+    if pattern.kind == "outcome":
+        return _without_numbers(own) == _without_numbers(ours)
+    if _folded(ours).rstrip(".") in _folded(own):
+        return True
+    if specifics(ours) - specifics(own) or differing_negation(ours, own) or hedges(own) != hedges(ours):
+        return False
+    return contained(tokens(ours), tokens(own)) >= 0.8 and not differing_qualifier(ours, own)
+
+
+def _section_that_says(pattern: Pattern, entries: Sequence[Entry]) -> list[Entry]:
+    """Entries of one section that together name all the commands of a workflow, and what they stand before."""
+    if pattern.kind != "workflow" or pattern.attribute != CHECKED_FIRST:
+        return []
+    commands = [command for command in _CODE.findall(pattern.claim) if command != pattern.subject]
+    sections: dict[tuple[str, tuple[str, ...]], list[Entry]] = {}
+    for entry in entries:
+        if entry.kind != "heading":
+            sections.setdefault((entry.path, entry.heading), []).append(entry)
+    about = tokens(pattern.subject.rsplit(" ", 1)[-1])
+    for (_, heading), members in sections.items():
+        whole = " ".join([*heading, *(entry.text for entry in members)])
+        if all(f"`{command}`" in whole for command in commands) and about & tokens(whole.replace("-", " ")):
+            return [entry for entry in members if any(f"`{command}`" in entry.text for command in commands)]
+    return []
+
+
+# -- narrow ---------------------------------------------------------------------------------------------
+
+
+def _narrow(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """The entry that tells to do what was seen to fail keeps its text and gains the exception."""
+    if pattern.kind != "error" or pattern.attribute in {CHECK, CHECK_RUN} or not pattern.value:
+        return None
+    told = [(score, entry) for entry in entries if (score := _prescribes(entry.text, pattern.subject))]
+    if not told:
+        return None
+    _, entry = max(told, key=lambda pair: pair[0])
+    return Proposal(
+        op="narrow",
+        entry_ids=(entry.entry_id,),
+        path=entry.path,
+        after=_appended(entry, f"**Exception:** {_exception_of(pattern)}"),
+        reason=(
+            f"It tells to use `{pattern.subject.split()[0]}`, and `{pattern.subject}` was seen to fail; "
+            f"{_evidence(pattern)}. What it says otherwise stays."
+        ),
+        risks=("contradicts", "action_bearing"),
+    )
+
+
+def _prescribes(text: str, failing: str) -> float:
+    """How plainly a text tells to run what fails: 0 when not; the failing command itself, or a rule for its program."""
+    spans = [span.strip() for span in _CODE.findall(text)]
+    if any(f"{span} ".startswith(f"{failing} ") for span in spans):
+        return 3.0
+    program = failing.split(maxsplit=1)[0]
+    if " " not in failing or program not in spans:
+        return 0.0
+    rules = len(_UNIVERSAL.findall(text))
+    return min(1.0 + rules / 4, 2.5) if rules else 0.0
+
+
+def _exception_of(pattern: Pattern) -> str:
+    """What fails and what to do, with its counts."""
+    remedy = (
+        f" Run `{pattern.value}` directly." if pattern.value.endswith("…") else f" Use `{pattern.value}`."
+    )
+    failed = re.match(r"`[^`]+` fails: (.+?)\.(?:\s|$)", pattern.claim)
+    why = f": {failed.group(1)}" if failed else ""
+    return f"`{pattern.subject} …` fails{why}.{remedy if pattern.value else ''} {support_note(pattern)}"
+
+
+def _appended(entry: Entry, addition: str) -> str:
+    """The entry's text, byte for byte, and the addition on a line of its own that still belongs to it."""
+    if entry.kind == "list_item":
+        marker = re.match(r"\s*(?:[-*+]|\d+[.)])\s+", entry.text)
+        return f"{entry.text}\n{' ' * len(marker.group()) if marker else '  '}{addition}"
+    return f"{entry.text}\n{'> ' if entry.kind == 'quote' else ''}{addition}"
+
+
+# -- supersede ------------------------------------------------------------------------------------------
+
+
+def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """The entry that gives another value for the same thing; the old one stays, with its date."""
+    if pattern.kind not in {"preference", "fact"} or not pattern.user_origins:
+        return None
+    for entry in entries:
+        old = _marker_free(entry.text)
+        if _other_value(pattern.claim, old):
+            until = f"until {pattern.first_at:%Y-%m-%d}" if pattern.first_at else "before"
+            new = entry.text[: len(entry.text) - len(old)] + f"{pattern.claim.strip().rstrip('.')}."
+            return Proposal(
+                op="supersede",
+                entry_ids=(entry.entry_id,),
+                path=entry.path,
+                after=f"{new} ({until}: {old.strip().rstrip('.')})",
+                reason=f"A user said it otherwise later; {_evidence(pattern)}. The old value stays with its date.",
+                risks=("contradicts",),
+            )
+    return None
+
+
+def _other_value(claim: str, old: str) -> bool:
+    """Whether two texts say the same of the same thing but for one value each."""
+    ours, theirs = specifics(claim), specifics(old)
+    if (
+        not (ours - theirs and theirs - ours)
+        or len(ours - theirs) != len(theirs - ours)
+        or len(ours - theirs) > 2
+    ):
+        return False
+    left, right = (tokens(_without(text, found)) for text, found in ((claim, ours), (old, theirs)))
+    return len(left & right) >= 2 and jaccard(left, right) >= 0.6 and not differing_qualifier(claim, old)
+
+
+# -- add ------------------------------------------------------------------------------------------------
+
+
+def _add(pattern: Pattern, text: str, entries: Sequence[Entry]) -> Proposal:
+    place = _place(pattern, entries)
+    risks: list[Risk] = []
+    if pattern.kind == "outcome" and "association" in pattern.claim.lower():
+        risks.append("uncertain")
+    if len(pattern.sessions) < 2 and pattern.kind != "outcome":
+        risks.append("single_support")
+    return Proposal(
+        op="add",
+        path=place[0],
+        heading=place[1],
+        after=text,
+        reason=f"Nothing near says it; {_evidence(pattern)}.",
+        risks=tuple(risks),
+    )
+
+
+def _place(pattern: Pattern, entries: Sequence[Entry]) -> tuple[str, str]:
+    """The file and heading of an entry about the same thing; else the file of what was learned."""
+    words, subject = tokens(pattern.claim), tokens(pattern.subject)
+    if pattern.kind != "outcome":
+        for entry in entries:
+            own = tokens(entry.text)
+            if (
+                entry.kind in _WRITABLE
+                and entry.heading
+                and subject <= own
+                and contained(words, own) >= _STRONG
+            ):
+                return entry.path, entry.heading[-1]
+    return LEARNED, HEADINGS[pattern.kind]
+
+
+# -- words ----------------------------------------------------------------------------------------------
+
+
+def _evidence(pattern: Pattern) -> str:
+    """How well it is supported, in words."""
+    count = len(pattern.sessions)
+    if pattern.kind == "outcome":
+        return "counted over the archive"
+    text = f"{count} session{'s' if count != 1 else ''} show{'s' if count == 1 else ''} it"
+    if pattern.said_outright:
+        text += ", and a user said it as a rule"
+    if pattern.sessions_against:
+        text += f"; {len(pattern.sessions_against)} speak against it"
+    return text
+
+
+def _marker_free(text: str) -> str:
+    return re.sub(r"\A\s*(?:[-*+]|\d+[.)]|>)\s+(?:\[[ xX]\]\s+)?", "", text)
+
+
+def _without(text: str, parts: set[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, " ")
+    return text
+
+
+def _without_numbers(text: str) -> list[str]:
+    return [word for word in _words(text) if not word[0].isdigit()]
+
+
+def _folded(text: str) -> str:
+    return " ".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w./:@-]+", text.lower())

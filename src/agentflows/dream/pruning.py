@@ -1,0 +1,142 @@
+"""Pruning: duplicates, contradictions and lapsed dates among a store's own entries.
+
+Entries come nominated, because they look alike; that is no reason yet. Nothing is ever pruned for being
+unused, old or long.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from itertools import combinations
+
+from agentflows.dream.engine import Nomination, Proposal
+from agentflows.dream.overlap import (
+    differing_negation,
+    differing_qualifier,
+    differing_specifics,
+    jaccard,
+)
+from agentflows.memory import Entry
+from agentflows.signature import hedges, sentences, specifics, tokens
+
+_PRUNABLE = frozenset({"list_item", "paragraph"})
+_ALIKE = 0.8
+"""Share of words two entries must have in common to be about the same thing."""
+_SAME_PLACE, _OTHER_PLACE = 3, 5
+"""Words in common for a contradiction, under one heading and under two."""
+_UNTIL = re.compile(
+    r"(?i)\b(?:until|till|valid (?:until|through)|through|expires?(?: on)?|bis(?: zum)?|jusqu'au|hasta(?: el)?)"
+    r"\s+(\d{4}-\d{2}-\d{2})\b(?!\s*:)"
+)
+"""A date something ends on. With a colon after it, it dates an older value, which stays."""
+
+
+def prune(nominations: Sequence[Nomination], *, today: date) -> list[Proposal]:
+    """What to do about nominated entries; each entry is touched once at most, in the order of nomination."""
+    proposals: list[Proposal] = []
+    taken: set[str] = set()
+    for nomination in nominations:
+        entries = [entry for entry in nomination.entries if entry.kind in _PRUNABLE and _stands_alone(entry)]
+        for entry in entries:
+            _take(proposals, taken, _lapsed(entry, today))
+        for left, right in combinations(entries, 2):
+            _take(proposals, taken, duplicate(left, right) or contradiction(left, right))
+    return proposals
+
+
+def duplicate(left: Entry, right: Entry) -> Proposal | None:
+    """A merge of two entries with the same words and specifics: the fuller text stays."""
+    if any(differing_specifics(left.text, right.text)) or differing_negation(left.text, right.text):
+        return None
+    ours, theirs = tokens(left.text), tokens(right.text)
+    if not ours or hedges(left.text) != hedges(right.text) or differing_qualifier(left.text, right.text):
+        return None
+    if not (ours <= theirs or theirs <= ours) or jaccard(ours, theirs) < _ALIKE:
+        return None
+    fuller, other = sorted((left, right), key=lambda entry: (-len(tokens(entry.text)), -len(entry.text)))
+    return Proposal(
+        op="merge",
+        entry_ids=(fuller.entry_id, other.entry_id),
+        path=fuller.path,
+        after=fuller.text,
+        reason=f"Both say the same with the same numbers and names; the fuller text stays, “{_short(other)}” goes.",
+    )
+
+
+def contradiction(left: Entry, right: Entry) -> Proposal | None:
+    """A flag on two entries that say different things of the same thing; which holds, a person knows."""
+    ours, theirs = differing_specifics(left.text, right.text)
+    bare = [tokens(_without(entry.text, specifics(entry.text))) for entry in (left, right)]
+    needed = _SAME_PLACE if left.heading == right.heading else _OTHER_PLACE
+    if (
+        len(bare[0] & bare[1]) < needed
+        or jaccard(*bare) < _ALIKE
+        or differing_qualifier(left.text, right.text)
+    ):
+        return None
+    told = ""
+    if ours and theirs and len(ours) == len(theirs) <= 2 and all(map(_is_value, ours | theirs)):
+        told = f"{_listed(ours)} in one, {_listed(theirs)} in the other"
+    elif not ours and not theirs and differing_negation(left.text, right.text):
+        told = "one denies or limits what the other says"
+    if not told:
+        return None
+    return Proposal(
+        op="flag",
+        entry_ids=(left.entry_id, right.entry_id),
+        path=left.path,
+        reason=f"“{_short(left)}” ({left.path}) and “{_short(right)}” ({right.path}) may contradict: {told}.",
+        risks=("contradicts",),
+    )
+
+
+def _stands_alone(entry: Entry) -> bool:
+    """Whether an entry says something by itself: a label or an introduction belongs to what follows it."""
+    return len(tokens(entry.text)) >= 3 and not entry.text.rstrip().rstrip("*_").endswith(":")
+
+
+def _is_value(item: str) -> bool:
+    """Whether two different ones can be two values of one thing; two names are two things."""
+    return item[:1].isdigit() or (item[:1] in {"v", "-", "+"} and item[1:2].isdigit())
+
+
+def _lapsed(entry: Entry, today: date) -> Proposal | None:
+    """An entry whose own words end it: retired when it is one sentence, else flagged."""
+    for match in _UNTIL.finditer(entry.text):
+        try:
+            end = date.fromisoformat(match.group(1))
+        except ValueError:
+            continue
+        if end >= today:
+            continue
+        alone = len(sentences(entry.text)) == 1
+        return Proposal(
+            op="retire" if alone else "flag",
+            entry_ids=(entry.entry_id,),
+            path=entry.path,
+            reason=f"It says itself that it held until {end}, and that is past."
+            + ("" if alone else " Only a part of it is dated, so a person should decide."),
+            risks=("deletes",) if alone else ("uncertain",),
+        )
+    return None
+
+
+def _take(proposals: list[Proposal], taken: set[str], proposal: Proposal | None) -> None:
+    if proposal and not taken & set(proposal.entry_ids):
+        proposals.append(proposal)
+        taken.update(proposal.entry_ids)
+
+
+def _without(text: str, parts: set[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, " ")
+    return text
+
+
+def _listed(items: set[str]) -> str:
+    return ", ".join(sorted(items))
+
+
+def _short(entry: Entry) -> str:
+    text = " ".join(entry.text.split())
+    return text if len(text) <= 80 else f"{text[:79].rstrip()}…"

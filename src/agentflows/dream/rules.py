@@ -1,0 +1,76 @@
+"""The rules engine: what can be found true in sessions with no key and no model.
+
+It reads what is countable: errors and the step that got past them, users' own sentences, requests and
+checks that come back, and, over the whole archive, what separates failure from success. It is
+deterministic, costs nothing, and says what it cannot judge (`NOTES`).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from agentflows.change import Observation, Pattern
+from agentflows.dream import proposals, pruning
+from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.errors_seen import errors_seen
+from agentflows.dream.instructions import Understood, understood
+from agentflows.dream.outcomes import outcome_patterns
+from agentflows.dream.overlap import says_same
+from agentflows.dream.said import said
+from agentflows.dream.workflows import checks_before_commit
+from agentflows.memory import Entry
+from agentflows.session import Session
+
+NOTES = (
+    "The rules engine finds what recurs in the same words; what is said in other words, or only shown, it misses.",
+    "It sees that a step followed an error and passed, not that it was the cause.",
+    "What separates failure from success is association; it is stratified by task where tasks repeat.",
+    "It does not judge whether an entry is good advice, only whether sessions repeat or contradict it.",
+)
+"""What rules cannot judge; part of every report they make."""
+
+
+class RulesEngine:
+    """Finds and judges by rules. Implements `agentflows.dream.engine.Engine`."""
+
+    name = "rules/1"
+    model = ""
+    prompt_sha256 = ""
+
+    def __init__(self, *, today: date | None = None) -> None:
+        self._today = today
+
+    def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
+        """What this one session taught. Every turn is read, so `hints` add nothing."""
+        del hints
+        return [*errors_seen(session), *said(session), *checks_before_commit(session)]
+
+    def same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
+        """For each pair: nearly the same words, and no number, path, negation or qualifier that differs."""
+        return [says_same(left, right) for left, right in pairs]
+
+    def propose(self, pattern: Pattern, entries: Sequence[Entry], instructions: str) -> Proposal | None:
+        """What `pattern` means for the store; None where the instructions leave it out."""
+        if not understood(instructions).admits(pattern):
+            return None
+        return proposals.propose(pattern, entries)
+
+    def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
+        """Duplicates, contradictions and lapsed dates among the store's own entries."""
+        topics = understood(instructions)
+        kept = [
+            item for item in nominations if not any(topics.leaves_out(entry.text) for entry in item.entries)
+        ]
+        return pruning.prune(kept, today=self._today or datetime.now(UTC).date())
+
+    def notes(self, instructions: str = "") -> list[str]:
+        """What this engine cannot judge, and which instructions it follows."""
+        read = understood(instructions)
+        followed = [f"Followed: {sentence}" for sentence in read.followed]
+        not_followed = [
+            f"Not followed, for rules understand only “ignore …”, “only …” and “focus on …”: {sentence}"
+            for sentence in read.not_followed
+        ]
+        return [*NOTES, *followed, *not_followed]
+
+
+__all__ = ["NOTES", "RulesEngine", "Understood", "outcome_patterns", "understood"]
