@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the properties of `CallLike` are the fields of `Call`, explained there
 """Purses: money and tokens are set aside before a model call and settled after it.
 
 A call whose outcome is unknown (a timeout, a crash) was perhaps billed, so what was set aside for it
@@ -6,7 +7,7 @@ stays spent. Only a call that certainly never ran is refunded.
 
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -31,20 +32,56 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call that was made: what the log keeps of it. No contents."""
+    """One model call, retries included: what the call log keeps of it. No contents."""
 
     model: str
     purpose: str
     prompt_sha256: str = ""
-    usage: Usage = Usage()
-    dollars: float = 0.0
-    """At list price; 0 for a model without one."""
+    """The same question has the same hash."""
+    outcome: str = "ok"
+    """`ok`, or the kind of fault it ended with."""
     stop_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    lost_tokens: int = 0
+    """Charged for attempts whose outcome is unknown."""
+    dollars: float = 0.0
+    """Charged in all; 0 when the model has no price."""
+    priced: bool = True
+    seconds: float = 0.0
+    attempts: int = 1
+    """HTTP requests made."""
     request_id: str = ""
-    reservation_id: str = ""
-    """What a purse set aside for it: by this the usage is counted on the purse's levels."""
     at: datetime | None = None
-    """UTC; None is when it is recorded."""
+    """When it was logged, UTC."""
+
+
+class CallLike(Protocol):
+    """A call as a model client reports it: the fields of `Call`, but for the time."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def prompt_sha256(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def stop_reason(self) -> str: ...
+    @property
+    def usage(self) -> Usage: ...
+    @property
+    def lost_tokens(self) -> int: ...
+    @property
+    def dollars(self) -> float: ...
+    @property
+    def priced(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def request_id(self) -> str: ...
 
 
 class Purse(Protocol):

@@ -6,6 +6,7 @@ observation on quotes, and a quote is found verbatim in the archive or it does n
 
 import hashlib
 import json
+from collections import Counter
 from datetime import datetime
 from typing import Literal
 
@@ -242,11 +243,10 @@ class Ledger(BaseModel):
 
     def imbalance(self, entry_ids: list[str]) -> str:
         """Why it does not balance against the input's entries; "" when it does."""
-        ours = sorted(line.entry_id for line in self.lines)
-        if ours == sorted(entry_ids):
+        ours, theirs = Counter(line.entry_id for line in self.lines), Counter(entry_ids)
+        if ours == theirs:
             return ""
-        missing = sorted(set(entry_ids) - set(ours))
-        extra = sorted(set(ours) - set(entry_ids))
+        missing, extra = sorted((theirs - ours).elements()), sorted((ours - theirs).elements())
         return f"{len(missing)} entries without a line {missing[:3]}, {len(extra)} lines without an entry {extra[:3]}"
 
 

@@ -224,7 +224,7 @@ def check_content(path: str, content: str) -> str:
     return content
 
 
-_BLOCKS = {
+_BLOCKS: dict[str, EntryKind] = {
     "heading_open": "heading",
     "paragraph_open": "paragraph",
     "list_item_open": "list_item",
@@ -235,7 +235,12 @@ _BLOCKS = {
     "html_block": "html",
     "hr": "paragraph",
 }
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)(?:\n|\Z)", re.DOTALL)
+_BREAK = re.compile(r"\r\n|\r|\n")
+"""What Markdown takes for the end of a line: the same three as in the parser, or the lines would not match."""
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*(?:\r\n|\r|\n).*?(?:\r\n|\r|\n)(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n|\Z)", re.DOTALL
+)
+_ENDS_BLANK = re.compile(r"(?:\r\n|\r(?!\n)|\n)[ \t]*(?:\r\n|\r(?!\n)|\n)\Z")
 
 
 def parse_entries(path: str, content: str) -> list[Entry]:
@@ -245,22 +250,14 @@ def parse_entries(path: str, content: str) -> list[Entry]:
     between entries (blank lines, reference definitions) belongs to none and is never changed, so
     `splice(content, {})` is `content`, byte for byte.
     """
-    lines = content.split("\n")
-    offsets = [0]
-    for line in lines:
-        offsets.append(offsets[-1] + len(line) + 1)
+    lines = _line_spans(content)
     entries: list[Entry] = []
     seen: dict[str, int] = {}
     heading: list[tuple[int, str]] = []
-    skip = 0
-    front = _FRONT_MATTER.match(content)
-    if front:
-        skip = front.group().rstrip("\n").count("\n") + 1
-    for kind, level, first, last in _blocks(content, skip):
-        end_line = last
-        while end_line > first + 1 and not lines[end_line - 1].strip():
-            end_line -= 1
-        start, end = offsets[first], min(offsets[end_line] - 1, len(content))
+    for kind, level, first, last in _blocks(content, lines):
+        while last > first + 1 and not content[slice(*lines[last - 1])].strip(" \t"):
+            last -= 1  # noqa: PLW2901 - blank lines at the end of a block are not part of its text
+        start, end = lines[first][0], lines[last - 1][1]
         text = content[start:end]
         if kind == "heading":
             heading = [item for item in heading if item[0] < level]
@@ -269,40 +266,59 @@ def parse_entries(path: str, content: str) -> list[Entry]:
         entry_id = base if seen[base] == 1 else f"{base}.{seen[base]}"
         entries.append(Entry(entry_id, path, kind, tuple(title for _, title in heading), text, start, end))
         if kind == "heading":
-            heading.append((level, text.split("\n")[0].strip().strip("#").strip()))
+            heading.append((level, _BREAK.split(text)[0].strip().strip("#").strip()))
     return entries
 
 
-def _blocks(content: str, skip: int) -> list[tuple[EntryKind, int, int, int]]:
+def _line_spans(content: str) -> list[tuple[int, int]]:
+    """Where each line starts and ends, its line break excluded."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for found in _BREAK.finditer(content):
+        spans.append((start, found.start()))
+        start = found.end()
+    return [*spans, (start, len(content))]
+
+
+def _blocks(content: str, lines: list[tuple[int, int]]) -> list[tuple[EntryKind, int, int, int]]:
     """The top-level blocks as (kind, heading level, first line, line after the last)."""
-    source = "\n" * skip + "\n".join(content.split("\n")[skip:]) if skip else content
     found: list[tuple[EntryKind, int, int, int]] = []
-    if skip:
+    front = _FRONT_MATTER.match(content)
+    skip = sum(start < front.end() for start, _ in lines) if front else 0
+    if front:
         found.append(("front_matter", 0, 0, skip))
-    for token in MarkdownIt("commonmark").enable("table").parse(source):
+        content = "\n" * skip + content[front.end() :]
+    for token in MarkdownIt("commonmark").enable("table").parse(content):
         kind = _BLOCKS.get(token.type)
         if kind is None or token.map is None:
             continue
         inside_list = token.type == "list_item_open" and token.level == 1
         if token.level == 0 or inside_list:
             level = int(token.tag[1]) if kind == "heading" else 0
-            found.append((kind, level, token.map[0], token.map[1]))  # pyright: ignore[reportArgumentType]
+            found.append((kind, level, token.map[0], token.map[1]))
     return found
 
 
-def splice(content: str, replacements: dict[tuple[int, int], str | None]) -> str:
+def splice(content: str, replacements: Mapping[tuple[int, int], str | None]) -> str:
     """Replace stretches of a file and leave every other byte alone.
 
     `replacements` maps `(start, end)` of an entry to its new text; None removes the entry together
-    with the line break that ends it, and one blank line where two would meet.
+    with the line break that ends it, and one blank line where two would meet, or where one would meet
+    the start or the end of the file.
     """
     for (start, end), text in sorted(replacements.items(), reverse=True):
         head, tail = content[:start], content[end:]
-        if text is None:
-            tail = tail.removeprefix("\n")
-            if (not head or head.endswith("\n\n")) and tail.startswith("\n"):
-                tail = tail[1:]
-            content = head + tail
-        else:
-            content = head + text + tail
+        content = head + text + tail if text is not None else _joined(head, _without_break(tail))
     return content
+
+
+def _joined(head: str, tail: str) -> str:
+    blank = _ENDS_BLANK.search(head)
+    if blank and not tail:
+        return head[: _BREAK.match(head, blank.start()).end()]  # pyright: ignore[reportOptionalMemberAccess]
+    return head + (_without_break(tail) if not head or blank else tail)
+
+
+def _without_break(text: str) -> str:
+    found = _BREAK.match(text)
+    return text[found.end() :] if found else text

@@ -5,19 +5,19 @@ Also the log of model calls. Money is counted in billionths of a dollar, so that
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import CursorResult, Update
 from sqlmodel import Session, col, select, update
 
-from agentflows.budget import Call, Purse, Spend
+from agentflows.budget import Call, CallLike, Spend
 from agentflows.change import Budget, Cost
 from agentflows.errors import BudgetError, UsageError
 from agentflows.session import Usage
 from agentflows.store.database import Database, insert_missing
 from agentflows.store.opened import Opened, new_id
-from agentflows.store.tables import BudgetRow, CallRow, ReservationRow, naive_utc
+from agentflows.store.tables import BudgetRow, CallRow, ReservationRow
 
 NANO = 1_000_000_000
 
@@ -25,10 +25,10 @@ NANO = 1_000_000_000
 class LedgerPurse:
     """A purse with a row in the database for each level. Safe for several threads and processes."""
 
-    def __init__(self, database: Database, levels: Sequence[str], now: datetime) -> None:
+    def __init__(self, database: Database, levels: Sequence[str], clock: Callable[[], datetime]) -> None:
         self._db = database
         self._levels = sorted(levels)
-        self._opened = now
+        self._clock = clock
 
     def reserve(self, tokens: int, dollars: float, purpose: str) -> str:
         """Set aside the most that one call can cost, on every level at once.
@@ -43,9 +43,9 @@ class LedgerPurse:
         nano = math.ceil(dollars * NANO)
         reservation_id = new_id("rsv")
         with self._db.write() as session:
-            _lock(session, self._levels)
+            before = _lock(session, self._levels)
             if _run(session, self._reserving(tokens, nano)).rowcount != len(self._levels):
-                raise self._refusal(session, tokens, nano, purpose)
+                raise _refusal(before, tokens, nano, purpose)
             session.add(
                 ReservationRow(
                     reservation_id=reservation_id,
@@ -54,7 +54,7 @@ class LedgerPurse:
                     nano=nano,
                     purpose=purpose,
                     state="open",
-                    at=self._opened,
+                    at=self._clock(),
                 )
             )
         return reservation_id
@@ -94,6 +94,10 @@ class LedgerPurse:
             }
             _run(session, update(BudgetRow).where(col(BudgetRow.level).in_(levels)).values(values))
 
+    def record_call(self, call: CallLike) -> None:
+        """Log one model call, and count its usage on every level: pass it to the client as `on_call`."""
+        _log(self._db, call, self._levels, self._clock())
+
     def _reserving(self, tokens: int, nano: int) -> Update:
         table = BudgetRow
         asked_tokens = col(table.spent_tokens) + col(table.reserved_tokens) + tokens
@@ -110,20 +114,11 @@ class LedgerPurse:
             )
         )
 
-    def _refusal(self, session: Session, tokens: int, nano: int, purpose: str) -> BudgetError:
-        session.rollback()
-        rows = session.exec(select(BudgetRow).where(col(BudgetRow.level).in_(self._levels))).all()
-        reasons = [reason for row in rows for reason in _over(row, tokens, nano)]
-        found = "; ".join(reasons) or f"one of the levels {self._levels} is gone"
-        return BudgetError(
-            f"The budget does not allow {purpose!r}: {found}. Raise the budget, or ask for less."
-        )
-
 
 class Spending(Opened):
     """The part of `State` that counts money."""
 
-    def purse(self, levels: Mapping[str, Budget]) -> Purse:
+    def purse(self, levels: Mapping[str, Budget]) -> LedgerPurse:
         """A purse over nested levels such as `dream:drm_…` and `day:2026-11-22`, each with its ceilings.
 
         What was spent on a level earlier stays spent; its ceilings become those given now.
@@ -142,7 +137,7 @@ class Spending(Opened):
                 row.ceiling_tokens = budget.tokens
                 row.ceiling_nano = None if budget.dollars is None else round(budget.dollars * NANO)
                 session.add(row)
-        return LedgerPurse(self._db, list(levels), self._now())
+        return LedgerPurse(self._db, list(levels), self._now)
 
     def spent(self, level: str) -> Cost:
         """What a level spent so far; nothing for one that never was.
@@ -167,18 +162,9 @@ class Spending(Opened):
             row.reserved_nano / NANO,
         )
 
-    def record_call(self, call: Call) -> None:
-        """Log one model call, and count its usage on the levels of its reservation."""
-        with self._db.write() as session:
-            session.add(_call_row(call, self._now()))
-            reservation = session.get(ReservationRow, call.reservation_id)
-            levels: list[str] = json.loads(reservation.levels) if reservation else []
-            for row in _lock(session, levels):
-                row.input_tokens += call.usage.input_tokens
-                row.output_tokens += call.usage.output_tokens
-                row.cache_read_tokens += call.usage.cache_read_tokens
-                row.cache_write_tokens += call.usage.cache_write_tokens
-                session.add(row)
+    def record_call(self, call: CallLike) -> None:
+        """Log one model call. `LedgerPurse.record_call` also counts its usage on the purse's levels."""
+        _log(self._db, call, [], self._now())
 
     def calls(self, *, purpose: str = "", limit: int = 100) -> list[Call]:
         """The newest model calls first."""
@@ -193,10 +179,21 @@ class Spending(Opened):
             return session.get(BudgetRow, level) or BudgetRow(level=level)
 
 
-def _call_row(call: Call, now: datetime) -> CallRow:
+def _log(database: Database, call: CallLike, levels: Sequence[str], now: datetime) -> None:
+    with database.write() as session:
+        session.add(_call_row(call, now))
+        for row in _lock(session, levels):
+            row.input_tokens += call.usage.input_tokens
+            row.output_tokens += call.usage.output_tokens
+            row.cache_read_tokens += call.usage.cache_read_tokens
+            row.cache_write_tokens += call.usage.cache_write_tokens
+            session.add(row)
+
+
+def _call_row(call: CallLike, now: datetime) -> CallRow:
     return CallRow(
         call_id=new_id("call"),
-        at=naive_utc(call.at) if call.at else now,
+        at=now,
         model=call.model,
         prompt_sha256=call.prompt_sha256,
         purpose=call.purpose,
@@ -204,10 +201,14 @@ def _call_row(call: Call, now: datetime) -> CallRow:
         output_tokens=call.usage.output_tokens,
         cache_read_tokens=call.usage.cache_read_tokens,
         cache_write_tokens=call.usage.cache_write_tokens,
+        lost_tokens=call.lost_tokens,
         nano=round(call.dollars * NANO),
+        priced=call.priced,
+        outcome=call.outcome,
         stop_reason=call.stop_reason,
+        seconds=call.seconds,
+        attempts=call.attempts,
         request_id=call.request_id,
-        reservation_id=call.reservation_id,
     )
 
 
@@ -216,12 +217,24 @@ def _call_word(row: CallRow) -> Call:
         model=row.model,
         purpose=row.purpose,
         prompt_sha256=row.prompt_sha256,
-        usage=Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
-        dollars=row.nano / NANO,
+        outcome=row.outcome,
         stop_reason=row.stop_reason,
+        usage=Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
+        lost_tokens=row.lost_tokens,
+        dollars=row.nano / NANO,
+        priced=row.priced,
+        seconds=row.seconds,
+        attempts=row.attempts,
         request_id=row.request_id,
-        reservation_id=row.reservation_id,
         at=row.at,
+    )
+
+
+def _refusal(rows: Sequence[BudgetRow], tokens: int, nano: int, purpose: str) -> BudgetError:
+    found = "; ".join(reason for row in rows for reason in _over(row, tokens, nano))
+    return BudgetError(
+        f"The budget does not allow {purpose!r}: {found or 'one of its levels is gone'}. "
+        "Raise the budget, or ask for less."
     )
 
 

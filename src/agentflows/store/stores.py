@@ -112,6 +112,8 @@ class Stores(Opened):
                 for path, memory in head.items()
             ]
             message = f"copy of {source.name} version {source.version}"
+            if not edits:
+                session.add(audit_row("copy_store", row, actor, self._now(), detail=message))
             write_commit(
                 session, row, edits, Order(actor=actor, at=self._now(), action="copy_store", message=message)
             )

@@ -420,10 +420,14 @@ class CallRow(Row, table=True):
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
+    lost_tokens: int
     nano: int = Field(sa_type=BigInteger)
+    priced: bool
+    outcome: str
     stop_reason: str
+    seconds: float
+    attempts: int
     request_id: str
-    reservation_id: str
 
 
 class LeaseRow(Row, table=True):
