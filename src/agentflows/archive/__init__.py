@@ -1,1 +1,29 @@
-"""."""
+"""The archive: all sessions as a lake of Parquet files, with DuckDB to question them.
+
+Layout of the folder: `turns/`, `sessions/`, `steps/`, `texts/`, `raw/` and `quarantine/` hold one Parquet file
+per part; `manifest/` holds one file per batch and decides what exists; `removed/` names what must stay out.
+"""
+
+from agentflows.archive.answers import (
+    AddReport,
+    ArchiveStats,
+    CompactReport,
+    Hit,
+    PatternQuery,
+    RebuildReport,
+    Selection,
+    Table,
+)
+from agentflows.archive.archive import Archive
+
+__all__ = [
+    "AddReport",
+    "Archive",
+    "ArchiveStats",
+    "CompactReport",
+    "Hit",
+    "PatternQuery",
+    "RebuildReport",
+    "Selection",
+    "Table",
+]

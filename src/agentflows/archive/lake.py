@@ -1,0 +1,230 @@
+"""The lake: what the folder holds now, and DuckDB connections that show it."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import Any, Literal, TypeVar
+
+import duckdb
+import orjson
+
+from agentflows.archive import engine
+from agentflows.archive.engine import Connection
+from agentflows.archive.files import Files
+from agentflows.archive.manifest import FOLDER, Batch, Part, Snapshot, from_json, resolve
+from agentflows.archive.rows import SESSION_COLUMNS, TURN_COLUMNS, to_session, to_turn
+from agentflows.errors import ArchiveError
+from agentflows.session import Session, Turn
+
+REMOVED = "removed"
+"""Folder of one small file per session that was removed: it stays out, whatever is added later."""
+_ATTEMPTS = 4
+_LISTINGS = 10
+
+Result = TypeVar("Result")
+
+
+class Lake:
+    """One process's view of an archive. Safe to share between threads."""
+
+    def __init__(self, files: Files, *, threads: int, memory_limit: str) -> None:
+        self.files = files
+        self._threads = threads
+        self._memory_limit = memory_limit
+        self._guard = threading.RLock()
+        self._batches: dict[str, Batch] = {}
+        self._tombstones: dict[str, str] = {}
+        self._snapshot: Snapshot | None = None
+        self._connection: Connection | None = None
+        self._shown: Snapshot | None = None
+        self._safe: tuple[Snapshot, Connection] | None = None
+
+    # -- what is there --
+
+    def snapshot(self) -> Snapshot:
+        """What the archive holds at this moment."""
+        with self._guard:
+            for _ in range(_ATTEMPTS):
+                with suppress(FileNotFoundError):  # a compaction swapped it away since the listing
+                    return self._look()
+        msg = f"The archive at {self.files.root!r} changes faster than it can be listed. Try again."
+        raise ArchiveError(msg)
+
+    def _look(self) -> Snapshot:
+        manifests = self._listed()
+        tombstones = _visible(self.files.list(REMOVED))
+        if self._snapshot and manifests == set(self._batches) and tombstones == set(self._tombstones):
+            return self._snapshot
+        self._batches = {
+            name: self._batches.get(name) or from_json(path, self.files.read(path))
+            for name in manifests
+            for path in [f"{FOLDER}/{name}"]
+        }
+        self._tombstones = {
+            name: self._tombstones.get(name)
+            or orjson.loads(self.files.read(f"{REMOVED}/{name}"))["session_id"]
+            for name in tombstones
+        }
+        self._snapshot = resolve(self._batches.values(), frozenset(self._tombstones.values()))
+        return self._snapshot
+
+    def _listed(self) -> set[str]:
+        """The manifests' names. One listing can miss both sides of a swap; two alike cannot."""
+        names = _visible(self.files.list(FOLDER))
+        for _ in range(_LISTINGS):
+            again = _visible(self.files.list(FOLDER))
+            if again == names:
+                return names
+            names = again
+        return names
+
+    def manifests(self) -> list[Batch]:
+        """What all manifests say, those of replaced parts included."""
+        self.snapshot()
+        return list(self._batches.values())
+
+    def remember_removed(self, session_ids: Sequence[str]) -> None:
+        """Make sessions invisible to every reader, at once and for good."""
+        for session_id in session_ids:
+            name = sha256(session_id.encode()).hexdigest()[:40]
+            self.files.write(f"{REMOVED}/{name}.json", orjson.dumps({"session_id": session_id}))
+
+    # -- questions --
+
+    def query(self, ask: Callable[[Connection, Snapshot], Result]) -> Result:
+        """Ask over what is there now; asked again when a compaction removed files meanwhile.
+
+        Raises:
+            ArchiveError: DuckDB failed.
+        """
+        for attempt in range(_ATTEMPTS):
+            snapshot = self._show()
+            try:
+                with engine.cursor(self._open()) as cursor:
+                    return ask(cursor, snapshot)
+            except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError) as error:
+                if attempt == _ATTEMPTS - 1 or self.snapshot() is snapshot:
+                    msg = f"A file of the archive at {self.files.root!r} cannot be read: {_first_line(error)}. `verify` names what is damaged."
+                    raise ArchiveError(msg) from error
+            except duckdb.Error as error:
+                msg = f"The archive could not answer: {_first_line(error)}."
+                raise ArchiveError(msg) from error
+        raise AssertionError  # the last attempt returned or raised
+
+    def _open(self) -> Connection:
+        with self._guard:
+            if self._connection is None:
+                self._connection = engine.connect(
+                    self.files, threads=self._threads, memory_limit=self._memory_limit
+                )
+            return self._connection
+
+    def _show(self) -> Snapshot:
+        with self._guard:
+            snapshot = self.snapshot()
+            if self._shown is not snapshot:
+                connection = self._open()
+                engine.show(connection, self.files, snapshot)
+                if self._shown is None:
+                    engine.define_patterns(connection)
+                self._shown = snapshot
+            return snapshot
+
+    def locked_connection(self) -> Connection:
+        """A connection for SQL that a user or an agent wrote: these files, nothing else, settings locked."""
+        with self._guard:
+            snapshot = self.snapshot()
+            if self._safe is None or self._safe[0] is not snapshot:
+                connection = engine.connect(
+                    self.files, threads=self._threads, memory_limit=self._memory_limit
+                )
+                engine.show(connection, self.files, snapshot)
+                engine.define_patterns(connection)
+                tables = ("sessions", "turns", "steps", "texts", "quarantine")
+                engine.lock(
+                    connection,
+                    [url for table in tables for url in engine.table_urls(self.files, snapshot, table)],
+                )
+                self._safe = (snapshot, connection)
+            return self._safe[1]
+
+    def close(self) -> None:
+        """Let go of the connections. The lake opens them again when it is asked again."""
+        with self._guard:
+            if self._connection:
+                self._connection.close()
+            if self._safe:
+                self._safe[1].close()
+            self._connection, self._shown, self._safe = None, None, None
+
+    # -- one part --
+
+    def read(self, part: Part, session_ids: Sequence[str]) -> dict[str, Session]:
+        """Sessions as one part holds them, by id."""
+        with self._reading(part) as cursor:
+            return read_sessions(cursor, self.files, part, session_ids)
+
+    def turn_lines(self, part: Part, session_ids: Sequence[str]) -> set[int]:
+        """The source lines that turns of these sessions came from; 0 stands for unknown."""
+        if "turns" not in part.files or not session_ids:
+            return set()
+        with self._reading(part) as cursor:
+            rows = cursor.execute(
+                "SELECT DISTINCT line FROM read_parquet(?) WHERE session_id IN (SELECT unnest(?::VARCHAR[]))",
+                [self.files.url(part.path("turns")), list(session_ids)],
+            ).fetchall()
+        return {row[0] for row in rows}
+
+    def source_rows(
+        self, part: Part, table: Literal["raw", "quarantine"], columns: str, source: str
+    ) -> Iterator[tuple[Any, ...]]:
+        """The stored lines of one source, in order, a few thousand in memory at a time."""
+        if table not in part.files:
+            return
+        with self._reading(part) as cursor:
+            cursor.execute(
+                f"SELECT {columns} FROM read_parquet(?) WHERE source_sha256 = ? ORDER BY line",
+                [self.files.url(part.path(table)), source],
+            )
+            while rows := cursor.fetchmany(2_000):
+                yield from rows
+
+    @contextmanager
+    def _reading(self, part: Part) -> Generator[Connection]:
+        try:
+            with engine.cursor(self._open()) as cursor:
+                yield cursor
+        except (duckdb.Error, FileNotFoundError) as error:
+            msg = f"The archive's part {part.name} cannot be read: {_first_line(error)}. `verify` names what is damaged."
+            raise ArchiveError(msg) from error
+
+
+def read_sessions(
+    cursor: Connection, files: Files, part: Part, session_ids: Sequence[str]
+) -> dict[str, Session]:
+    """Sessions with all their turns, from the files of one part."""
+    wanted = list(session_ids)
+    where = "WHERE session_id IN (SELECT unnest(?::VARCHAR[]))"
+    sessions = cursor.execute(
+        f"SELECT {SESSION_COLUMNS} FROM read_parquet(?) {where}", [files.url(part.path("sessions")), wanted]
+    ).fetchall()
+    turns: dict[str, list[Turn]] = {session_id: [] for session_id in wanted}
+    if "turns" in part.files:
+        literals = "WHERE session_id IN (" + ", ".join("?" for _ in wanted) + ")"
+        cursor.execute(
+            f"SELECT {TURN_COLUMNS} FROM read_parquet(?) {literals} ORDER BY session_id, seq",
+            [files.url(part.path("turns")), *wanted],
+        )
+        while rows := cursor.fetchmany(2_000):
+            for row in rows:
+                turns[row[0]].append(to_turn(row))
+    return {row[0]: to_session(row, tuple(turns[row[0]])) for row in sessions}
+
+
+def _visible(names: dict[str, Any]) -> set[str]:
+    return {name for name in names if name.endswith(".json") and not name.startswith(".")}
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
