@@ -128,7 +128,9 @@ WITH words AS (
     FROM steps WHERE is_error GROUP BY ALL
 ), told AS (
     SELECT f.* EXCLUDE (same), CASE WHEN same THEN 'same_input' ELSE 'changed_input' END AS change,
-           coalesce(g.between, '') AS between
+           coalesce(g.between, '') AS between,
+           row_number() OVER (PARTITION BY root_id, tool, head, err_sig, same, good_head
+                              ORDER BY session_id, seq) = 1 AS shown
     FROM fixes f LEFT JOIN gaps g USING (session_id, seq)
 )
 SELECT tool, head, err_sig, change, good_head AS fix_head,
@@ -140,7 +142,7 @@ SELECT tool, head, err_sig, change, good_head AS fix_head,
        left(arg_min(body, (session_id, seq)), 400) AS error,
        arg_min(session_id || '#' || result_seq, (session_id, seq)) AS before_address,
        arg_min(session_id || '#' || good_seq, (session_id, seq)) AS after_address,
-       list_sort(map_values(map_from_entries(list(DISTINCT (root_id, session_id || '#' || result_seq)))))[1:5] AS addresses
+       list(session_id || '#' || result_seq ORDER BY session_id, seq) FILTER (shown)[1:5] AS addresses
 FROM told JOIN struck USING (tool, head, err_sig)
 GROUP BY tool, head, err_sig, change, good_head
 ORDER BY sessions DESC, occurrences DESC, tool, head, err_sig, change, fix_head
