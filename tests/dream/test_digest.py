@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from agentflows.dream.digest import CHARS_PER_TOKEN, MIN_BUDGET_TOKENS, Digest, digest
 from agentflows.dream.engine import Hint
 from agentflows.errors import DreamError
+from agentflows.readers import read
 from agentflows.session import Check, OutcomeLabel, Session, Span, Turn, TurnKind
+from agentflows.signature import error_line
 
 MARK = re.compile(r"⟦[^⟧]*⟧")
 
@@ -101,6 +103,13 @@ def test_recalled_and_injected_text_is_left_out():
     assert blocks(page)[0] == (
         "⟦recalled memory, 14 chars left out⟧⟦added by the harness, 18 chars left out⟧Fix the bug.\n"
     )
+
+
+def test_an_error_that_the_harness_reports_is_shown():
+    """`<tool_use_error>` comes from the harness and is what failed; the trust of a result is 1 anyway."""
+    text = "<tool_use_error>Unknown skill: commit</tool_use_error>"
+    failed = Turn(0, "tool_result", 1, text, is_error=True, spans=(Span(0, len(text), "injected"),))
+    assert blocks(digest(session(failed)))[0] == f"{text}\n"
 
 
 def test_reasoning_is_never_shown():
@@ -262,16 +271,22 @@ def test_recalled_words_never_come_through(found: Session):
 
 
 @pytest.mark.real_data
-def test_real_sessions_cost_a_tenth():
-    """A quarter of the transcript's tokens is the ceiling for digest and prompt together."""
-    from agentflows.readers import read
-
+def test_real_sessions_cost_a_tenth_and_keep_every_error():
+    """A quarter of the transcript's tokens is the ceiling for digest and prompt together, at equal findings."""
     folder = (
         Path(os.environ.get("AGENTFLOWS_REAL_DATA", "../shared/data")) / "claude-code-packmind" / "sessions"
     )
     if not folder.is_dir():
         pytest.skip(f"no real sessions: looked in {folder.resolve()}; set AGENTFLOWS_REAL_DATA")
-    pages = [digest(found) for source in read(folder) for found in source.sessions]
+    found = [session for source in read(folder) for session in source.sessions]
+    pages = [digest(session) for session in found]
     assert len(pages) >= 45
-    share = sum(page.tokens for page in pages) / sum(page.raw_tokens for page in pages)
-    assert 0.03 < share < 0.15
+    assert sum(page.tokens for page in pages) < 0.1 * sum(page.raw_tokens for page in pages)
+    errors = [
+        (page, turn.text[slice(*error_line(turn.text))].split("\n")[0][:120])
+        for session, page in zip(found, pages, strict=True)
+        for turn in session.turns
+        if turn.is_error and not turn.spans
+    ]
+    assert len(errors) > 80
+    assert [line for page, line in errors if line not in page.text] == []

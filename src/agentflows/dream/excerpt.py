@@ -45,9 +45,13 @@ def excerpt(turn: Turn, limit: int, note: str = "") -> str:
 
 
 def _stretches(turn: Turn) -> Iterator[tuple[int, int, str]]:
-    """The turn from start to end: stretches of its own ("") and the lesser ones by kind."""
+    """The turn from start to end: stretches of its own ("") and the lesser ones by kind.
+
+    What the harness puts into a failed result is mostly the failure itself, so it is shown as such.
+    """
     at = 0
-    for span in sorted(turn.spans, key=lambda span: (span.start, -span.end)):
+    spans = [span for span in turn.spans if not (turn.is_error and span.kind == "injected")]
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if at < span.start:
             yield at, span.start, ""
         if at < span.end:
