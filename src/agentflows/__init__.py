@@ -1,3 +1,110 @@
-"""agentflows: agents that learn from their own past work, on your own Prefect, with proof."""
+"""agentflows: agents that learn from their own past work, on your own Prefect, with proof for every memory.
+
+A *session* is one finished piece of agent work, a *turn* one addressable event in it; the *archive* holds all
+sessions. A *store* is a tree of Markdown memories, an *entry* one block of one. A *dream* reads many sessions
+beside one store: what one session taught is an *observation* with its *quotes*, observations of distinct
+sessions that agree are a *pattern*, and what a pattern means for the store is a *change*. Changes are held for
+review or committed; the *ledger* says what became of every entry.
+
+    >>> from agentflows import run_ingest, run_dream, open_home, approve   # doctest: +SKIP
+    >>> run_ingest("~/.claude/projects")
+    >>> report = run_dream("team")
+    >>> with open_home() as home:
+    ...     approve(home.state, report.dream.dream_id, reviewer="ada", only=["1", "2"])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive, Selection
+    from agentflows.change import Budget, Change, Dream, DreamReport, Ledger, Observation, Pattern, Quote
+    from agentflows.dreaming import DreamRequest, SessionFilter
+    from agentflows.errors import AgentflowsError
+    from agentflows.home import Home, open_home
+    from agentflows.memory import Entry, Memory, MemoryStore, MemoryVersion, parse_entries
+    from agentflows.project import load_flow
+    from agentflows.readers import read
+    from agentflows.review import approve, reject
+    from agentflows.running import run_dream, run_ingest
+    from agentflows.session import Session, Turn
+    from agentflows.settings import Settings, load_settings
+    from agentflows.store import State
+
+_WHERE = {
+    "AgentflowsError": "errors",
+    "Archive": "archive",
+    "Budget": "change",
+    "Change": "change",
+    "Dream": "change",
+    "DreamReport": "change",
+    "DreamRequest": "dreaming",
+    "Entry": "memory",
+    "Home": "home",
+    "Ledger": "change",
+    "Memory": "memory",
+    "MemoryStore": "memory",
+    "MemoryVersion": "memory",
+    "Observation": "change",
+    "Pattern": "change",
+    "Quote": "change",
+    "Selection": "archive",
+    "Session": "session",
+    "SessionFilter": "dreaming",
+    "Settings": "settings",
+    "State": "store",
+    "Turn": "session",
+    "approve": "review",
+    "load_flow": "project",
+    "load_settings": "settings",
+    "open_home": "home",
+    "parse_entries": "memory",
+    "read": "readers",
+    "reject": "review",
+    "run_dream": "running",
+    "run_ingest": "running",
+}
+
+__all__ = [
+    "AgentflowsError",
+    "Archive",
+    "Budget",
+    "Change",
+    "Dream",
+    "DreamReport",
+    "DreamRequest",
+    "Entry",
+    "Home",
+    "Ledger",
+    "Memory",
+    "MemoryStore",
+    "MemoryVersion",
+    "Observation",
+    "Pattern",
+    "Quote",
+    "Selection",
+    "Session",
+    "SessionFilter",
+    "Settings",
+    "State",
+    "Turn",
+    "approve",
+    "load_flow",
+    "load_settings",
+    "open_home",
+    "parse_entries",
+    "read",
+    "reject",
+    "run_dream",
+    "run_ingest",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import agentflows` alone costs nothing."""
+    if name not in _WHERE:
+        msg = f"module 'agentflows' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"agentflows.{_WHERE[name]}"), name)

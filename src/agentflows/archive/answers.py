@@ -38,6 +38,17 @@ class AddReport(BaseModel):
     """Turns written."""
     redactions: dict[str, int] = {}
 
+    def __add__(self, other: "AddReport") -> "AddReport":
+        """The report of both, as if they had been one."""
+        counts = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in type(self).model_fields
+            if name != "redactions"
+        }
+        kinds = sorted(self.redactions.keys() | other.redactions.keys())
+        redactions = {kind: self.redactions.get(kind, 0) + other.redactions.get(kind, 0) for kind in kinds}
+        return AddReport(**counts, redactions=redactions)
+
 
 class Selection(BaseModel):
     """Which sessions are meant. What is left out does not restrict; all that is given must hold."""

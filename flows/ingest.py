@@ -1,0 +1,69 @@
+"""Ingest: native session logs → archive. Idempotent: what was read before is passed over."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+
+from agentflows import readers
+from agentflows.archive import AddReport
+from agentflows.home import Home, open_home
+from agentflows.ingesting import batches, ingest_files
+
+
+def say(text: str) -> None:
+    """One progress line: in the run's log, and in the terminal when the command line runs the flow."""
+    get_run_logger().info(text, extra={"progress": True})
+
+
+@task(task_run_name="read files · batch {number}", cache_policy=NO_CACHE, persist_result=False)
+def read_batch(work: "Work", number: int) -> AddReport:
+    """Read one batch of files into the archive."""
+    return ingest_files(work.home, work.batches[number - 1], source=work.source, alone=work.alone)
+
+
+class Work:
+    """What the batches share. A plain object, so that Prefect records none of it."""
+
+    def __init__(self, home: Home, path: str, source: str) -> None:
+        self.home = home
+        self.source = source
+        files = readers.discover(path)
+        self.files = len(files)
+        self.alone = Path(path).expanduser().is_file()
+        self.batches = batches(files)
+
+
+@flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False)
+def ingest(
+    path: Annotated[
+        str, Field(title="Path", description="A folder or file of session logs")
+    ] = "~/.claude/projects",
+    source: Annotated[str, Field(title="Format", description="auto recognises it")] = "auto",
+    home: Annotated[str, Field(title="Home folder", description="Empty: AGENTFLOWS_HOME")] = "",
+) -> dict[str, Any]:
+    """Read native session logs into the archive: redacted, with the trust of every turn.
+
+    Returns:
+        What was read: files, sessions added, grown and unchanged, lines accepted and quarantined.
+    """
+    with open_home(home or None) as doors:
+        work = Work(doors, path, source)
+        say(f"{work.files:,} files in {len(work.batches)} batches")
+        total = AddReport()
+        for number in range(1, len(work.batches) + 1):
+            total += read_batch(work, number)
+            say(
+                f"    batch {number}/{len(work.batches)}: {total.added:,} sessions added, {total.turns:,} turns"
+            )
+        figures = total.model_dump(mode="json")
+        table = [{"figure": name.replace("_", " "), "value": str(value)} for name, value in figures.items()]
+        create_table_artifact(table, key="ingest", description=f"Ingest of {path}")
+        return figures
+
+
+if __name__ == "__main__":
+    ingest()

@@ -1,0 +1,79 @@
+"""Review: decide on a dream's held changes; what is approved is committed in one transaction."""
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+
+from agentflows.dream import markdown
+from agentflows.errors import UsageError
+from agentflows.home import open_home
+from agentflows.review import ReviewResult, approve, reject
+from agentflows.store import State
+
+
+class Work:
+    """What the tasks share. A plain object, so that Prefect records none of it."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
+@task(task_run_name="show {dream_id}", cache_policy=NO_CACHE, persist_result=False)
+def show(work: Work, dream_id: str) -> None:
+    """Lay the waiting changes with their quotes on the run's page."""
+    create_markdown_artifact(
+        markdown(work.state.dream(dream_id)), key="review", description=f"Dream {dream_id}"
+    )
+
+
+@flow(name="review", flow_run_name="review · {dream_id}", persist_result=False)
+def review(
+    dream_id: Annotated[
+        str, Field(title="Dream", description="drm_…; the newest with held changes when empty")
+    ] = "",
+    decision: Annotated[Literal["show", "approve", "reject"], Field(title="Decision")] = "show",
+    only: Annotated[
+        list[str], Field(title="Only these", description="Numbers or ids; empty: all that are held")
+    ] = [],
+    reason: Annotated[str, Field(title="Reason", description="Needed to reject")] = "",
+    reviewer: Annotated[str, Field(title="Reviewer", description="Who decides: kept on record")] = "",
+    home: Annotated[str, Field(title="Home folder", description="Empty: AGENTFLOWS_HOME")] = "",
+) -> dict[str, Any]:
+    """Show, approve or reject the held changes of a dream.
+
+    Returns:
+        What was committed, rejected or refused, and what still waits.
+    """
+    with open_home(home or None) as doors:
+        state = doors.state
+        if not dream_id:
+            waiting = state.changes(status="held")
+            if not waiting:
+                message = "No change waits for review."
+                raise UsageError(message)
+            dream_id = waiting[-1].dream_id
+        show(Work(state), dream_id)
+        who = doors.actor(reviewer).name
+        chosen = only or None
+        if decision == "approve":
+            result = approve(state, dream_id, reviewer=who, only=chosen, reason=reason, scan=doors.secret_in)
+        elif decision == "reject":
+            result = reject(state, dream_id, reviewer=who, only=chosen, reason=reason)
+        else:
+            report = state.dream(dream_id)
+            held = sum(change.status == "held" for change in report.changes)
+            result = ReviewResult(
+                dream_id=dream_id, store_name=report.dream.store_name, store_version=None, still_held=held
+            )
+        get_run_logger().info(
+            f"{len(result.committed)} committed, {len(result.rejected)} rejected, {result.still_held} still held",
+            extra={"progress": True},
+        )
+        return result.model_dump(mode="json")
+
+
+if __name__ == "__main__":
+    review()

@@ -1,0 +1,6 @@
+"""`python -m agentflows` is the command line."""
+
+from agentflows.cli import main
+
+if __name__ == "__main__":
+    main()

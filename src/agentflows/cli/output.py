@@ -1,0 +1,87 @@
+"""What every command prints: text for people, or one JSON object for programs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from agentflows.dream.marks import reveal
+from agentflows.errors import AgentflowsError
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", help="The home folder [default: AGENTFLOWS_HOME or ~/.agentflows]", show_default=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output")]
+StoreOption = Annotated[str, typer.Option("--store", help="The memory store's name or id")]
+
+console = Console(highlight=False, soft_wrap=True)
+progress_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def program() -> str:
+    """How this program was called, so that printed commands can be copied."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{sys.executable} -m agentflows"
+    return called.name if not called.parent.name or not _near(called) else str(_near(called))
+
+
+def _near(path: Path) -> Path | None:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return None
+
+
+def as_json(value: Any) -> str:
+    """One JSON object; models as their fields."""
+
+    def plain(item: object) -> object:
+        return item.model_dump(mode="json") if isinstance(item, BaseModel) else str(item)
+
+    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON object to standard output."""
+    sys.stdout.write(as_json(value) + "\n")
+
+
+def report_error(error: AgentflowsError, *, as_json: bool) -> None:
+    """One line on standard error; with `--json` also `{"error": {"type", "message"}}` on standard output."""
+    if as_json:
+        print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+    progress_console.print(Text(f"Error: {error}", style="red"))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """A table; control characters from transcripts are made visible."""
+    table = RichTable(
+        title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False
+    )
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(reveal(_cell(value))) for value in row))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.3g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= 200 else text[:199] + "…"

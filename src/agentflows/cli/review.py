@@ -1,0 +1,186 @@
+"""`agentflows review`: read held changes and decide on them, one by one."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentflows import review as reviews
+from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_table
+from agentflows.cli.show import show_dream, show_review
+from agentflows.errors import UsageError
+from agentflows.home import open_home
+
+app = typer.Typer(help="Read held changes and decide on them, one by one.", no_args_is_help=True)
+
+DreamArgument = Annotated[str, typer.Argument(metavar="DREAM", help="drm_…, or `last`")]
+OnlyOption = Annotated[str, typer.Option("--only", help="Only these changes: numbers or ids, 1,4,7")]
+ByOption = Annotated[
+    str, typer.Option("--by", help="Who decides [default: AGENTFLOWS_REVIEWER or your login]")
+]
+
+
+@app.command("list")
+def list_(
+    store: Annotated[str, typer.Option("--store", help="Only of this store")] = "",
+    home: HomeOption = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Also dreams with nothing waiting")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the dreams whose changes wait for review.
+
+    JSON: {dreams: [{dream_id, store, engine, created_at, status, sessions, changes, held}]}
+    """
+    with open_home(home) as doors:
+        rows: list[dict[str, object]] = []
+        for dream in doors.state.dreams(store=store or None):
+            changes = doors.state.changes(dream_id=dream.dream_id)
+            held = sum(change.status == "held" for change in changes)
+            if held or all_:
+                rows.append(
+                    {
+                        "dream_id": dream.dream_id,
+                        "store": dream.store_name,
+                        "engine": dream.engine,
+                        "created_at": f"{dream.created_at:%Y-%m-%d %H:%M}",
+                        "status": dream.status,
+                        "sessions": len(dream.session_ids),
+                        "changes": len(changes),
+                        "held": held,
+                    }
+                )
+    if json:
+        print_json({"dreams": rows})
+    elif rows:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        console.print("Nothing waits for review.")
+
+
+@app.command()
+def show(dream: DreamArgument, home: HomeOption = None, *, json: JsonOption = False) -> None:
+    """Show a dream: each change with its diff, its reason and the quotes that prove it.
+
+    JSON: the same object as `agentflows dream`
+    """
+    with open_home(home) as doors:
+        report = doors.state.dream(_named(doors.state, dream))
+    if json:
+        print_json(report)
+    else:
+        show_dream(report, home)
+
+
+@app.command()
+def approve(
+    dream: DreamArgument,
+    only: OnlyOption = "",
+    edit: Annotated[
+        list[str] | None,
+        typer.Option("--edit", help="Change N in your editor before it is approved; repeat for more"),
+    ] = None,
+    edit_file: Annotated[
+        list[str] | None,
+        typer.Option("--edit-file", help="N=FILE: approve change N with the text of FILE instead"),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept on record")] = "",
+    by: ByOption = "",
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Approve held changes and commit them to the store in one transaction.
+
+    JSON: {dream_id, store_name, store_version, committed, rejected, refused, still_held}
+    """
+    with open_home(home) as doors:
+        dream_id = _named(doors.state, dream)
+        chosen = _numbers(only) or (
+            [*(edit or []), *(item.split("=")[0] for item in edit_file or [])] or None
+        )
+        edits = {
+            name: _edited(reviews.choose(doors.state, dream_id, [name])[0].after, name) for name in edit or []
+        }
+        edits |= dict(_from_file(item) for item in edit_file or [])
+        result = reviews.approve(
+            doors.state,
+            dream_id,
+            reviewer=doors.actor(by).name,
+            only=chosen,
+            edits=edits,
+            reason=reason,
+            scan=doors.secret_in,
+        )
+    if json:
+        print_json(result)
+    else:
+        show_review(result, home)
+
+
+@app.command()
+def reject(
+    dream: DreamArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why: later dreams are shown it")],
+    only: OnlyOption = "",
+    by: ByOption = "",
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Reject held changes; later dreams do not propose them again.
+
+    JSON: {dream_id, store_name, store_version, committed, rejected, refused, still_held}
+    """
+    with open_home(home) as doors:
+        dream_id = _named(doors.state, dream)
+        result = reviews.reject(
+            doors.state, dream_id, reviewer=doors.actor(by).name, reason=reason, only=_numbers(only) or None
+        )
+    if json:
+        print_json(result)
+    else:
+        show_review(result, home)
+
+
+def _named(state: reviews.State, dream: str) -> str:
+    if dream != "last":
+        return dream
+    dreams = [item for item in state.dreams() if item.status == "completed"]
+    if not dreams:
+        message = "No dream was dreamt here yet. Run `agentflows dream --store NAME` first."
+        raise UsageError(message)
+    return max(dreams, key=lambda item: item.created_at).dream_id
+
+
+def _numbers(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _edited(before: str | None, name: str) -> str:
+    if before is None:
+        message = f"Change {name} writes no text, so there is nothing to edit. Approve or reject it as it is."
+        raise UsageError(message)
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"change-{name}.md"
+        path.write_text(before + "\n", "utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(path)], check=True)  # noqa: S603 - the reviewer's own editor
+        except (OSError, subprocess.CalledProcessError) as error:
+            message = f"The editor {editor!r} failed ({error}); nothing was approved. Set EDITOR, or use --edit-file {name}=FILE."
+            raise UsageError(message) from error
+        return path.read_text("utf-8").rstrip("\n")
+
+
+def _from_file(item: str) -> tuple[str, str]:
+    name, _, path = item.partition("=")
+    try:
+        return name, Path(path).read_text("utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"--edit-file takes N=FILE, a UTF-8 text file; {item!r} cannot be read: {error}."
+        raise UsageError(message) from error

@@ -1,0 +1,214 @@
+"""The home: opens the doors that settings name, and hands them out.
+
+One `Home` is one process's view of an installation: its archive, its state database, its model client.
+Nothing is opened before it is asked for, and nothing is written by looking.
+"""
+
+import getpass
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
+
+from pydantic import BaseModel
+
+from agentflows.archive import Archive
+from agentflows.budget import Purse
+from agentflows.change import Budget
+from agentflows.dream.engine import Engine
+from agentflows.dream.judged import Answer, Ask, JudgedEngine
+from agentflows.dream.rules import RulesEngine
+from agentflows.errors import SettingsError
+from agentflows.memory import Actor, sha256
+from agentflows.model import Price, price_table
+from agentflows.redaction import Redactor
+from agentflows.settings import Settings, load_settings
+from agentflows.store import State
+
+if TYPE_CHECKING:
+    from agentflows.claude import Claude
+
+T = TypeVar("T", bound=BaseModel)
+EngineChoice = Literal["auto", "rules", "claude"]
+_KEY_BYTES = 32
+
+
+class Home:
+    """The doors of one installation. Use it as a context manager, or call `close()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def archive(self) -> Archive:
+        """All sessions. An archive that does not exist yet is empty, not an error."""
+        return Archive(
+            self.settings.resolved_archive,
+            threads=self.settings.duckdb_threads,
+            memory_limit=self.settings.duckdb_memory,
+        )
+
+    @cached_property
+    def state(self) -> State:
+        """Stores, dreams, decisions, caches and budgets."""
+        if not self.settings.state_url:
+            self._folder()
+        return State(self.settings.resolved_state_url)
+
+    def redactor(self) -> Redactor:
+        """A redactor under this home's key, so that a secret has one placeholder in all sessions."""
+        own = [self.settings.api_key.get_secret_value()] if self.settings.api_key else []
+        return Redactor(self._key(), own_secrets=[secret for secret in own if secret])
+
+    def secret_in(self, text: str) -> str:
+        """Why `text` must not be stored, or "": the blocking scan of every commit."""
+        findings = self.redactor().scan(text)
+        return f"it holds what looks like a secret ({findings[0].kind})" if findings else ""
+
+    def engine(
+        self,
+        choice: EngineChoice,
+        purse: Callable[[], Purse],
+        *,
+        model: str = "",
+        is_money_capped: bool = False,
+    ) -> tuple[Engine, str]:
+        """The engine to dream with, and why this one. `purse` is asked for at the first model call.
+
+        Raises:
+            SettingsError: `claude` was asked for and neither a key nor an endpoint is configured.
+        """
+        if choice == "auto":
+            choice = "claude" if self.settings.has_endpoint else "rules"
+            why = (
+                f"claude: {'an endpoint' if self.settings.base_url else 'a key'} is configured"
+                if choice == "claude"
+                else "rules: neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
+            )
+        else:
+            why = f"{choice}: asked for"
+        if choice == "rules":
+            return RulesEngine(), why
+        if not self.settings.has_endpoint:
+            msg = (
+                "The claude engine needs a key or an endpoint. Set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL "
+                "for a server of your own; or use --engine rules, which needs neither."
+            )
+            raise SettingsError(msg)
+        name = model or self.settings.model
+        client = cache(lambda: self.claude(purse(), model=name, is_money_capped=is_money_capped))
+        ask = remembered(client, self.state, name)
+        return JudgedEngine(ask, model=name, today=date.today()), why  # noqa: DTZ011 - the reader's own day
+
+    def claude(self, purse: Purse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
+        """The one model client, drawing on `purse`."""
+        from agentflows.claude import Claude
+
+        key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
+        return Claude(
+            model=model or self.settings.model,
+            api_key=key,
+            base_url=self.settings.base_url,
+            purse=purse,
+            deadline_seconds=self.settings.deadline_seconds,
+            concurrency=self.settings.concurrency,
+            prices=self.prices,
+            is_money_capped=is_money_capped,
+        )
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """List prices by model: those that ship, with the user's own over them."""
+        return price_table(self.settings.prices)
+
+    def purse(self, dream_id: str, budget: Budget) -> Purse:
+        """The purse of one dream: durable, so that a re-run goes on from what was spent."""
+        return self.state.purse({f"dream:{dream_id}": budget})
+
+    def actor(self, name: str = "") -> Actor:
+        """Who acts here: the name given, `AGENTFLOWS_REVIEWER`, or the login."""
+        return Actor(kind="user_actor", name=name or os.environ.get("AGENTFLOWS_REVIEWER", "") or _login())
+
+    def _folder(self) -> Path:
+        folder = self.settings.home_path
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            msg = (
+                f"The home folder {folder} cannot be made: {error.strerror}. "
+                "Name one you can write with --home or AGENTFLOWS_HOME."
+            )
+            raise SettingsError(msg) from error
+        return folder
+
+    def _key(self) -> bytes:
+        path = self._folder() / "redaction.key"
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return bytes.fromhex(path.read_text("ascii").strip())
+        except OSError as error:
+            msg = f"The home folder {path.parent} cannot be written: {error.strerror}. Name another with --home."
+            raise SettingsError(msg) from error
+        key = secrets.token_bytes(_KEY_BYTES)
+        with os.fdopen(handle, "w") as file:
+            file.write(key.hex())
+        return key
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("archive", "state"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_home(home: str | Path | None = None, **settings: object) -> Home:
+    """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment."""
+    return Home(load_settings(home=Path(home) if home else None, **settings))
+
+
+def remembered(client: Callable[[], "Claude"], state: State, model: str) -> Ask:
+    """Ask, but never the same thing twice: an answer is kept under the sha256 of all that shaped it.
+
+    What was paid for survives a kill; a re-run of the same dream sends nothing again.
+    """
+
+    def ask(
+        *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
+    ) -> Answer[T]:
+        key = "ask:" + sha256(repr((model, list(system), list(user), schema.model_json_schema(), max_tokens)))
+        found = state.cached([key])
+        if key in found:
+            return Remembered(schema.model_validate_json(found[key]))
+        answer = client().ask(system=system, user=user, schema=schema, max_tokens=max_tokens, purpose=purpose)
+        state.cache({key: answer.value.model_dump_json()})
+        return answer
+
+    return ask
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered(Generic[T]):
+    """An answer that was paid for earlier."""
+
+    value: T
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return f"uid {os.getuid()}"

@@ -1,0 +1,98 @@
+"""Where flows come from: the project in the current folder, else the copy the wheel carries.
+
+Flows are the only part that knows Prefect, and operators edit them: so they are files of a project,
+loaded by path, not modules of this package.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from agentflows.errors import NotFoundError, UsageError
+
+FLOWS = ("ingest", "dream", "review")
+"""The flows every project has; a file of the same name in `flows/` holds each."""
+
+
+def bundled() -> Path:
+    """The project this installation carries: inside the wheel, or the checkout it runs from."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_project"
+    return inside if inside.is_dir() else package.parents[1]
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The current folder when it is an agentflows project (`flows/` and `prefect.yaml`), else `bundled()`."""
+    here = (start or Path.cwd()).resolve()
+    return here if (here / "flows" / "dream.py").is_file() else bundled()
+
+
+def load_module(name: str, root: Path | None = None) -> ModuleType:
+    """The module of `flows/<name>.py`, loaded once per path and process.
+
+    Raises:
+        NotFoundError: there is no such flow; the message lists those there are.
+    """
+    folder = (root or project_root()) / "flows"
+    path = folder / f"{name}.py"
+    if not path.is_file():
+        found = sorted(item.stem for item in folder.glob("[a-z]*.py"))
+        msg = f"There is no flow {name!r} in {folder}. It has: {', '.join(found) or 'none'}."
+        raise NotFoundError(msg)
+    module_name = f"agentflows_flows_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{name}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        msg = f"{path} cannot be loaded as Python."
+        raise UsageError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
+
+
+def load_flow(name: str, root: Path | None = None) -> Any:
+    """The Prefect flow called `name`: `load_flow("dream")(store="team")` runs it here and now.
+
+    Raises:
+        NotFoundError: there is no such flow.
+    """
+    return getattr(load_module(name, root), name)
+
+
+def init_project(folder: Path) -> list[str]:
+    """Lay down a project to edit: `flows/`, `prefect.yaml` and `examples/`. Existing files are kept.
+
+    Returns the paths written, relative to `folder`.
+
+    Raises:
+        UsageError: `folder` is a file, or cannot be written.
+    """
+    source = bundled()
+    written: list[str] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for item in ("flows", "prefect.yaml", "examples"):
+            origin = source / item
+            files = [origin] if origin.is_file() else sorted(origin.rglob("*"))
+            for path in files:
+                relative = path.relative_to(source)
+                target = folder / relative
+                if path.is_dir() or "__pycache__" in relative.parts or target.exists():
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+                written.append(str(relative))
+    except OSError as error:
+        msg = f"The project cannot be laid down in {folder}: {error.strerror or error}. Name a folder you can write."
+        raise UsageError(msg) from error
+    return written

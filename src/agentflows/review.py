@@ -1,0 +1,228 @@
+"""Decide on held changes, and commit what was approved: one by one, with who, when and why on record.
+
+A decision binds the change's sha256 and the store version it was made against, expires, works once, and is
+checked again inside the commit's transaction. If the store moved meanwhile, a change whose entries still
+stand word for word is re-checked against the store as it is now; one whose entries are gone is refused.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from agentflows import dream as deed
+from agentflows.change import Change, Dream
+from agentflows.errors import ConflictError, NotFoundError, StoreError, UsageError
+from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
+from agentflows.store import State
+
+Scan = Callable[[str], str]
+
+
+class ReviewResult(BaseModel):
+    """What a review did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dream_id: str
+    store_name: str
+    store_version: int | None
+    """The version it made; None when nothing was written."""
+    committed: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
+    """Changes that could not be applied any more, and why."""
+    still_held: int = 0
+
+
+def held(state: State, dream_id: str) -> list[Change]:
+    """The changes of a dream that wait, in the order `review show` numbers them."""
+    return [change for change in state.dream(dream_id).changes if change.status == "held"]
+
+
+def choose(state: State, dream_id: str, only: Sequence[str] | None) -> list[Change]:
+    """The held changes that `only` names, by number (as `review show` prints them) or id; all when None.
+
+    Raises:
+        NotFoundError: a name fits no change of this dream.
+        UsageError: the change is not waiting any more.
+    """
+    changes = list(state.dream(dream_id).changes)
+    if only is None:
+        return [change for change in changes if change.status == "held"]
+    by_name = {str(number): change for number, change in enumerate(changes, 1)}
+    by_name |= {change.change_id: change for change in changes}
+    chosen: list[Change] = []
+    for name in only:
+        if name not in by_name:
+            msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
+            raise NotFoundError(msg)
+        change = by_name[name]
+        if change.status != "held":
+            msg = f"Change {name} is {change.status} already ({change.status_reason or 'no reason kept'}); only held changes can be decided."
+            raise UsageError(msg)
+        chosen.append(change)
+    return chosen
+
+
+def approve(  # noqa: PLR0913 - each is part of what is decided
+    state: State,
+    dream_id: str,
+    *,
+    reviewer: str,
+    only: Sequence[str] | None = None,
+    edits: Mapping[str, str] | None = None,
+    reason: str = "",
+    scan: Scan | None = None,
+) -> ReviewResult:
+    """Approve held changes and commit them in one transaction.
+
+    `edits` gives the reviewer's own text for a change, by number or id.
+
+    Raises:
+        NotFoundError, UsageError: a name fits no held change.
+        ConflictError: the store moved while this ran; nothing was written, try again.
+        StoreError: what was approved breaks an invariant; nothing was written.
+    """
+    changes = choose(state, dream_id, only)
+    edited = {
+        change.change_id: text
+        for name, text in (edits or {}).items()
+        for change in choose(state, dream_id, [name])
+    }
+    dream = state.dream(dream_id).dream
+    actor = Actor(kind="user_actor", name=reviewer)
+    return _commit(state, dream, changes, actor=actor, reason=reason, edited=edited, scan=scan)
+
+
+def reject(
+    state: State, dream_id: str, *, reviewer: str, reason: str, only: Sequence[str] | None = None
+) -> ReviewResult:
+    """Reject held changes. Later dreams do not propose them again and say why.
+
+    Raises:
+        UsageError: no reason was given, or a change is not waiting.
+    """
+    if not reason.strip():
+        msg = "A rejection needs a reason: later dreams are shown it. Give --reason."
+        raise UsageError(msg)
+    changes = choose(state, dream_id, only)
+    for change in changes:
+        state.decide(change.change_id, "rejected", reviewer=reviewer, reason=reason)
+    dream = state.dream(dream_id).dream
+    return ReviewResult(
+        dream_id=dream_id,
+        store_name=dream.store_name,
+        store_version=None,
+        rejected=tuple(change.change_id for change in changes),
+        still_held=len(held(state, dream_id)),
+    )
+
+
+def commit_by_policy(
+    state: State,
+    dream: Dream,
+    changes: Sequence[Change],
+    *,
+    scan: Scan | None = None,
+) -> ReviewResult:
+    """Commit what `commit="auto"` lets through: the same records, with the policy as the one who decided."""
+    actor = Actor(kind="dream_actor", name=dream.dream_id)
+    return _commit(state, dream, changes, actor=actor, reason='commit="auto"', edited={}, scan=scan)
+
+
+def _commit(  # noqa: PLR0913 - each is a condition of the same commit
+    state: State,
+    dream: Dream,
+    changes: Sequence[Change],
+    *,
+    actor: Actor,
+    reason: str,
+    edited: Mapping[str, str],
+    scan: Scan | None,
+) -> ReviewResult:
+    store = state.get_store(dream.output_store_id or dream.store_id)
+    files = state.files(store.store_id, store.version)
+    changes, refused = _still_fit(changes, files)
+    for change_id, why in refused.items():
+        state.set_status([change_id], "expired", why)
+    if not changes:
+        return _result(state, dream, store, [], refused)
+    final = [
+        change.model_copy(update={"after": edited[change.change_id]})
+        if change.change_id in edited
+        else change
+        for change in changes
+    ]
+    after = deed.apply_changes(files, final)
+    _check(files, after, final, scan)
+    decisions = [
+        state.decide(
+            change.change_id,
+            "approved",
+            reviewer=actor.name,
+            reason=reason,
+            edited_after=edited.get(change.change_id),
+            base_version=store.version,
+        )
+        for change in changes
+    ]
+    edits = [
+        MemoryEdit(
+            path=path, content=after.get(path), expected_sha256=sha256(files[path]) if path in files else None
+        )
+        for path in sorted(files.keys() | after.keys())
+        if files.get(path) != after.get(path)
+    ]
+    store = state.commit(
+        store.store_id,
+        edits,
+        base_version=store.version,
+        actor=actor,
+        message=f"{len(final)} of dream {dream.dream_id}: {reason}".rstrip(": "),
+        dream_id=dream.dream_id,
+        decisions=[decision.decision_id for decision in decisions],
+        changes=final,
+        scan=scan,
+    )
+    return _result(state, dream, store, [change.change_id for change in final], refused)
+
+
+def _result(
+    state: State, dream: Dream, store: MemoryStore, committed: Sequence[str], refused: Mapping[str, str]
+) -> ReviewResult:
+    return ReviewResult(
+        dream_id=dream.dream_id,
+        store_name=store.name,
+        store_version=store.version if committed else None,
+        committed=tuple(committed),
+        refused=dict(refused),
+        still_held=len(held(state, dream.dream_id)),
+    )
+
+
+def _still_fit(changes: Sequence[Change], files: Mapping[str, str]) -> tuple[list[Change], dict[str, str]]:
+    """Split into what can be applied to `files` as they are, and why the rest cannot."""
+    standing = {entry.entry_id for path, text in files.items() for entry in parse_entries(path, text)}
+    fit: list[Change] = []
+    refused: dict[str, str] = {}
+    for change in changes:
+        gone = [entry_id for entry_id in change.entry_ids if entry_id not in standing]
+        if gone:
+            refused[change.change_id] = f"the store moved: {', '.join(gone)} no longer stands as it was"
+        else:
+            fit.append(change)
+    return fit, refused
+
+
+def _check(
+    before: Mapping[str, str], after: Mapping[str, str], changes: Sequence[Change], scan: Scan | None
+) -> None:
+    problems = deed.violations(before, after, changes, scan=scan or (lambda _: ""))
+    if problems:
+        msg = f"Nothing was written: {problems[0].reason}" + (
+            f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        )
+        raise StoreError(msg)
+
+
+__all__ = ["ConflictError", "ReviewResult", "approve", "choose", "commit_by_policy", "held", "reject"]

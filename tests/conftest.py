@@ -1,0 +1,38 @@
+"""What all tests share: homes in temporary folders, the example project, the real data when it is there."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentflows.home import Home, open_home
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    """A key or home of the person who runs the tests must not decide their outcome."""
+    for name in list(os.environ):
+        if name.startswith(("ANTHROPIC_", "AGENTFLOWS_")) and name != "AGENTFLOWS_REAL_DATA":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """An empty home."""
+    with open_home(tmp_path / "home") as doors:
+        yield doors
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real sessions; tests that need them are skipped, loudly, where they are not."""
+    folder = Path(os.environ.get("AGENTFLOWS_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "MANIFEST.tsv").is_file():
+        pytest.skip(
+            f"no real sessions in {folder}; set AGENTFLOWS_REAL_DATA to the folder that holds MANIFEST.tsv"
+        )
+    return folder

@@ -1,0 +1,13 @@
+"""One Prefect server for all flow tests: it takes 10–20 s to start."""
+
+from collections.abc import Iterator
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _prefect_server() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """A temporary server with a database of its own."""
+    with prefect_test_harness(server_startup_timeout=180):
+        yield

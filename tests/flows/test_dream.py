@@ -1,0 +1,78 @@
+"""The dream flow on a real Prefect server, over the example project."""
+
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+
+from agentflows import load_flow, open_home, run_dream, run_ingest
+from agentflows.errors import DreamError
+from tests.conftest import EXAMPLES
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module")
+def harbor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the example sessions and memory."""
+    folder = tmp_path_factory.mktemp("harbor")
+    run_ingest(EXAMPLES / "sessions", home=folder)
+    with open_home(folder) as home:
+        home.state.create_store("example", actor=home.actor("tester"))
+        home.state.import_folder("example", EXAMPLES / "memory", actor=home.actor("tester"))
+    return folder
+
+
+def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
+    """An operator sees in Prefect which step took how long and where it stopped."""
+    run_dream("example", home=harbor)
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["dream · example"]))
+        )
+        tasks = client.read_task_runs()
+    names = {task.name for task in tasks if task.flow_run_id == runs[0].id}
+    assert {
+        "snapshot store and select sessions",
+        "mine 33 sessions",
+        "review sessions · batch 1/1",
+        "check quotes",
+        "find patterns",
+        "prune and propose",
+        "check invariants",
+        "commit or hold",
+        "report",
+    } <= {name.replace("batch 1", "batch 1/1") if name.endswith("batch 1") else name for name in names}
+
+
+def test_the_report_is_on_the_page_of_the_run(harbor: Path):
+    """The diff with its quotes, the changes and the ledger are artifacts."""
+    report = run_dream("example", home=harbor)
+    with get_client(sync_client=True) as client:
+        artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
+    assert {"dream-example", "dream-example-changes", "dream-example-ledger"} <= artifacts.keys()
+    assert report.changes[0].quotes[0].address in str(artifacts["dream-example"].data)
+
+
+def test_the_same_dream_twice_is_one_dream(harbor: Path):
+    """Nothing is proposed, paid or committed twice."""
+    first = run_dream("example", home=harbor)
+    second = run_dream("example", home=harbor)
+    assert second == first
+
+
+def test_an_empty_archive_says_what_to_do(tmp_path: Path):
+    """The error names the command that fills it."""
+    with pytest.raises(DreamError, match="agentflows ingest"):
+        load_flow("dream")(store="team", home=str(tmp_path))
+
+
+def test_no_text_of_a_session_is_stored_by_prefect_outside_its_artifacts(harbor: Path):
+    """Contents never travel as parameters or results: only ids and counts do."""
+    run_dream("example", home=harbor)
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["dream · example"]))
+        )
+    assert all("integer cents" not in str(run.parameters) + str(run.state) for run in runs)
