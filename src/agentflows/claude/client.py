@@ -181,11 +181,13 @@ class Claude:
             fault = fault_of(error)
             if fault.status not in _NO_MODEL_LIST:
                 raise fault.error(self.url, 1, tokens=0, dollars=0.0) from error
-        except ValueError:  # a 200 that is no JSON: the short message will tell
-            pass
-        else:
-            lifecycle = getattr(found, "lifecycle", None) or "available"
-            return f"{self.model} at {self.url}: {lifecycle}"
+            found = None
+        except ValueError:  # a 200 that is no JSON
+            found = None
+        if getattr(
+            found, "id", ""
+        ):  # else it is no description, and may be no Messages API: a message will tell
+            return f"{self.model} at {self.url}: {getattr(found, 'lifecycle', None) or 'available'}"
         self._ping()
         return f"{self.model} at {self.url}: answers messages"
 
