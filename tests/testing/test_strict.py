@@ -1,5 +1,8 @@
 """The fake refuses what the hosted API refuses, so that no test passes on a request that would fail."""
 
+import json
+import urllib.error
+import urllib.request
 from typing import Any
 
 import anthropic
@@ -135,12 +138,16 @@ def test_the_sdks_server_side_threads_are_caught(open_fake: Any):
         runner.until_done()
 
 
-@pytest.mark.parametrize("headers", [{"x-api-key": ""}, {"x-api-key": "wrong"}])
-def test_a_key_is_needed(open_fake: Any, headers: Any):
-    """And it must be the right one."""
-    _, client = open_fake()
-    with pytest.raises(anthropic.AuthenticationError):
-        client.messages.create(model="m", max_tokens=10, messages=[USER], extra_headers=headers)
+@pytest.mark.parametrize("key", [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}])
+def test_a_key_is_needed(open_fake: Any, key: dict[str, str]):
+    """And it must be the right one. Not through the SDK, which always sends one."""
+    fake, _ = open_fake()
+    headers = {"anthropic-version": "v", "content-type": "application/json", **key}
+    request = urllib.request.Request(f"{fake.url}/v1/messages", data=b"{}", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert json.load(caught.value)["error"]["type"] == "authentication_error"
+    caught.value.close()
 
 
 def test_a_model_it_does_not_know_is_not_found(open_fake: Any):
