@@ -68,7 +68,7 @@ ERROR_FIXES = PatternQuery(
     description=(
         "For each error, the next successful step of the same tool, within twelve steps of the same "
         "thread, that did the same thing again: with the same input, with the same kind of command, or "
-        "with an input that shares half of its words (more, for another command). `change` says which. With an unchanged "
+        "with an input that shares half of its words (for another command: four in five). `change` says which. With an unchanged "
         "input, the remedy is what happened in between (`between`). That it followed does not prove that "
         "it was the cause; count sessions."
     ),
@@ -96,7 +96,7 @@ WITH words AS (
     SELECT * EXCLUDE (project, task, verdict, args, origin),
            regexp_extract_all(regexp_replace(
                regexp_replace(left(input, 600), '"description": ?"[^"]*"', ' ', 'g'),
-               '"[A-Za-z_]+":', ' ', 'g'), '[\\w./-]+') AS used
+               '"[A-Za-z_]+":', ' ', 'g'), '[\\w./-]*[A-Za-z][\\w./-]*') AS used
     FROM steps
     WHERE (session_id, tool) IN (SELECT (session_id, tool) FROM steps WHERE is_error)
 ), pairs AS (
@@ -109,9 +109,9 @@ WITH words AS (
     WHERE bad.is_error AND NOT good.is_error AND good.result_seq IS NOT NULL
       AND (bad.input_hash = good.input_hash
            OR (bad.head = good.head AND bad.head <> bad.tool)
-           OR 2 * len(list_intersect(bad.used, good.used))
-              >= least(len(list_distinct(bad.used)), len(list_distinct(good.used)))
-                 + CASE WHEN bad.head = good.head AND bad.used <> [] THEN 0 ELSE 1 END)
+           OR len(list_intersect(bad.used, good.used))
+              >= greatest(1, CASE WHEN bad.head = good.head THEN 0.5 ELSE 0.8 END
+                             * least(len(list_distinct(bad.used)), len(list_distinct(good.used)))))
 ), nearest AS (
     SELECT * FROM pairs
     QUALIFY row_number() OVER (PARTITION BY session_id, seq ORDER BY good_step) = 1

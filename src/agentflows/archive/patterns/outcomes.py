@@ -18,7 +18,7 @@ OUTCOME_FEATURES = PatternQuery(
     ),
     columns={
         "feature": "`uses:TOOL`, `uses>=2:TOOL`, `err:TOOL`, `errmsg:SIGNATURE`, `arg:TOOL.name=value`, "
-        "`no_error`, `no_write_made`, `repeats_identical_call`",
+        "`no_error`, `no_write_made`, `repeats_identical_call` (twice in a row)",
         "n": "labelled root sessions with the feature",
         "fail": "of these, failed",
         "ok": "of these, succeeded",
@@ -70,9 +70,10 @@ WITH labelled AS (
     UNION ALL SELECT root_id, 'no_write_made', (root_id, NULL::INTEGER) FROM labelled
         WHERE root_id NOT IN (SELECT root_id FROM mine WHERE regexp_matches(tool,
             '(?i)(^|[_.-])(write|edit|multiedit|create|update|modify|set|add|insert|append|put|post|patch|delete|remove|cancel|book|send|pay|refund|exchange|return|submit|apply|enable|disable|toggle|commit|push)($|[_.-]|[a-z]*$)'))
-    UNION ALL SELECT root_id, 'repeats_identical_call', min(place) FROM (
-        SELECT root_id, min((session_id, seq)) AS place FROM mine
-        GROUP BY root_id, session_id, tool, input_hash HAVING count(*) >= 2) GROUP BY root_id
+    UNION ALL SELECT root_id, 'repeats_identical_call', min((session_id, seq)) FROM (
+        SELECT root_id, session_id, seq, tool || ' ' || input_hash = lag(tool || ' ' || input_hash)
+            OVER (PARTITION BY session_id, thread ORDER BY step) AS again FROM mine)
+        WHERE again GROUP BY root_id
 ), features AS (
     SELECT root_id, feature, min(place) AS place FROM present GROUP BY root_id, feature
 ), totals AS (
