@@ -1,0 +1,88 @@
+"""What a person typed, and what they only pasted: the spans of a user turn that count for less than the rest.
+
+Nobody types a stack trace, a plan of eighty lines or the text of a web page. Such parts are recognised by their
+shape alone; where the shape is doubtful, the text counts as pasted, because trust is easier to lose than to repair.
+"""
+
+import re
+from collections.abc import Iterable
+
+from agentflows.session import Span, SpanKind
+
+LONG = 1000
+"""From this many characters on, only the opening of a message counts as typed."""
+_OPENING = 400
+"""The opening is the first line; where that is longer, its first sentences up to here."""
+_INTRODUCED = 300
+"""A rest of this length after a line that ends in a colon is what the line introduces."""
+_QUOTED = 60
+
+_PASTED = (
+    re.compile(r"```.*?(?:```|\Z)", re.DOTALL),
+    re.compile(r"~~~.*?(?:~~~|\Z)", re.DOTALL),
+    re.compile(r'"""(?:.*?"""|.*\Z)', re.DOTALL),
+    re.compile(r"^[ \t]*>.*(?:\n[ \t]*>.*)*", re.MULTILINE),
+    re.compile(r"(?:^(?: {4}|\t).*(?:\n|\Z)){3,}", re.MULTILINE),
+    re.compile(r"^[ \t]+at \S.*(?:\n[ \t]+at \S.*)*", re.MULTILINE),
+    re.compile(rf'"[^"\n]{{{_QUOTED},{LONG}}}"|“[^”\n]{{{_QUOTED},{LONG}}}”'),
+    re.compile(r"https?://\S+"),
+)
+_INTRODUCTION = re.compile(r":[ \t]*\n")
+_SENTENCE_END = re.compile(r"[.!?:](?=\s)")
+
+
+def typed_spans(text: str, others: Iterable[Span] = ()) -> tuple[Span, ...]:
+    """The pasted parts of a text a person sent, and the `others` already known, in order and without overlaps."""
+    found = list(others)
+    found += (
+        Span(match.start(), match.end(), "pasted") for pattern in _PASTED for match in pattern.finditer(text)
+    )
+    if len(text) >= LONG:
+        found.append(Span(opening_end(text), len(text), "pasted"))
+    found += introduced(text)
+    return disjoint(text, found)
+
+
+def opening_end(text: str) -> int:
+    """Where the part of a long message ends that a person may have typed."""
+    end = text.find("\n")
+    end = len(text) if end < 0 else end
+    if end <= _OPENING:
+        return end
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, _OPENING)]
+    return ends[-1] if ends else 0
+
+
+def introduced(text: str) -> list[Span]:
+    """What follows a line that ends in a colon, when it is long: feedback, a log, somebody else's words."""
+    match = _INTRODUCTION.search(text)
+    if match and len(text) - match.end() >= _INTRODUCED:
+        return [Span(match.end(), len(text), "pasted")]
+    return []
+
+
+_RANK: dict[SpanKind, int] = {"recalled": 0, "pasted": 1, "injected": 2}
+
+
+def disjoint(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans cut so that none overlaps another: the kind that counts for less wins. Blank ones are dropped."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (_RANK[span.kind], span.start, -span.end)):
+        kept += _uncovered(span, kept)
+        kept.sort(key=lambda other: other.start)
+    return tuple(span for span in kept if text[span.start : span.end].strip())
+
+
+def _uncovered(span: Span, kept: list[Span]) -> list[Span]:
+    """What of the span none of the kept ones covers."""
+    pieces: list[Span] = []
+    start = span.start
+    for other in kept:
+        if other.end <= start or other.start >= span.end:
+            continue
+        if other.start > start:
+            pieces.append(Span(start, other.start, span.kind))
+        start = max(start, other.end)
+    if start < span.end:
+        pieces.append(Span(start, span.end, span.kind))
+    return pieces
