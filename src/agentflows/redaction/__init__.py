@@ -163,7 +163,7 @@ class Redactor:
 
 
 _ACCEPT: dict[str, Callable[[str], bool]] = {
-    "password": functools.partial(is_password_value, quoted=True),
+    "password": is_password_value,
     "secret": is_token_value,
 }
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 
-from agentflows.redaction.rule import Match, Rule, Span, entropy
+from agentflows.redaction.rule import Match, Rule, Span, entropy, secret_span
 
 FORMAT, CONTEXT = 1, 3
 """Ranks: a documented format names a span before a borrowed rule (2), and that before a mere context."""
@@ -12,8 +12,9 @@ FORMAT, CONTEXT = 1, 3
 _PEM_LIMIT = 20_000
 _PEM_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 _PEM_BODY = re.compile(
-    rb"(?:[^\S\n]*\d*[^\w\n]{0,4}[A-Za-z0-9+/=]{16,}[^\w\n]{0,4}(?:\\[rn])*(?:\r?\n|$)?){1,400}"
+    rb"(?:[ \t]*(?:\d+(?:\xe2\x86\x92|[:|\t]))?[ \t+#>|\"'*-]{0,6}[A-Za-z0-9+/=]{16,}[ \t\"',+]{0,4}(?:\\[rn])*(?:\r?\n|$)?){1,400}"
 )
+"""Lines of base64, with the line numbers, quotes and signs that tools put around them (`12→`, `+`, `"…",`)."""
 
 
 def private_key_span(data: bytes, match: Match) -> Span | None:
@@ -38,8 +39,15 @@ def private_key_span(data: bytes, match: Match) -> Span | None:
 
 
 _WORDY = re.compile(r"[A-Za-z]+\d{0,3}(?:[-_./:@ ][A-Za-z]*\d{0,3})*")
-_CODE = re.compile(r"[$%{<\[(]|\.\.|https?:|[./~\\]|[A-Za-z_]\w*(?:\??[.:]{1,2}\w+)+[(\[;,]?$|\w+\(")
-_TEMPLATE = re.compile(r"\$\{|\{\{|<[\w -]+>|%\(|\.\.\.|…|\*{3}|\bprocess\.env|\bos\.environ|REDACTED")
+_CODE = re.compile(
+    r"\$[A-Za-z_]\w*$|\$[{(]|%\w+%$|[{<\[(@]|\.\.|https?:|[./~\\]|[A-Za-z_]+[(\[]|\w+\.\w+[(\[]"
+    r"|[A-Za-z_]\w*(?:\??[.:]{1,2}[A-Za-z_]\w*)+[;,]?$"
+)
+"""Where an assignment's right side is code (`config.password`, `getpass(`, `$PASSWORD`) or a path."""
+_DOTTED = re.compile(r"[A-Za-z_]\w{0,29}(?:\.[A-Za-z_]\w{0,29})+")
+_TEMPLATE = re.compile(
+    r"\$\{|\{\{|<[\w -]+>|%\(|\.\.\.|…|\*{3}|\bprocess\.env|\bos\.environ|REDACTED|^[\[{<].*[\]}>]$|^\$\w+$"
+)
 _DUMMY = re.compile(
     r"(?i)(?:x+|\*+|[.#-]+|(?:your|my|some|the|a|an|test|fake|dummy|sample|example|placeholder)[-_ ].*"
     r"|.*(?:example|placeholder|changeme|dummy|redacted).*|0+|1234567?8?9?0?|null|none|true|false|undefined|string\d*"
@@ -61,24 +69,30 @@ def is_dummy(value: str) -> bool:
 
 def is_token_value(value: str) -> bool:
     """Worth hiding where a name such as `api_key` says that a token follows."""
-    return len(value) >= 16 and not is_dummy(value) and looks_random(value)
+    return len(value) >= 16 and not is_dummy(value) and not _DOTTED.fullmatch(value) and looks_random(value)
 
 
-def is_password_value(value: str, *, quoted: bool = False) -> bool:
+def is_password_value(value: str) -> bool:
     """Worth hiding where a name such as `password` says so. A word without digit or symbol is prose."""
-    value = value if quoted else value.rstrip(".,;:!?)")
     if len(value) < 6 or is_dummy(value) or value.count(" ") > 1 or _CODE.match(value):
         return False
     has_letter = any(c.isalpha() for c in value)
     return (has_letter and any(c.isdigit() for c in value)) or bool(has_letter and _SYMBOLS.search(value))
 
 
-def _is_password(value: str) -> bool:
-    return is_password_value(value)
+_QUERY_FIELD = re.compile(r"&\w+=")
 
 
-def _is_quoted_password(value: str) -> bool:
-    return is_password_value(value, quoted=True)
+def password_span(data: bytes, match: Match) -> Span | None:
+    """An unquoted password may hold any sign, so it is cut where the next query field or the sentence's end begins."""
+    start, end = secret_span(match, 4)
+    quoted = data[start - 1 : start] in (b'"', b"'", b"`") and data[end : end + 1] == data[start - 1 : start]
+    value = data[start:end].decode("utf-8", "replace")
+    if not quoted:
+        value = _QUERY_FIELD.split(value)[0].rstrip(".,;:!?)]}")
+    if not is_password_value(value):
+        return None
+    return start, start + len(value.encode())
 
 
 def _is_basic(value: str) -> bool:
@@ -98,17 +112,18 @@ def _is_hex_or_random(value: str) -> bool:
     return not is_dummy(value) and entropy(value) >= 2.5
 
 
-PASSWORD_NAME = r"(?:password|passwd|passphrase|passcode|_pass|pwd|pgpass)"  # noqa: S105 -- a pattern
-TOKEN_NAME = (
+_LOGIN = r"(?:password|passwd|passphrase|passcode|_pass|pwd|pgpass)"
+_KEY = (
     r"(?:api[_-]?key|apikey|secret|token|access[_-]?key|(?:secret|private|signing|encryption|account|master|shared"
-    r"|session|service)[_-]?(?:access[_-]?)?key|credentials?|authorization|x-auth)"  # noqa: S105 -- a pattern
+    r"|session|service)[_-]?(?:access[_-]?)?key|credentials?|authorization|x-auth)"
 )
 _OPERATOR = r"[\"'\]]{0,2}[ \t]{0,4}(?::[ \t]{0,2}[A-Za-z_][\w\[\]| .?]{0,30}=|:=|=>|={1,2}|:|>)[ \t]{0,4}"
 _BARE = r"([^\s\"'`,;&<>(){}\[\]\\|]{6,256})"
+_BARE_LOGIN = r"([^\s\"'`,;<>\\]{6,256})"
 _QUOTED = r"(?:\"([^\"\n\\]{6,256})\"|'([^'\n\\]{6,256})'|`([^`\n\\]{6,256})`)"
 _DIGIT = r"_?\d{0,2}"
 
-SECRET_NAME = re.compile(rf"(?i).*(?:(?P<password>{PASSWORD_NAME})|{TOKEN_NAME}){_DIGIT}")
+SECRET_NAME = re.compile(rf"(?i).*(?:(?P<password>{_LOGIN})|{_KEY}){_DIGIT}")
 """A field, variable or header of this name holds a secret."""
 
 FORMATS: tuple[Rule, ...] = (
@@ -179,10 +194,25 @@ FORMATS: tuple[Rule, ...] = (
     Rule("telegram-token", r"\b\d{8,10}:AA[\w-]{32,35}\b", keywords=(":aa",)),
 )
 
+ISSUED_LENGTHS = {
+    "anthropic-key": 108,
+    "aws-access-key-id": 20,
+    "gcp-api-key": 39,
+    "github-token": 40,
+    "gitlab-token": 26,
+    "huggingface-token": 37,
+    "npm-token": 40,
+    "openai-key": 51,
+    "sendgrid-key": 69,
+    "slack-token": 50,
+    "stripe-key": 32,
+}
+"""Characters of a token as issued, at least. A shorter one that ends with its line goes on in the next."""
+
 CONTEXTS: tuple[Rule, ...] = (
     Rule(
         "url-password",
-        r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s/:@\"'<>`]{0,100}:([^\s/@\"'<>`]{3,200})@[A-Za-z0-9\[]",
+        r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s/:@\"'<>`]{0,100}:([^\s/?#\"'<>`]{3,200})@[A-Za-z0-9\[]",
         accept=lambda value: not is_dummy(value),
         rank=CONTEXT,
     ),
@@ -195,21 +225,20 @@ CONTEXTS: tuple[Rule, ...] = (
     Rule("basic-auth", r"(?i)\bbasic[ \t]+([A-Za-z0-9+/]{8,400}={0,2})", accept=_is_basic, rank=CONTEXT),
     Rule(
         "secret",
-        rf"(?i){TOKEN_NAME}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|(?:token|key|apikey)?[ \t]?{_BARE})",
+        rf"(?i){_KEY}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|(?:token|key|apikey)?[ \t]?{_BARE})",
         accept=is_token_value,
         rank=CONTEXT,
     ),
     Rule(
         "password",
-        rf"(?i){PASSWORD_NAME}{_DIGIT}{_OPERATOR}{_QUOTED}",
-        accept=_is_quoted_password,
+        rf"(?i){_LOGIN}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|{_BARE_LOGIN})",
+        locate=password_span,
         rank=CONTEXT,
     ),
-    Rule("password", rf"(?i){PASSWORD_NAME}{_DIGIT}{_OPERATOR}{_BARE}", accept=_is_password, rank=CONTEXT),
     Rule(
         "password",
-        rf"(?i)\b(?:{PASSWORD_NAME}|pass ?code)\s+(?:is|was|to|will be)[: \t]+(?:{_QUOTED}|{_BARE})",
-        accept=_is_password,
+        rf"(?i)\b(?:{_LOGIN}|pass ?code)\s+(?:is|was|to|will be)[: \t]+(?:{_QUOTED}|{_BARE_LOGIN})",
+        locate=password_span,
         rank=CONTEXT,
     ),
     Rule(
@@ -220,8 +249,8 @@ CONTEXTS: tuple[Rule, ...] = (
     ),
     Rule(
         "password",
-        rf"(?i)(?:^|\s)--?(?:{PASSWORD_NAME}|pass)[ =]+(?:{_QUOTED}|{_BARE})",
-        accept=_is_password,
+        rf"(?i)(?:^|\s)--?(?:{_LOGIN}|pass)[ =]+(?:{_QUOTED}|{_BARE_LOGIN})",
+        locate=password_span,
         rank=CONTEXT,
     ),
     Rule(

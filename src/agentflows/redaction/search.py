@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentflows.redaction import borrowed
-from agentflows.redaction.formats import CONTEXTS, FORMATS, looks_random
+from agentflows.redaction.formats import CONTEXTS, FORMATS, ISSUED_LENGTHS, looks_random
 from agentflows.redaction.personal import PII
 from agentflows.redaction.rule import Matcher, Rule, Span, compiled
-from agentflows.redaction.views import BASE64, WRAPPED, View, decoded, unwrapped, views
+from agentflows.redaction.views import BASE64, WRAPPED, View, Wrapped, decoded, unwrapped, views
 
 OWN = "own-secret"
 _DEPTH = 2
@@ -150,14 +150,20 @@ def _over_lines(text: str, formats: tuple[Matcher, ...]) -> list[Hit]:
     hits: list[Hit] = []
     for wrapped in unwrapped(_SURROGATE.sub("\ufffd", text)):
         joined = wrapped.view.text
-        whole = {hit.start: hit for hit in _plain(joined, _encoded(joined), formats)}.get(0)
-        if whole is None or whole.end <= wrapped.first:
-            continue
-        first = joined[: wrapped.first]
-        complete = any(hit.end == wrapped.first for hit in _plain(first, _encoded(first), formats))
-        if not complete or (len(wrapped.second) >= 10 and looks_random(wrapped.second)):
+        whole = next((hit for hit in _plain(joined, _encoded(joined), formats) if hit.start == 0), None)
+        if whole and whole.end > wrapped.first and not _is_complete(wrapped, formats):
             hits += _mapped(wrapped.view, [whole])
     return hits
+
+
+def _is_complete(wrapped: Wrapped, formats: tuple[Matcher, ...]) -> bool:
+    """Whether the token ends with its line, and what follows is something else."""
+    first = wrapped.view.text[: wrapped.first]
+    kinds = {hit.kind for hit in _plain(first, _encoded(first), formats) if hit.end == wrapped.first}
+    issued = max((ISSUED_LENGTHS.get(kind, 0) for kind in kinds), default=0)
+    if issued:
+        return wrapped.first >= issued
+    return bool(kinds) and not (len(wrapped.second) >= 10 and looks_random(wrapped.second))
 
 
 def _in_base64(text: str, known: Rules, own_secrets: Sequence[str], depth: int) -> list[Hit]:

@@ -135,14 +135,14 @@ def _base64_places(kept: list[int], size: int, end: int) -> list[int]:
     return [kept[i // 3 * 4] for i in range(size)] + [end]
 
 
-_TOKEN = r"[A-Za-z0-9_.+/=~-]"  # noqa: S105 -- a pattern
+_RUN = r"[A-Za-z0-9_.+/=~-]"
 _PREFIXES = r"(?:sk-|[rs]k_|gh[pousr]_|github_pat_|gl[a-z]{2,5}-|xox[a-z]|xapp-|AKIA|ASIA|AIza|ya29\.|eyJ|hf_|npm_|pypi-|whsec_|SG\.)"
-WRAPPED = rf"\b{_PREFIXES}{_TOKEN}*\\?\r?\n[ \t]*{_TOKEN}"
+WRAPPED = rf"\b{_PREFIXES}{_RUN}*\\?\r?\n[ \t]*{_RUN}"
 """The beginning of a known token that runs to the end of its line, and a line that may go on with it."""
 
 _WRAPPED = compiled(WRAPPED)
-_LINES = re.compile(rf"{_TOKEN}+(?:\\?\r?\n[ \t]*{_TOKEN}+){{1,40}}")
-_PIECE = re.compile(rf"{_TOKEN}+")
+_LINES = re.compile(rf"{_RUN}+(?:\\?\r?\n[ \t]*{_RUN}+){{1,40}}")
+_PIECE = re.compile(rf"{_RUN}+")
 
 
 @dataclass(frozen=True, slots=True)
