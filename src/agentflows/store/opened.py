@@ -1,6 +1,7 @@
 """What every part of `State` stands on: the database, a clock, and how a store is named."""
 
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -95,7 +96,7 @@ def store_word(row: StoreRow) -> MemoryStore:
 def audit_row(action: str, store: StoreRow, actor: Actor, at: datetime, *, detail: str = "") -> AuditRow:
     """Who did what to a store, to be added to the transaction that does it."""
     return AuditRow(
-        audit_id=new_id("aud"),
+        audit_id=f"aud_{time.time_ns():016x}{secrets.token_hex(4)}",  # in order where the clock stands still
         at=at,
         actor_kind=actor.kind,
         actor_name=actor.name,

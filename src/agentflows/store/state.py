@@ -57,7 +57,7 @@ class State(Folders, Decisions, EvidenceLog, Cache, Spending, Leases):
         """Who did what, newest first; to one store, or to all."""
         with self._db.read() as session:
             statement = (
-                select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.audit_id)).limit(limit)
+                select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.audit_id).desc()).limit(limit)
             )
             if store is not None:
                 statement = statement.where(AuditRow.store_id == find_store(session, store).store_id)
