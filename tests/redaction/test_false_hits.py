@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,17 +83,9 @@ def lines(files: list[Path]) -> Iterator[Any]:
 
 
 @pytest.mark.real_data
-def test_real_sessions_lose_next_to_nothing():
+def test_real_sessions_lose_next_to_nothing(real_data: Path):
     """At most five false finds per megabyte of 45 real sessions. E-mail addresses there are replaced ones, so true finds."""
-    folder = (
-        Path(os.environ.get("AGENTFLOWS_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
-        / "claude-code-packmind"
-        / "sessions"
-    )
-    files = sorted(folder.glob("*.jsonl.gz"))
-    if not files:
-        message = f"No real sessions: looked in {folder}. Set AGENTFLOWS_REAL_DATA to the folder that holds claude-code-packmind."
-        pytest.skip(message)
+    files = sorted((real_data / "claude-code-packmind" / "sessions").glob("*.jsonl.gz"))
     redactor = Redactor(b"key")
     size = 0
     for value in lines(files):
