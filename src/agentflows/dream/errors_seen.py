@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agentflows.change import Observation, Quote
 from agentflows.dream.failures import (
     CHECK_RUN,
+    FROM,
     Failure,
     diagnose,
     echo_span,
@@ -22,6 +23,7 @@ from agentflows.session import Session, Turn
 from agentflows.signature import sentences
 from agentflows.signature.command import head_of
 
+_SHORT = 300
 _UNRELATED = re.compile(
     r"(?i)\bpre-?existing\b|\bunrelated\b|\bnot (?:related|caused|due|from (?:my|our|this))|\bleft-?over\b|\bpick(?:ed|ing|s)? up\b"
 )
@@ -87,7 +89,7 @@ def foreign_failures(session: Session, steps: Sequence[Step]) -> list[Observatio
         if failure is None or not failure.is_check:
             continue
         for turn, (start, end), place in _unrelated_places(session, failure.result):
-            attribute = f"failures from {place}"
+            attribute = f"{FROM}{place}"
             line = _line_with(failure.result.text, place)
             quotes = [
                 quote_at(session, turn.seq, start, end),
@@ -116,11 +118,12 @@ def _observation(session: Session, group: list[tuple[Failure, Fix | None]]) -> O
         *_command_quotes(session, failure.step),
     ]
     if fix:
-        quotes += _command_quotes(session, fix.step)
+        quotes += _command_quotes(session, fix.step, fix.fields)
     if failure.is_test:
         claim = _run_claim(failure.subject)
     elif failure.is_check:
-        claim = f"`{failure.subject}` fails on files just edited" + (f": {fix.claim}" if fix else ".")
+        claim = f"`{failure.subject}` fails on files just edited: run it before committing"
+        claim += f"; {fix.claim}" if fix else "."
     else:
         claim = f"`{failure.subject}` fails: {readable(failure.attribute)}." + (
             f" {fix.claim}" if fix else ""
@@ -152,13 +155,15 @@ def _run_claim(subject: str) -> str:
     )
 
 
-def _command_quotes(session: Session, step: Step) -> list[Quote]:
-    """The command of a shell call, or the whole input of a short one, verbatim."""
+def _command_quotes(session: Session, step: Step, fields: Sequence[str] = ()) -> list[Quote]:
+    """The command of a shell call; of another tool's call its whole input, or of a long one the named fields."""
     text = step.call.text
     if not step.command:
-        return [quote_at(session, step.call.seq, 0, len(text))] if 0 < len(text) <= 300 else []
-    first_line = step.command.split("\n")[0]
-    written = _json_inside(first_line)
+        if 0 < len(text) <= _SHORT:
+            return [quote_at(session, step.call.seq, 0, len(text))]
+        places = [(text.find(f'"{name}":') + 1, len(name)) for name in fields or sorted(step.given)[:1]]
+        return [quote_at(session, step.call.seq, at, at + length) for at, length in places if at > 0]
+    written = _json_inside(step.command.split("\n")[0])
     at = text.find(written)
     return [quote_at(session, step.call.seq, at, at + len(written))] if at >= 0 and written else []
 

@@ -18,9 +18,12 @@ CHECK_RUN = "check run fails"
 """Attribute of a run of tests, by hand or in a commit hook, that ended in an error."""
 CHECK = "check fails"
 """Attribute of a check of style, types or build that found something."""
+FROM = "failures from "
+"""Start of the attribute of failures that came from a place the work never touched."""
 LOOK_AHEAD = 25
 """Steps after an error in which what got past it is looked for."""
 
+_READABLE = 140
 _REFUSED = re.compile(
     r"(?i)user doesn't want to proceed|tool use was rejected|request interrupted|user (?:rejected|denied|cancel|declin)"
     r"|permission (?:to use|denied by)|requires approval"
@@ -32,7 +35,8 @@ _REMEDY = re.compile(
 )
 _MISUSE = re.compile(
     r"(?i)unrecogni[sz]ed|unknown (?:sub)?(?:command|option|flag|argument)|command not found|unexpected argument"
-    r"|(?:illegal|invalid) option|no such (?:command|option)|script not found|missing script"
+    r"|(?:illegal|invalid) option|no such (?:command|option)|script not found|missing script|no rule to make"
+    r"|no module named|not recognized as|is not a (?:\w+ )?command|permission denied|connection refused"
 )
 _TESTS = frozenset(
     {"test", "tests", "spec", "specs", "pytest", "jest", "vitest", "mocha", "rspec", "phpunit", "e2e"}
@@ -93,7 +97,7 @@ def diagnose(step: Step) -> Failure | None:
     echoed = failing_step(text)
     subject = echoed or _blamed(step, line) or step.head
     is_test, is_check = is_test_head(subject), is_check_head(subject)
-    if (is_test or is_check) and (echoed or not _MISUSE.search(line)):
+    if (is_test or is_check) and (echoed or not is_misuse(line)):
         return Failure(step, result, subject, CHECK_RUN if is_test else CHECK, is_check=True, is_test=is_test)
     return Failure(step, result, subject, signature, is_check=False, is_test=False)
 
@@ -128,7 +132,13 @@ def readable(signature: str) -> str:
     """A signature as a person would say it: `…` for what was taken out, no closing dot."""
     text = re.sub(r"<[a-z]+>", "…", signature)
     text = re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE)
-    return text.rstrip(".: ")
+    text = text.rstrip(".: ")
+    return text if len(text) <= _READABLE else f"{text[:_READABLE].rsplit(' ', 1)[0].rstrip('.,:; ')}…"
+
+
+def is_misuse(error: str) -> bool:
+    """Whether an error says that there is no such command, option or program here."""
+    return bool(_MISUSE.search(error))
 
 
 def is_test_head(head: str) -> bool:

@@ -10,6 +10,36 @@ from agentflows.dream.steps import Step
 from agentflows.signature.command import head_of
 
 FIXING = re.compile(r"(?i)\bfix\b|--fix|--write|\bformat\b|\bfmt\b|(?<=\s)-w\b|--autocorrect|--apply")
+_ABSENT = re.compile(
+    r"(?i)\b(?:unknown|no such|not found:?|unrecognized) (?:skill|tool|agent|model|function|mode)\b"
+)
+_THINKING = re.compile(r"(?i)think|todo|plan|calculate")
+_LOOKING = frozenset(
+    [
+        "ls",
+        "cat",
+        "grep",
+        "rg",
+        "head",
+        "tail",
+        "wc",
+        "find",
+        "which",
+        "pwd",
+        "echo",
+        "cd",
+        "ps",
+        "tree",
+        "stat",
+        "file",
+        "less",
+        "jq",
+        "diff",
+        "date",
+        "env",
+    ]
+)
+_ASKING = frozenset(["status", "diff", "log", "show", "list", "ps", "logs", "version", "help", "branch"])
 _LINE_NUMBER = re.compile(r"(?m)^\s*\d+[→\t]")
 
 
@@ -22,6 +52,8 @@ class Fix:
     value: str
     """The command, tool or argument that made the difference."""
     claim: str
+    fields: tuple[str, ...] = ()
+    """The names of the arguments that made it."""
 
 
 def find_fix(failure: Failure, steps: Sequence[Step]) -> Fix | None:
@@ -36,6 +68,7 @@ def find_fix(failure: Failure, steps: Sequence[Step]) -> Fix | None:
     return (
         _unwrapped(failure, later)
         or _misspaced(failure, steps)
+        or _prepared(failure, later)
         or _again(failure, later)
         or _instead(failure, later)
     )
@@ -49,11 +82,11 @@ def _fixer(failure: Failure, later: Sequence[Step]) -> Fix | None:
         if step.command and FIXING.search(" ".join(step.chain)) and not step.command.startswith("git "):
             command = next((part for part in step.chain if FIXING.search(part)), step.chain[0])
             return Fix(
-                "fixer", step, command, f"`{command}` repairs what can be repaired; the rest is by hand."
+                "fixer", step, command, f"`{command}` repairs what can be repaired, the rest is by hand."
             )
     if end is None or not any(step.edits for step in between):
         return None
-    return Fix("changed", later[end], "", "the findings were edited by hand and the check passed.")
+    return Fix("changed", later[end], "", "the findings are edited by hand.")
 
 
 def _reruns(failure: Failure, step: Step) -> bool:
@@ -76,6 +109,25 @@ def _unwrapped(failure: Failure, later: Sequence[Step]) -> Fix | None:
                 claim = f"The same command without `{wrapper}` runs: `{rest}`."
                 return Fix("unwrapped", step, f"{first} …", claim)
     return None
+
+
+def _prepared(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """The very same command, run again with success, and the last command in between that did something."""
+    again = next(
+        (at for at, step in enumerate(later) if step.passed and step.chain == failure.step.chain), None
+    )
+    if not failure.step.command or again is None:
+        return None
+    between = [step for step in later[:again] if step.passed and step.command and not _only_looks(step)]
+    if not between or len(between[-1].chain[-1]) > 120:
+        return None
+    command = between[-1].chain[-1]
+    return Fix("fixer", between[-1], command, f"It worked after `{command}`.")
+
+
+def _only_looks(step: Step) -> bool:
+    """Whether a shell call changes nothing: it lists, reads, searches or asks for a state."""
+    return all(head.split()[0] in _LOOKING or head.split()[-1] in _ASKING for head in step.heads)
 
 
 def _misspaced(failure: Failure, steps: Sequence[Step]) -> Fix | None:
@@ -134,15 +186,25 @@ def _changed_fields(failed: Step, step: Step) -> Fix:
     if not names:
         return Fix("changed", step, "", "The same call worked later.")
     listed = ", ".join(f"`{name}`" for name in names[:3])
-    return Fix("changed", step, ", ".join(names[:3]), f"It worked with another {listed}.")
+    return Fix("changed", step, ", ".join(names[:3]), f"It worked with another {listed}.", tuple(names[:3]))
 
 
 def _instead(failure: Failure, later: Sequence[Step]) -> Fix | None:
-    """What was done instead, right after."""
-    step = next((step for step in later[:2] if step.passed), None)
-    if step and failure.step.path and step.reads and step.path == failure.step.path:
-        return Fix("reread", step, "read again", "The lines were read again next.")
-    if step is None or step.head == failure.step.head or (failure.step.command and not step.command):
+    """What was done instead, right after: another command, or a tool whose name says nearly the same."""
+    failed = failure.step
+    if later and failed.path and later[0].reads and later[0].path == failed.path:
+        return Fix("reread", later[0], "read again", "The lines were read again next.")
+    absent = bool(_ABSENT.search(failure.attribute)) and not failed.command
+    step = next((step for step in later[:3] if step.passed and not _THINKING.search(step.tool)), None)
+    if step is None or step.head == failed.head or (failed.command and not step.command):
         return None
-    done = step.chain[0] if step.chain and len(step.chain[0]) <= 60 else step.head
-    return Fix("instead", step, done, f"The work went on with `{done}` instead.")
+    if not (step.command or absent or len(_name_words(step.tool) & _name_words(failed.tool)) >= 2):
+        return None
+    told = step.chain[0] if step.chain and len(step.chain[0]) <= 60 else step.head
+    if absent:
+        return Fix("instead", step, told, f"It does not exist here; the work went on with `{told}`.")
+    return Fix("instead", step, told, f"The work went on with `{told}` instead.")
+
+
+def _name_words(tool: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", re.sub(r"([A-Z])", r" \1", tool).lower()))

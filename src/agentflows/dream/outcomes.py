@@ -23,12 +23,16 @@ OUTCOME_QUERIES = ("outcome_features", "failed_checks", "error_signatures")
 TurnsOf = Callable[[str], Sequence[Turn]]
 """The turns of one session of the archive."""
 
+_RESULTS = frozenset({"database_as_expected", "environment", "behaved_as_described"})
+"""Checks that say that the result was wrong, not what made it so."""
 _GATE = "stratified_lift"
 _MIN_RATE = 0.8
 """A check that fails in fewer of its sessions than this is no cause of failure."""
 _MIN_SHARE = 0.03
 """A cause of fewer failures than this is a one-off."""
 _MAX_QUOTE = 600
+_MAX_QUOTED = 5
+"""Sessions that are quoted for one pattern."""
 _CONFIDENCE = 0.95
 
 _CHECKS = {
@@ -41,14 +45,19 @@ _CHECKS = {
         "Check every argument before calling it.",
     ),
     "missing_write": (
-        "`{0}` was called for and never made",
+        "`{0}` was called for and not made",
         "Do not end without it where the request calls for it.",
     ),
     "missing_user_action": ("the user was never brought to do `{0}`", "Ask for it before giving up."),
-    "unexpected_user_action": (
-        "the user was brought to do `{0}` without need",
-        "Ask only for what the problem needs.",
+    "transferred_when_not_expected": (
+        "the work was handed to a person although the result did not call for it",
+        "Finish what the rules allow before handing over.",
     ),
+    "no_transfer_when_expected": (
+        "the work was not handed to a person although the result called for it",
+        "Hand over what the rules do not allow.",
+    ),
+    "told_the_user": ("the user was not told all that was asked", "Answer every question before ending."),
 }
 """How names of checks read: what was wrong, and what to do about it."""
 
@@ -116,17 +125,15 @@ def _thing(row: Mapping[str, Any]) -> str:
 
 def _why_not(row: Mapping[str, Any]) -> str:
     """Why a feature with a significant difference is not believed; "" when it may be."""
-    crude = f"over all sessions p = {p_value(row, 'fisher_p')}"
+    crude = f"over all sessions {p_value(row, 'fisher_p')}"
     if row.get("stratified") == "vanishes":
         return (
-            f"{crude}, but within tasks the difference vanishes (odds ratio {_ratio(row)}, p = {p_value(row, 'cmh_p')}, "
+            f"{crude}, but within tasks the difference vanishes (odds ratio {_ratio(row)}, {p_value(row, 'cmh_p')}, "
             f"{int(row['strata'])} tasks with both results): the tasks differ, not what was done"
         )
-    if row.get("stratified") == "no_strata" and number(row, "risk_difference") < 0:
-        return (
-            f"{crude}, but no task has sessions with and without it and both results: "
-            "it cannot be told from which tasks are easy"
-        )
+    untried = number(row, "tasks") >= int(row["n"])
+    if row.get("stratified") == "no_strata" and (untried or number(row, "risk_difference") < 0):
+        return f"{crude}, but no task has both results: it cannot be told from which tasks are easy or hard"
     if feature_of(row)[0] == "arg" and row.get("stratified") != "holds":
         return f"{crude}, but an argument's value follows from the task, and within tasks it was not shown"
     return ""
@@ -166,35 +173,42 @@ def _feature_pattern(row: Mapping[str, Any], turns_of: TurnsOf) -> Pattern:
     certain = "An association, not a proven cause: " + _standing(row)
     claim = f"{counted} {certain} {_advice(row)}".strip()
     quotes = _quotes([str(address) for address in _listed(row, "addresses")], turns_of)
-    return _pattern(about or kind, f"{kind} and failure", claim, row, quotes)
+    subject = readable(about) if kind == "errmsg" else about or kind
+    return _pattern(subject, f"{kind} and failure", claim, row, quotes)
 
 
 def _standing(row: Mapping[str, Any]) -> str:
     if row.get("stratified") == "holds":
-        return f"within tasks it holds too (odds ratio {_ratio(row)}, p = {p_value(row, 'cmh_p')})."
+        return f"within tasks it holds too (odds ratio {_ratio(row)}, {p_value(row, 'cmh_p')})."
     if row.get("stratified") == "untestable":
         return "too few tasks had both results to test it within tasks; none speaks against it."
     if row.get("stratified") == "no_strata":
         return "no task had both results, so it may be the tasks that differ."
-    return f"within tasks it was not confirmed (p = {p_value(row, 'cmh_p')})."
+    return f"within tasks it was not confirmed ({p_value(row, 'cmh_p')})."
 
 
 def _advice(row: Mapping[str, Any]) -> str:
     kind, about = feature_of(row)
     if number(row, "risk_difference") <= 0:
         return ""
-    if kind.startswith("uses") or kind == "err":
-        return f"Check that `{about}` applies, and its arguments, before calling it."
-    return "Prevent it rather than repeat the call." if kind in {"errmsg", "repeats_identical_call"} else ""
+    if kind.startswith("uses"):
+        return f"Take extra care with work that needs `{about}`."
+    return (
+        "Prevent it rather than repeat the call."
+        if kind in {"err", "errmsg", "repeats_identical_call"}
+        else ""
+    )
 
 
 def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern | Refusal | None:
     """A lesson from a check that the sessions' source made; refused where sessions succeed in spite of it."""
     failed, succeeded = int(row["failed_sessions"]), int(row["succeeded_sessions"])
-    if failed < support or number(row, "share_of_failures") < _MIN_SHARE:
-        return None
     name = str(row["name"])
     kind, _, about = name.partition(":")
+    if failed < support or number(row, "share_of_failures") < _MIN_SHARE:
+        return None
+    if kind in _RESULTS:
+        return None
     what, advice = _CHECKS.get(kind, (f"the check `{name}` failed", ""))
     what = what.format(about)
     if number(row, "p_fail") < _MIN_RATE:
@@ -207,10 +221,12 @@ def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern |
         f"In {failed} of {total} failed sessions {what}, as their own outcome checks say; "
         f"of the sessions that succeeded, in {succeeded}. {advice}"
     ).strip()
-    stats = {**row, "fail": failed, "ok": succeeded, "failed_in_all": total}
+    shown = {**row, "fail": failed, "ok": succeeded, "failed_in_all": total}
     ids = [str(session_id) for session_id in _listed(row, "session_ids")]
-    quotes = [quote for session_id in ids for quote in _check_quotes(session_id, about, turns_of)]
-    return _pattern(about or kind, kind if about else "check failed", claim, stats, quotes)
+    quotes = [
+        quote for session_id in ids[:_MAX_QUOTED] for quote in _check_quotes(session_id, about, turns_of)
+    ]
+    return _pattern(about or kind, kind if about else "check failed", claim, shown, quotes)
 
 
 def _check_quotes(session_id: str, tool: str, turns_of: TurnsOf) -> list[Quote]:
@@ -254,7 +270,8 @@ def _quotes(addresses: Sequence[str], turns_of: TurnsOf) -> list[Quote]:
 def _pattern(
     subject: str, attribute: str, claim: str, row: Mapping[str, Any], quotes: Sequence[Quote]
 ) -> Pattern:
-    sessions = sorted({quote.root_id or quote.session_id for quote in quotes})
+    quoted = {quote.root_id or quote.session_id for quote in quotes}
+    sessions = sorted({*quoted, *(str(session_id) for session_id in _listed(row, "session_ids"))})
     times = sorted(quote.at for quote in quotes if quote.at)
     key = f"outcome|{subject}|{attribute}|".lower()
     return Pattern(
@@ -298,9 +315,9 @@ def percent(rate: float) -> str:
 
 
 def p_value(row: Mapping[str, Any], name: str) -> str:
-    """A p-value as it is written: two digits, `< 0.001` when it is smaller."""
+    """A p-value as it is written: `p = 0.04`, `p < 0.001`."""
     value = number(row, name)
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:

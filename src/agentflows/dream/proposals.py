@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from agentflows.change import Pattern, Risk
 from agentflows.dream.engine import Proposal
-from agentflows.dream.failures import CHECK, CHECK_RUN
+from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
+from agentflows.dream.said import ANSWERED
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
 from agentflows.signature import hedges, specifics, tokens
@@ -33,15 +34,21 @@ _UNIVERSAL = re.compile(
     r"(?i)\b(?:always|never\s+\w+\s+without|every|all|any|safe|prefix|toujours|immer|siempre)\b"
 )
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
+_ASIDE = re.compile(r"(?:,|;)\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|\s+\(")
+"""Where a sentence goes on to say what no longer holds, or who said it."""
 _SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
 _STRONG = 0.6
 """Share of a claim's words in one entry that makes that entry's file and heading the place for it."""
 
 
 def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
-    """What the pattern means for the store; None when it says nothing that can be written."""
+    """What the pattern means for the store; None when nothing can be acted on.
+
+    A correction stays with the work it corrected: what it means for other work, rules cannot tell. An error
+    that nothing was seen to fix is said only when it warns of what does not exist here.
+    """
     text = entry_text(pattern)
-    if not tokens(text):
+    if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
         return None
     writable = [entry for entry in entries if entry.kind in _WRITABLE]
     return (
@@ -52,9 +59,15 @@ def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     )
 
 
-def entry_text(pattern: Pattern) -> str:
+def _leads_nowhere(pattern: Pattern) -> bool:
+    is_check = pattern.attribute in {CHECK, CHECK_RUN} or pattern.attribute.startswith(FROM)
+    return pattern.kind == "error" and not (is_check or pattern.value or is_misuse(pattern.attribute))
+
+
+def entry_text(pattern: Pattern, *, note: bool = True) -> str:
     """The pattern as one list item: what to do, when and when not, and what it rests on."""
-    parts = [pattern.claim.strip()]
+    parts = [ANSWERED.sub("", pattern.claim.strip())]
+    parts = [f"{part[:1].upper()}{part[1:]}" for part in parts]
     if pattern.kind == "workflow" and pattern.attribute == "asked for":
         parts = [_request_text(pattern)]
     if pattern.when and pattern.when not in pattern.claim:
@@ -62,8 +75,8 @@ def entry_text(pattern: Pattern) -> str:
     if pattern.when_not and pattern.when_not not in pattern.claim:
         parts.append(f"Not when: {pattern.when_not}.")
     body = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
-    note = support_note(pattern)
-    return f"- {body} {note}" if note else f"- {body}"
+    resting = support_note(pattern) if note else ""
+    return f"- {body} {resting}".rstrip()
 
 
 def support_note(pattern: Pattern) -> str:
@@ -178,7 +191,8 @@ def _exception_of(pattern: Pattern) -> str:
     )
     failed = re.match(r"`[^`]+` fails: (.+?)\.(?:\s|$)", pattern.claim)
     why = f": {failed.group(1)}" if failed else ""
-    return f"`{pattern.subject} …` fails{why}.{remedy if pattern.value else ''} {support_note(pattern)}"
+    failing = f"{pattern.subject} …" if pattern.value.endswith("…") else pattern.subject
+    return f"`{failing}` fails{why}.{remedy if pattern.value else ''} {support_note(pattern)}"
 
 
 def _appended(entry: Entry, addition: str) -> str:
@@ -194,32 +208,31 @@ def _appended(entry: Entry, addition: str) -> str:
 
 def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that gives another value for the same thing; the old one stays, with its date."""
-    if pattern.kind not in {"preference", "fact"} or not pattern.user_origins:
+    if pattern.kind not in {"preference", "fact", "correction"} or not pattern.user_origins:
         return None
     for entry in entries:
         old = _marker_free(entry.text)
-        if _other_value(pattern.claim, old):
+        if _other_value(pattern, old):
             until = f"until {pattern.first_at:%Y-%m-%d}" if pattern.first_at else "before"
-            new = entry.text[: len(entry.text) - len(old)] + f"{pattern.claim.strip().rstrip('.')}."
+            new = entry_text(pattern, note=False)[2:]
             return Proposal(
                 op="supersede",
                 entry_ids=(entry.entry_id,),
                 path=entry.path,
-                after=f"{new} ({until}: {old.strip().rstrip('.')})",
+                after=f"{entry.text[: len(entry.text) - len(old)]}{new} ({until}: {old.strip().rstrip('.')})",
                 reason=f"A user said it otherwise later; {_evidence(pattern)}. The old value stays with its date.",
                 risks=("contradicts",),
             )
     return None
 
 
-def _other_value(claim: str, old: str) -> bool:
-    """Whether two texts say the same of the same thing but for one value each."""
+def _other_value(pattern: Pattern, old: str) -> bool:
+    """Whether an entry says the same of the same thing as the pattern, but for one value."""
+    claim = _ASIDE.split(pattern.claim)[0]
     ours, theirs = specifics(claim), specifics(old)
-    if (
-        not (ours - theirs and theirs - ours)
-        or len(ours - theirs) != len(theirs - ours)
-        or len(ours - theirs) > 2
-    ):
+    if not (ours - theirs and theirs - ours) or len(ours - theirs) != len(theirs - ours):
+        return False
+    if len(ours - theirs) > 2 or not all(map(has_digit, ours ^ theirs)):
         return False
     left, right = (tokens(_without(text, found)) for text, found in ((claim, ours), (old, theirs)))
     return len(left & right) >= 2 and jaccard(left, right) >= 0.6 and not differing_qualifier(claim, old)
@@ -275,6 +288,11 @@ def _evidence(pattern: Pattern) -> str:
     if pattern.sessions_against:
         text += f"; {len(pattern.sessions_against)} speak against it"
     return text
+
+
+def has_digit(item: str) -> bool:
+    """Whether a specific is a number of some kind: two different names are two things, not two values."""
+    return any(char.isdigit() for char in item)
 
 
 def _marker_free(text: str) -> str:

@@ -6,14 +6,14 @@ better. What was said about one piece of work stays there unless it is said agai
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agentflows.change import Observation, ObservationKind
 from agentflows.dream.quotes import quote_at, span_trust
-from agentflows.dream.steps import steps_of
+from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session, Turn
-from agentflows.signature import negations, sentences, specifics, tokens
+from agentflows.signature import hedges, negations, sentences, specifics, tokens
 
 _LONG_TURN = 1500
 """Typed text longer than this is a plan, a specification or a paste: only its opening lines are a person talking."""
@@ -57,6 +57,20 @@ _CORRECTION = re.compile(
       | non\b | faux | ce\ n'est\ pas | je\ voulais | nein | falsch | ich\ meinte | das\ ist\ nicht | incorrecto | eso\ no )
     """
 )
+_CLOSING = re.compile(r"(?i)\A\W*#+|\bthat'?s (?:all|ok(?:ay)?|fine|it)\b|\bthank")
+ANSWERED = re.compile(r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?|please)\b[,.:!]*\s+)+(?=\w)")
+"""How a sentence begins that answers somebody; what is left can stand in a memory."""
+_STRAIGHT = str.maketrans({"’": "'"})
+_NO_COMMAND = re.compile(
+    r"(?i)\?\s*$|\b(?:i|i'm|i'd|i've|i'll|my|me|mine)\b"
+    r"|^\W*(?:hi|hello|hey|thanks?|thank|yes|yeah|yep|no|great|perfect|good|fine|that|it|this|there|everything|sounds)\b"
+)
+_NO_RULE = re.compile(
+    r"(?i)\bnever ?mind\b|\bfor (?:this|that) (?:one|time|case|task|once)\b|\b(?:just|only) this (?:once|time)\b"
+)
+_WISHES = re.compile(
+    r"(?i)^\W*(?:hi\W+|hello\W+)?(?:i'd like to|i would like to|i want to|i need to|can you|could you|is it)\b"
+)
 _INTERRUPTED = re.compile(
     r"(?i)request interrupted by user|user doesn't want to proceed|tool use was rejected"
 )
@@ -78,9 +92,12 @@ _GO_ON = frozenset(
     }
 )
 _FACT = re.compile(
-    r"(?i)^(?:the|our|this|that|its?)?\s*[\w`./ -]{2,60}?\s(?:runs?|listens?|lives?|is|are|uses?|needs?|requires?|stays?)"
-    r"\s(?:on|in|at|under|by|with)?\b"
+    r"(?i)^(?:(?:the|our|this|that)\s+)?((?:[\w`./-]+\s+){1,5}?)"
+    r"(?:runs?|listens?|lives?|is|are|uses?|needs?|requires?|stays?|takes?|expects?|holds?)\b"
 )
+_RECORD = re.compile(r"#?(?=\w*\d)[A-Z0-9]{5,}|\w+_\d+|\d{6,}")
+"""A booking, an order, a customer: the number of one case, not a fact about the project."""
+_ASIDE = re.compile(r",\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|;\s|\s+\(")
 _FIRST_PERSON = re.compile(r"(?i)\b(?:i|i'm|i've|my|mine|me)\b")
 
 
@@ -99,7 +116,8 @@ class Said:
 def said(session: Session) -> list[Observation]:
     """What the session's users asked for, corrected and stated."""
     preferences = [seen for item in _sentences(session) if (seen := _preference(session, item))]
-    corrections = _corrections(session)
+    ruled = {quote.address for seen in preferences if seen.said_outright for quote in seen.quotes}
+    corrections = [seen for seen in _corrections(session) if seen.quotes[0].address not in ruled]
     facts = [seen for item in _sentences(session) if (seen := _fact(session, item))]
     taken = {(quote.seq, quote.start) for seen in [*preferences, *corrections] for quote in seen.quotes}
     requests = [
@@ -130,8 +148,14 @@ def _sentences(session: Session) -> list[Said]:
 def _preference(session: Session, item: Said) -> Observation | None:
     """A rule for later work: outright when it says so itself, or names a tool of the session to replace."""
     text = item.text
-    if text.endswith("?") or len(tokens(text)) < 2:
+    if (
+        text.endswith("?")
+        or len(tokens(text)) < 2
+        or _NO_RULE.search(text)
+        or _WISHES.search(text.translate(_STRAIGHT))
+    ):
         return None
+    text = ANSWERED.sub("", text)
     outright = bool(_STANDING.search(text)) or _replaces_a_tool(session, text)
     if not outright and not _DIRECTIVE.search(text):
         return None
@@ -164,26 +188,40 @@ def _corrections(session: Session) -> list[Observation]:
         if turn.kind != "user" or turn.trust != 3 or len(turn.text) > _MAX_CORRECTION:
             continue
         item = next((said for said in _sentences(session) if said.turn is turn), None)
-        if item and worked and (interrupted or _CORRECTION.search(item.text)) and not _is_go_on(item.text):
+        is_right = item and not _CLOSING.search(item.text) and not _is_go_on(item.text)
+        if item and is_right and worked and (interrupted or _CORRECTION.search(item.text)):
             found.append(_observed(session, item, "correction", _topic(item.text), "corrected"))
         interrupted = False
     return found
 
 
 def _requests(session: Session) -> list[Observation]:
-    """Short commands about how work ends or goes on; only with an object, for "commit" alone teaches nothing."""
+    """Short commands about how work ends or goes on, whose words name what was done next.
+
+    Only with an object, for "commit" alone teaches nothing, and only commands: thanks, answers and what
+    the speaker needs are none.
+    """
+    steps = steps_of(session)
     found: list[Observation] = []
     for item in _sentences(session):
-        words = sorted(request_words(item.text))
+        words = request_words(item.text)
         alone = len(item.turn.text.strip()) <= _MAX_REQUEST
-        if not item.opens or not alone or not 2 <= len(words) <= 5 or item.text.endswith("?"):
+        if not item.opens or not alone or not 2 <= len(words) <= 5 or _NO_COMMAND.search(item.text):
             continue
-        if specifics(item.text) - {item.text} and any(char.isdigit() for char in item.text):
+        if any(char.isdigit() for char in item.text) or negations(item.text) or _CORRECTION.search(item.text):
             continue
-        if negations(item.text) or _CORRECTION.search(item.text):
-            continue
-        found.append(_observed(session, item, "workflow", " ".join(words), "asked for"))
+        if words & _done_after(session, steps, item.turn):
+            found.append(_observed(session, item, "workflow", " ".join(sorted(words)), "asked for"))
     return found
+
+
+def _done_after(session: Session, steps: Sequence[Step], turn: Turn) -> set[str]:
+    """The words of the commands, tools and files of the work up to the user's next turn."""
+    later = [other.seq for other in typed_turns(session) if other.seq > turn.seq]
+    until = min(later, default=len(session.turns))
+    work = [step for step in steps if turn.seq < step.call.seq < until]
+    named = [f"{' '.join(step.heads)} {step.path.rsplit('/', 1)[-1]}" for step in work]
+    return {word for name in named for word in tokens(re.sub(r"[^A-Za-z]+", " ", name))}
 
 
 def request_words(text: str) -> set[str]:
@@ -200,15 +238,26 @@ def plain_request(text: str) -> str:
 
 
 def _fact(session: Session, item: Said) -> Observation | None:
-    """A plain statement with a number, path or version in it, about the project and not about the speaker."""
+    """A plain statement that gives a value: a number, path or version, about the project and not the speaker."""
     text = item.text
-    if not text.endswith(".") or _FIRST_PERSON.search(text) or not _FACT.match(text) or len(text) > 200:
+    match = _FACT.match(text)
+    if not text.endswith(".") or not match or _FIRST_PERSON.search(match.group(1)) or len(text) > 200:
         return None
-    if _CORRECTION.search(text) or _STANDING.search(text) or not specifics(text):
+    if _CORRECTION.search(text) or _STANDING.search(text) or hedges(text):
         return None
-    subject = _FACT.match(text)
-    topic = _topic(subject.group()) if subject else ""
-    return _observed(session, item, "fact", topic, "is") if topic else None
+    clause = _ASIDE.split(text)[0]
+    values = sorted(value for value in specifics(clause) if value not in match.group(1))
+    topic = _topic(match.group(1))
+    if len(values) != 1 or not topic or f"{values[0]}%" in clause or f"{values[0]} %" in clause:
+        return None
+    if _RECORD.fullmatch(values[0]):
+        return None
+    rest = clause[match.end(1) :].replace(values[0], " ")
+    about = " ".join(sorted(tokens(rest) - {"now", "today", "current", "already"}))
+    seen = _observed(session, item, "fact", topic, about or "is")
+    replaced = sorted(specifics(text) - specifics(clause))
+    stats = {f"replaced_{at}": float(old) for at, old in enumerate(replaced, 1) if old.isdigit()}
+    return seen.model_copy(update={"value": values[0], "stats": stats})
 
 
 def _observed(
