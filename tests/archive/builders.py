@@ -19,7 +19,7 @@ from agentflows.session import (
     Verdict,
 )
 
-START = datetime(2026, 3, 1, 9, 0)
+START = datetime.fromisoformat("2026-03-01T09:00")
 Event = tuple[Any, ...]
 """("user", text) · ("agent", text) · ("call", tool, input dict, result text, is_error)"""
 
@@ -71,7 +71,7 @@ def session(
         outcome = OutcomeLabel(verdict=verdict, source="reward", checks=labels)
     start = fields.setdefault("started_at", START)
     origin = fields.pop("origin", f"{session_id}-")
-    given = {"format": "test", "reader": "test/1", **fields}
+    given: dict[str, Any] = {"format": "test", "reader": "test/1", **fields}
     return Session(
         session_id=session_id, turns=turns(events, start=start, origin=origin), outcome=outcome, **given
     )
@@ -114,7 +114,28 @@ _ERRORS = (
     "Cannot find module '/srv/app{n}/x.js'",
     "Exit code 1\nerror: 3 files differ",
 )
-_WORDS = "the parser reads each line and keeps what it cannot read beside the rest with a reason for a person".split()
+_WORDS = [
+    "the",
+    "parser",
+    "reads",
+    "each",
+    "line",
+    "and",
+    "keeps",
+    "what",
+    "it",
+    "cannot",
+    "read",
+    "beside",
+    "the",
+    "rest",
+    "with",
+    "a",
+    "reason",
+    "for",
+    "a",
+    "person",
+]
 
 
 def plausible(number: int, *, seed: int = 0, steps: int = 30) -> Session:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from agentflows.archive.answers import AddReport
-from agentflows.archive.files import Files
+from agentflows.archive.lake import Lake
 from agentflows.archive.manifest import SessionVersion, Snapshot, SourceEntry, reader_number
 from agentflows.archive.rows import turns_sha256
 from agentflows.archive.writer import Writer, timestamp, version_of, writing
@@ -20,13 +20,11 @@ class Adder:
 
     def __init__(
         self,
-        files: Files,
+        lake: Lake,
         *,
-        snapshot: Callable[[], Snapshot],
         archived: Callable[[str], Session | None],
     ) -> None:
-        self._files = files
-        self._snapshot = snapshot
+        self._lake = lake
         self._archived = archived
         self._counts: Counter[str] = Counter()
         self._redactions: Counter[str] = Counter()
@@ -35,7 +33,7 @@ class Adder:
 
     def run(self, reads: Iterable[SourceRead]) -> AddReport:
         """Add them all. Batches published before an error stay; the one being written leaves nothing."""
-        with self._files.adding(), writing(self._files) as writer:
+        with self._lake.files.adding(), writing(self._lake.files, self._lake.part_chars) as writer:
             for read in reads:
                 self._add(writer, read)
                 if writer.is_full:
@@ -48,7 +46,7 @@ class Adder:
     def _add(self, writer: Writer, read: SourceRead) -> None:
         self._counts["files"] += 1
         readers = frozenset(session.reader for session in read.sessions)
-        snapshot = self._snapshot()
+        snapshot = self._lake.snapshot()
         if read.sha256 in self._seen or _was_seen(snapshot, read.sha256, readers):
             self._counts["unchanged_files"] += 1
             self._counts["unchanged"] += len(read.sessions)

@@ -25,6 +25,7 @@ from agentflows.archive.manifest import Part, Snapshot
 from agentflows.archive.patterns import PATTERNS
 from agentflows.archive.rows import TURN_COLUMNS, to_turn
 from agentflows.archive.stats import read_stats
+from agentflows.archive.writer import PART_CHARS
 from agentflows.errors import NotFoundError
 from agentflows.session import (
     Quarantined,
@@ -70,11 +71,19 @@ class Archive:
 
     `root` is a folder, or an fsspec URL such as `s3://bucket/archive`. Nothing is created before the first
     `add`; an archive that does not exist is empty. `threads` and `memory_limit` are DuckDB's, for this
-    process. Every method raises `ArchiveError` when files cannot be read or written.
+    process; `part_chars` is how many characters are gathered in memory before files are written. Every method
+    raises `ArchiveError` when files cannot be read or written.
     """
 
-    def __init__(self, root: str | Path, *, threads: int = 2, memory_limit: str = "2GB") -> None:
-        self._lake = Lake(open_files(root), threads=threads, memory_limit=memory_limit)
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        threads: int = 2,
+        memory_limit: str = "2GB",
+        part_chars: int = PART_CHARS,
+    ) -> None:
+        self._lake = Lake(open_files(root), threads=threads, memory_limit=memory_limit, part_chars=part_chars)
 
     def __enter__(self) -> Self:
         """For `with`."""
@@ -102,7 +111,7 @@ class Archive:
         beside it and flagged; one that says nothing new writes nothing. When this fails halfway, the
         batches published before stay, and running it again adds the rest.
         """
-        return Adder(self._lake.files, snapshot=self._lake.snapshot, archived=self._archived).run(reads)
+        return Adder(self._lake, archived=self._archived).run(reads)
 
     def has_source(self, sha256: str, *, reader: str = "") -> bool:
         """Whether a file of these very bytes was added before: by this reader and version, when given."""
@@ -125,7 +134,9 @@ class Archive:
         where = where or Selection()
         condition, values = _condition(where)
         if where.query is not None:
-            query = f"SELECT session_id FROM sessions WHERE ({where.query}\n)"
+            query = (
+                f"SELECT session_id FROM sessions WHERE CASE WHEN ({where.query}\n) THEN true ELSE false END"
+            )
             chosen = sql.run(self._lake.locked_connection, query, limit=None, timeout_seconds=60)
             condition += " AND session_id IN (SELECT unnest(?::VARCHAR[]))"
             values.append([row[0] for row in chosen.rows])

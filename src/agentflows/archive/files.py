@@ -244,8 +244,8 @@ class RemoteFiles:
             self._fs.rm_file(f"{self._path}/{path}")
 
     def url(self, path: str) -> str:
-        """See `Files`."""
-        return f"{self.root}/{path}"
+        """The form in which DuckDB finds it in a listing, since only exactly that may be opened when locked."""
+        return self._fs.unstrip_protocol(f"{self._path}/{path}")
 
     def filesystem(self) -> Any:
         """See `Files`."""

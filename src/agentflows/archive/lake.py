@@ -28,8 +28,9 @@ Result = TypeVar("Result")
 class Lake:
     """One process's view of an archive. Safe to share between threads."""
 
-    def __init__(self, files: Files, *, threads: int, memory_limit: str) -> None:
+    def __init__(self, files: Files, *, threads: int, memory_limit: str, part_chars: int) -> None:
         self.files = files
+        self.part_chars = part_chars
         self._threads = threads
         self._memory_limit = memory_limit
         self._guard = threading.RLock()

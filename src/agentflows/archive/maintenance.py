@@ -17,15 +17,15 @@ from agentflows.archive.lake import REMOVED, Lake
 from agentflows.archive.manifest import FOLDER, Part, SessionVersion, Snapshot, SourceEntry
 from agentflows.archive.rows import row_sha256
 from agentflows.archive.schema import SCHEMAS
-from agentflows.archive.writer import PART_CHARS, Writer, version_of, writing
+from agentflows.archive.writer import Writer, version_of, writing
 from agentflows.errors import ArchiveError
 from agentflows.session import Quarantined, RawLine, Session, SourceRead
 from agentflows.signature import SIGNATURE_VERSION
 
 _CHUNK_CHARS = 8_000_000
 _CHUNK_SESSIONS = 100
-_SMALL = PART_CHARS // 4
-"""Characters under which a part is worth merging with others."""
+_SMALL = 4
+"""A part with fewer than a fourth of the characters it may have is worth merging with others."""
 
 Reread = Callable[[str, str, Sequence[RawLine]], SourceRead]
 
@@ -34,7 +34,7 @@ def compact(lake: Lake, *, orphan_age: timedelta) -> CompactReport:
     """See `Archive.compact`."""
     with lake.files.maintaining():
         before = lake.snapshot()
-        chosen = _worth_rewriting(before)
+        chosen = _worth_rewriting(before, lake.part_chars)
         if chosen:
             rewrite(lake, before, chosen)
         _delete_replaced(lake)
@@ -49,10 +49,10 @@ def compact(lake: Lake, *, orphan_age: timedelta) -> CompactReport:
     )
 
 
-def _worth_rewriting(snapshot: Snapshot) -> list[Part]:
+def _worth_rewriting(snapshot: Snapshot, part_chars: int) -> list[Part]:
     """Parts with rows that do not count or with outdated columns, and small ones if there are several."""
     dirty = {name for name, _ in snapshot.dead_sources}
-    small = [part.name for part in snapshot.parts if part.chars < _SMALL]
+    small = [part.name for part in snapshot.parts if part.chars < part_chars // _SMALL]
     return [
         part
         for part in snapshot.parts
@@ -67,7 +67,7 @@ def rewrite(lake: Lake, snapshot: Snapshot, chosen: Sequence[Part]) -> None:
     """Write what counts of these parts into new ones and swap them in by one manifest."""
     parts = _with_their_lines(snapshot, chosen)
     file_of = {source.sha256: source.file for part in snapshot.parts for source in part.sources}
-    with writing(lake.files) as writer:
+    with writing(lake.files, lake.part_chars) as writer:
         carried: set[tuple[str, str]] = set()
         for part in parts:
             for version, session in _kept_sessions(lake, snapshot, part, carried):
@@ -201,7 +201,7 @@ def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
     """See `Archive.rebuild`."""
     with lake.files.maintaining():
         before = lake.snapshot()
-        with writing(lake.files) as writer:
+        with writing(lake.files, lake.part_chars) as writer:
             fresh, readers = _reread_all(lake, before, reread, writer)
             kept = [session_id for session_id in sorted(before.winners) if session_id not in fresh]
             _keep(lake, before, kept, writer)

@@ -46,8 +46,9 @@ class Writer:
     ArchiveError when the folder cannot be written.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, part_chars: int) -> None:
         self._files = files
+        self._part_chars = part_chars
         self._batch_id = _new_batch_id()
         self._parts: list[Part] = []
         self._written: list[str] = []
@@ -62,7 +63,7 @@ class Writer:
     @property
     def is_full(self) -> bool:
         """Whether it is time to write a part."""
-        return self._chars >= PART_CHARS
+        return self._chars >= self._part_chars
 
     def pending(self, session_id: str) -> SessionVersion | None:
         """A version of this session that waits to be written."""
@@ -147,9 +148,9 @@ def _rows(table: str, sessions: Sequence[tuple[SessionVersion, Session, str]]) -
 
 
 @contextlib.contextmanager
-def writing(files: Files) -> Generator[Writer]:
+def writing(files: Files, part_chars: int) -> Generator[Writer]:
     """A writer that leaves nothing half-written behind, whatever happens."""
-    writer = Writer(files)
+    writer = Writer(files, part_chars)
     try:
         yield writer
     except BaseException:
