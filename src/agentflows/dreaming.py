@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agentflows import dream as deed
 from agentflows import model as models
@@ -44,15 +44,23 @@ from agentflows.errors import (
 from agentflows.home import EngineChoice, Home
 from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.review import commit_by_policy
-from agentflows.session import SessionInfo, Turn
+from agentflows.session import Session, SessionInfo, Turn
 
 MAX_INSTRUCTIONS = 4_096
 """Hosted limit, in characters."""
-_OBSERVATIONS = TypeAdapter(list[Observation])
-_PROMPT_TOKENS = 2_500
+_PROMPT_TOKENS = 2_000
 _ANSWER_TOKENS = 1_200
-_DIGEST_SHARE = 0.25
-"""Most of a transcript that a digest sends; the estimate is an upper bound."""
+"""Per session, prompt and schema included; answers seldom reach it. Both only quote a cost beforehand."""
+
+
+class Reading(BaseModel):
+    """What is kept of reading one session."""
+
+    model_config = ConfigDict(frozen=True)
+
+    observations: tuple[Observation, ...] = ()
+    dropped: tuple[Refusal, ...] = ()
+    """What the engine said and code did not let through, already in the reading."""
 
 
 class SessionFilter(BaseModel):
@@ -250,9 +258,15 @@ class DreamRun:
             return
         known = self.home.state.cached([self._key(info) for info in self.infos])
         unread = [info for info in self.infos if self._key(info) not in known]
-        tokens = sum(_PROMPT_TOKENS + int(info.chars / 4 * _DIGEST_SHARE) for info in unread)
+        tokens = sum(_PROMPT_TOKENS + deed.digest_tokens(info.chars) for info in unread)
         answers = _ANSWER_TOKENS * len(unread)
         price = models.price(self.engine.model, self.home.prices)
+        if price is None and self.request.budget.dollars is not None:
+            msg = (
+                f"A budget in dollars needs the price of {self.engine.model!r}, which is not known. Give it in "
+                "AGENTFLOWS_PRICES, or set a budget in tokens. Nothing was spent."
+            )
+            raise BudgetError(msg)
         dollars = price.at_most(tokens, answers) if price else 0.0
         self.estimated_dollars = dollars
         budget = self.request.budget
@@ -286,7 +300,7 @@ class DreamRun:
         keys = {self._key(info): info for info in self.infos}
         found = self.home.state.cached(list(keys))
         for key, text in found.items():
-            self.observations[keys[key].session_id] = _OBSERVATIONS.validate_json(text)
+            self._keep(keys[key].session_id, Reading.model_validate_json(text))
         self.from_cache = len(found)
         unread = [info for key, info in keys.items() if key not in found]
         size = self.home.settings.batch_sessions
@@ -305,36 +319,42 @@ class DreamRun:
         hints = deed.hints(self.mined, {info.session_id for info in batch})
         keys = {info.session_id: self._key(info) for info in batch}
         sessions = self.home.archive.sessions([info.session_id for info in batch])
-        made = 0
         if not self.engine.model:
-            kept: dict[str, str] = {}
-            for session in sessions:
-                found = self.engine.extract(session, hints.get(session.session_id, []))
-                kept[keys[session.session_id]] = _OBSERVATIONS.dump_json(found).decode()
-                self.observations[session.session_id] = found
-                made += len(found)
-            self.home.state.cache(kept)
-            return made
+            readings = {
+                session.session_id: self._read(session, hints.get(session.session_id, []))
+                for session in sessions
+            }
+            self.home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
+            return sum(self._keep(name, reading) for name, reading in readings.items())
+        made = 0
         with ThreadPoolExecutor(self.home.settings.concurrency) as pool:
             jobs = {
-                pool.submit(self.engine.extract, session, hints.get(session.session_id, [])): session
+                pool.submit(self._read, session, hints.get(session.session_id, [])): session.session_id
                 for session in sessions
             }
             try:
                 for job in as_completed(jobs):
-                    session_id = jobs[job].session_id
                     try:
-                        found = job.result()
+                        reading = job.result()
                     except ModelOutputError as error:
-                        self.failures.append(f"{session_id}: {error}")
+                        self.failures.append(f"{jobs[job]}: {error}")
                         continue
-                    self.home.state.cache({keys[session_id]: _OBSERVATIONS.dump_json(found).decode()})
-                    self.observations[session_id] = found
-                    made += len(found)
+                    self.home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
+                    made += self._keep(jobs[job], reading)
             except AgentflowsError:
                 pool.shutdown(cancel_futures=True)
                 raise
         return made
+
+    def _read(self, session: Session, hints: Sequence[Hint]) -> Reading:
+        observations = self.engine.extract(session, hints)
+        dropped = [item for item in self.engine.dropped if item.session_id == session.session_id]
+        return Reading(observations=tuple(observations), dropped=tuple(dropped))
+
+    def _keep(self, session_id: str, reading: Reading) -> int:
+        self.observations[session_id] = list(reading.observations)
+        self.refusals.extend(reading.dropped)
+        return len(reading.observations)
 
     def _key(self, info: SessionInfo) -> str:
         return "obs:" + identity(

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel
 
 from agentflows.archive import Archive
-from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.dream.engine import Engine
 from agentflows.dream.judged import Answer, Ask, JudgedEngine
@@ -28,7 +27,7 @@ from agentflows.memory import Actor, sha256
 from agentflows.model import Price, price_table
 from agentflows.redaction import Redactor
 from agentflows.settings import Settings, load_settings
-from agentflows.store import State
+from agentflows.store import LedgerPurse, State
 
 if TYPE_CHECKING:
     from agentflows.claude import Claude
@@ -73,7 +72,7 @@ class Home:
     def engine(
         self,
         choice: EngineChoice,
-        purse: Callable[[], Purse],
+        purse: Callable[[], LedgerPurse],
         *,
         model: str = "",
         is_money_capped: bool = False,
@@ -105,7 +104,7 @@ class Home:
         ask = remembered(client, self.state, name)
         return JudgedEngine(ask, model=name, today=date.today()), why  # noqa: DTZ011 - the reader's own day
 
-    def claude(self, purse: Purse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
+    def claude(self, purse: LedgerPurse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
         """The one model client, drawing on `purse`."""
         from agentflows.claude import Claude
 
@@ -115,6 +114,7 @@ class Home:
             api_key=key,
             base_url=self.settings.base_url,
             purse=purse,
+            on_call=purse.record_call,
             deadline_seconds=self.settings.deadline_seconds,
             concurrency=self.settings.concurrency,
             prices=self.prices,
@@ -126,7 +126,7 @@ class Home:
         """List prices by model: those that ship, with the user's own over them."""
         return price_table(self.settings.prices)
 
-    def purse(self, dream_id: str, budget: Budget) -> Purse:
+    def purse(self, dream_id: str, budget: Budget) -> LedgerPurse:
         """The purse of one dream: durable, so that a re-run goes on from what was spent."""
         return self.state.purse({f"dream:{dream_id}": budget})
 

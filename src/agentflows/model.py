@@ -1,14 +1,14 @@
 """Models: what a token costs, and how many tokens a text has at most, before anyone has counted them.
 
-Prices are dollars per million tokens, as of 22 November 2026. The table that ships, `PRICES`, is empty on
-purpose: the Anthropic SDK (2.12.0) carries no price table, and a price from memory would turn a money cap
-into a promise that cannot be kept. Prices are yours to give, from your own price list, with the setting
-`AGENTFLOWS_PRICES`:
+Prices are dollars per million tokens, as Anthropic's pricing and model pages
+(https://platform.claude.com/docs/en/about-claude/pricing) gave them in copies of October and November 2026.
+The SDK (2.12.0) carries no price table, and pages change: what you pay is yours to say, with
+`AGENTFLOWS_PRICES`, which wins over this table:
 
-    {"claude-sonnet-5-5": {"input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75}}
+    {"claude-sonnet-5-5": {"input": 2, "output": 10, "cache_read": 0.2, "cache_write": 2.5}}
 
-(figures made up). A model without a price is *unpriced*: a run with a cap in money refuses it, a run with a
-cap in tokens takes it, and its dollars are reported as 0 with the mark that they are unknown.
+A model without a price is *unpriced*: a run with a budget in dollars refuses it, a run with a budget in tokens
+takes it, and its dollars are reported as 0.
 """
 
 import math
@@ -55,8 +55,27 @@ class Price(BaseModel):
         return (input_tokens * dearest + output_tokens * self.output) / MILLION
 
 
-PRICES: Mapping[str, Price] = {}
-"""By model id. Empty: see the top of this file."""
+def _of(input_: float, output: float, cache_read: float, cache_write: float) -> Price:
+    return Price(input=input_, output=output, cache_read=cache_read, cache_write=cache_write)
+
+
+PRICES: Mapping[str, Price] = {
+    "claude-fable-5-1": _of(10, 50, 0.25, 12.5),
+    "claude-fable-5": _of(10, 50, 1, 12.5),
+    "claude-mythos-5-1": _of(10, 50, 0.25, 12.5),
+    "claude-mythos-5": _of(10, 50, 1, 12.5),
+    "claude-opus-5": _of(5, 25, 0.5, 6.25),
+    "claude-opus-4-8": _of(5, 25, 0.5, 6.25),
+    "claude-opus-4-7": _of(5, 25, 0.5, 6.25),
+    "claude-opus-4-6": _of(5, 25, 0.5, 6.25),
+    "claude-opus-4-5": _of(5, 25, 0.5, 6.25),
+    "claude-sonnet-5-5": _of(2, 10, 0.2, 2.5),
+    "claude-sonnet-5": _of(2, 10, 0.2, 2.5),
+    "claude-sonnet-4-6": _of(3, 15, 0.3, 3.75),
+    "claude-sonnet-4-5": _of(3, 15, 0.3, 3.75),
+    "claude-haiku-4-5": _of(1, 5, 0.1, 1.25),
+}
+"""By model id. Ids whose full price no page gave (opus 5.5, haiku 5.5, fable 5.2) are left out, not guessed."""
 
 _DATED = re.compile(r"-\d{8}$")
 

@@ -12,11 +12,22 @@ from agentflows.settings import load_settings
 PRICE = {"input": 2.0, "output": 10.0, "cache_read": 0.2, "cache_write": 2.5}
 
 
-def test_no_price_is_made_up():
-    """What is not documented where it can be checked is the user's to give."""
-    assert PRICES == {}
-    assert price("claude-sonnet-5-5") is None
-    assert dollars("claude-sonnet-5-5", Usage(1_000_000)) == 0.0
+def test_a_model_without_a_documented_price_has_none():
+    """What no page gave is the user's to give; guessing would make a money cap a promise nobody can keep."""
+    assert price("claude-opus-5-5") is None
+    assert dollars("claude-opus-5-5", Usage(1_000_000)) == 0.0
+
+
+def test_the_default_model_can_be_capped_in_dollars():
+    """Else the first budget a user sets would be refused."""
+    assert price(load_settings().model) is not None
+
+
+def test_a_users_own_price_wins():
+    """Discounts and changes are theirs to know."""
+    table = price_table({"claude-sonnet-5-5": PRICE})
+    assert price("claude-sonnet-5-5", table) == Price(**PRICE)
+    assert len(table) == len(PRICES)
 
 
 def test_each_kind_of_token_has_its_rate():

@@ -76,8 +76,12 @@ def digest(session: Session, hints: Sequence[Hint] = (), *, budget_tokens: int |
 
 def default_budget(session: Session) -> int:
     """Tokens a digest may have: a share of the transcript within a floor and a ceiling."""
-    raw = _tokens(sum(len(turn.text) for turn in session.turns))
-    return max(FLOOR_TOKENS, min(CEILING_TOKENS, int(raw * SHARE)))
+    return digest_tokens(sum(len(turn.text) for turn in session.turns))
+
+
+def digest_tokens(chars: int) -> int:
+    """Tokens the digest of a transcript of so many characters may have."""
+    return max(FLOOR_TOKENS, min(CEILING_TOKENS, int(_tokens(chars) * SHARE)))
 
 
 def _tokens(chars: int) -> int:

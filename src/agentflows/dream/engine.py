@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.change import ChangeOp, Observation, Pattern, Risk
+from agentflows.change import ChangeOp, Observation, Pattern, Refusal, Risk
 from agentflows.memory import Entry
 from agentflows.session import Session
 
@@ -55,6 +55,8 @@ class Engine(Protocol):
     """"" for rules."""
     prompt_sha256: str
     """Identity of all its prompts (rules: ""). Part of every cache key."""
+    dropped: list[Refusal]
+    """What it was told and did not let through itself, such as quotes that a model made up."""
 
     def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
         """What this one session taught; an empty list is a good answer."""

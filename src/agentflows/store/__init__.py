@@ -9,6 +9,7 @@ from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
 from agentflows.store.leases import Lease
 from agentflows.store.opened import StoreRef
+from agentflows.store.spending import LedgerPurse
 from agentflows.store.state import AuditEntry, State
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Evidence",
     "FolderRead",
     "Lease",
+    "LedgerPurse",
     "Scan",
     "Skipped",
     "State",
