@@ -105,5 +105,13 @@ class Draft:
 
 
 def first_words(turns: Sequence[Turn]) -> str:
-    """What the session's first user turn says."""
-    return next((turn.text for turn in turns if turn.kind == "user"), "")
+    """What the session's first user turn says, without what the harness put into it."""
+    first = next((turn for turn in turns if turn.kind == "user"), None)
+    if first is None:
+        return ""
+    said, position = "", 0
+    for span in first.spans:
+        if span.kind == "injected":
+            said += first.text[position : span.start]
+            position = span.end
+    return said + first.text[position:]

@@ -214,5 +214,5 @@ def _found(value: Any) -> str:
     """What an unknown file begins with: the keys of its first record, never its contents."""
     first = items_of[0] if (items_of := items(value)) else value
     if isinstance(first, dict):
-        return f"its first record has the keys {sorted(table(first))[:12]}"
+        return f"its first record has the keys {[key[:40] for key in sorted(table(first))[:12]]}"
     return "it holds no JSON object"

@@ -92,7 +92,10 @@ def _domain(messages: Sequence[dict[str, Any]]) -> str:
 
 
 def _checks(info: dict[str, Any], messages: Sequence[dict[str, Any]]) -> tuple[Check, ...]:
-    """What the calls show, then what tau-bench itself compared: its database, and what the agent had to say."""
+    """What the calls show, then whether the agent said what it had to.
+
+    The database comparison (`r_actions`) is left out: it is the reward again, and would look like its best cause.
+    """
     reward_info = table(info.get("reward_info"))
     actions = table(info.get("task")).get("actions") or reward_info.get("actions")
     expected = [
@@ -101,16 +104,11 @@ def _checks(info: dict[str, Any], messages: Sequence[dict[str, Any]]) -> tuple[C
     ]
     measured = table(reward_info.get("info"))
     checks = call_checks(expected, _made(messages)) if actions is not None else []
-    for field, name in (("r_actions", "database_as_expected"), ("r_outputs", "told_the_user")):
-        value = number(measured.get(field))
-        if value is not None:
-            checks.append(Check(name=name, passed=value >= 1, detail=_unsaid(measured, name)))
+    said = number(measured.get("r_outputs"))
+    if said is not None:
+        unsaid = [output for output, was_said in table(measured.get("outputs")).items() if not was_said]
+        checks.append(Check(name="told_the_user", passed=said >= 1, detail=", ".join(unsaid)))
     return merged(checks)
-
-
-def _unsaid(measured: dict[str, Any], name: str) -> str:
-    outputs = table(measured.get("outputs")) if name == "told_the_user" else {}
-    return ", ".join(output for output, was_said in outputs.items() if not was_said)
 
 
 def _made(messages: Sequence[dict[str, Any]]) -> list[Call]:

@@ -12,7 +12,7 @@ from agentflows.session import Span, SpanKind
 LONG = 1000
 """From this many characters on, only the opening of a message counts as typed."""
 _OPENING = 400
-"""The opening is the first line; where that is longer, its first sentences up to here."""
+"""The opening ends at a colon in the first line, else with that line; of a longer one, with a sentence up to here."""
 _INTRODUCED = 300
 """A rest of this length after a line that ends in a colon is what the line introduces."""
 _QUOTED = 60
@@ -24,11 +24,13 @@ _PASTED = (
     re.compile(r"^[ \t]*>.*(?:\n[ \t]*>.*)*", re.MULTILINE),
     re.compile(r"(?:^(?: {4}|\t).*(?:\n|\Z)){3,}", re.MULTILINE),
     re.compile(r"^[ \t]+at \S.*(?:\n[ \t]+at \S.*)*", re.MULTILINE),
-    re.compile(rf'"[^"\n]{{{_QUOTED},{LONG}}}"|“[^”\n]{{{_QUOTED},{LONG}}}”'),
     re.compile(r"https?://\S+"),
 )
+_QUOTATION = re.compile(r'"[^"\n]*"|“[^”\n]*”')
+"""Matched also when short, so that the end of one quotation is not taken for the beginning of the next."""
 _INTRODUCTION = re.compile(r":[ \t]*\n")
-_SENTENCE_END = re.compile(r"[.!?:](?=\s)")
+_SENTENCE_END = re.compile(r"[.!?](?=\s)")
+_COLON = re.compile(r":(?=\s)")
 
 
 def typed_spans(text: str, others: Iterable[Span] = ()) -> tuple[Span, ...]:
@@ -36,6 +38,11 @@ def typed_spans(text: str, others: Iterable[Span] = ()) -> tuple[Span, ...]:
     found = list(others)
     found += (
         Span(match.start(), match.end(), "pasted") for pattern in _PASTED for match in pattern.finditer(text)
+    )
+    found += (
+        Span(match.start(), match.end(), "pasted")
+        for match in _QUOTATION.finditer(text)
+        if match.end() - match.start() >= _QUOTED
     )
     if len(text) >= LONG:
         found.append(Span(opening_end(text), len(text), "pasted"))
@@ -45,10 +52,12 @@ def typed_spans(text: str, others: Iterable[Span] = ()) -> tuple[Span, ...]:
 
 def opening_end(text: str) -> int:
     """Where the part of a long message ends that a person may have typed."""
-    end = text.find("\n")
-    end = len(text) if end < 0 else end
-    if end <= _OPENING:
-        return end
+    line = text.find("\n")
+    line = len(text) if line < 0 else line
+    if colon := _COLON.search(text, 0, min(line, _OPENING)):
+        return colon.end()
+    if line <= _OPENING:
+        return line
     ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, _OPENING)]
     return ends[-1] if ends else 0
 

@@ -1,7 +1,7 @@
 """One Claude Code session while its lines come in: which turns each line gives, in which thread, from whom."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -85,9 +85,8 @@ class Conversation:
         """The session so far, titled by the user, else by a model, else by its first words."""
         draft = self.draft
         own = [said for leaf, said in self._summaries.items() if leaf in self._uuids]
-        draft.title = (
-            self._titles.get("custom-title") or self._titles.get("ai-title") or (own[-1] if own else "")
-        )
+        choices = (*map(self._titles.get, _TITLES), *own[-1:], self._titles.get("plan"))
+        draft.title = next(filter(None, choices), "")
         return draft.session()
 
     def _thread(self, record: dict[str, Any]) -> str:
@@ -129,6 +128,8 @@ class Conversation:
     def _said(self, said: str, record: dict[str, Any], place: Place) -> None:
         if is_command(said):
             self._commands.add(place.origin)
+        if plan := text(record.get("planContent")):
+            self._titles.setdefault("plan", plan.strip("#\n ").partition("\n")[0])
         is_expansion = bool(place.origin) and text(record.get("parentUuid")) in self._commands
         words = user_words(said, record, is_side=bool(place.thread), is_expansion=is_expansion)
         self.draft.add(words.kind, words.trust, words.text, spans=words.spans, **place.shared)
@@ -236,7 +237,8 @@ class Conversation:
         if said.startswith('{"task_id"') or record.get("commandMode") == "task-notification":
             self.draft.add("system", 1, said, **place.shared)
         else:
-            self._said(said, record, place)
+            origin = place.origin or f"queued {text(record.get('timestamp'))}"
+            self._said(said, record, replace(place, origin=origin))
 
     def _summary(self, record: dict[str, Any], place: Place) -> None:
         """A title a model gave; old logs hold those of other sessions too, so it must name a line of this one."""
@@ -256,6 +258,7 @@ class Conversation:
         self.draft.add("system", 1, text(record.get("content")), **place.shared)
 
 
+_TITLES = ("custom-title", "ai-title")
 _META = (
     ("version", "version"),
     ("version", "claude_code_version"),
