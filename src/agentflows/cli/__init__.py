@@ -39,9 +39,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's form
 @app.callback()
 def root(
     *,
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True
-    ),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True),
 ) -> None:
     """Read the options before any command."""
     del version

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from agentflows.archive import Archive
-from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_table
+from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_rows, print_table
 from agentflows.cli.show import show_stats
 from agentflows.errors import NotFoundError
 from agentflows.home import open_home
@@ -87,7 +87,7 @@ def patterns(
         return
     console.print(known[name].description, markup=False, style="dim")
     if rows:
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        print_rows(rows)
     else:
         console.print("No rows.")
 
@@ -110,5 +110,7 @@ def sql(
         table = doors.archive.sql(query, limit=limit)
     if json:
         print_json({"columns": table.columns, "rows": table.rows})
+    elif table.rows:
+        print_rows([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
-        print_table(table.columns, table.rows)
+        console.print(f"No rows. Columns: {', '.join(table.columns)}", markup=False)

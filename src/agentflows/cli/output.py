@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output")]
 StoreOption = Annotated[str, typer.Option("--store", help="The memory store's name or id")]
 
+_LISTED = 3
 console = Console(highlight=False, soft_wrap=True)
 progress_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -76,6 +77,22 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     console.print(table)
 
 
+def print_rows(rows: Sequence[Mapping[str, object]]) -> None:
+    """Rows of a query: as a table where it fits the terminal, else one block per row."""
+    columns = list(rows[0])
+    cells = [[reveal(_cell(value)) for value in row.values()] for row in rows]
+    widths = [max(len(line[place]) for line in [columns, *cells]) for place in range(len(columns))]
+    if sum(widths) + 2 * len(columns) <= console.width:
+        print_table(columns, [list(row.values()) for row in rows])
+        return
+    label = max(len(name) for name in columns)
+    for number, line in enumerate(cells, 1):
+        console.print(Text(f"{number}", style="bold cyan"))
+        for name, cell in zip(columns, line, strict=True):
+            if cell:
+                console.print(Text(f"  {name:<{label}}  ", style="dim").append(cell, style="default"))
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
@@ -83,5 +100,10 @@ def _cell(value: object) -> str:
         return f"{value:,.3g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, list):
+        some = cast("list[object]", value)
+        value = ", ".join(str(item) for item in some[:_LISTED]) + (
+            f", … {len(some) - _LISTED} more" if len(some) > _LISTED else ""
+        )
     text = " ".join(str(value).split())
     return text if len(text) <= 200 else text[:199] + "…"
