@@ -41,33 +41,11 @@ _MISUSE = re.compile(
 _TESTS = frozenset(
     {"test", "tests", "spec", "specs", "pytest", "jest", "vitest", "mocha", "rspec", "phpunit", "e2e"}
 )
-_CHECKS = frozenset(
-    [
-        "lint",
-        "format",
-        "fmt",
-        "check",
-        "eslint",
-        "ruff",
-        "prettier",
-        "flake8",
-        "clippy",
-        "style",
-        "rubocop",
-        "vet",
-        "black",
-        "isort",
-        "stylelint",
-        "tsc",
-        "mypy",
-        "pyright",
-        "typecheck",
-        "types",
-        "build",
-        "compile",
-        "flow",
-    ]
-)
+_CHECKS_WORDS = """
+    lint format fmt check eslint ruff prettier flake8 clippy style rubocop vet black isort stylelint tsc
+    mypy pyright typecheck types build compile flow
+"""
+_CHECKS = frozenset(_CHECKS_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,31 +14,10 @@ _ABSENT = re.compile(
     r"(?i)\b(?:unknown|no such|not found:?|unrecognized) (?:skill|tool|agent|model|function|mode)\b"
 )
 _THINKING = re.compile(r"(?i)think|todo|plan|calculate")
-_LOOKING = frozenset(
-    [
-        "ls",
-        "cat",
-        "grep",
-        "rg",
-        "head",
-        "tail",
-        "wc",
-        "find",
-        "which",
-        "pwd",
-        "echo",
-        "cd",
-        "ps",
-        "tree",
-        "stat",
-        "file",
-        "less",
-        "jq",
-        "diff",
-        "date",
-        "env",
-    ]
-)
+_LOOKING_WORDS = """
+    ls cat grep rg head tail wc find which pwd echo cd ps tree stat file less jq diff date env
+"""
+_LOOKING = frozenset(_LOOKING_WORDS.split())
 _ASKING = frozenset(["status", "diff", "log", "show", "list", "ps", "logs", "version", "help", "branch"])
 _LINE_NUMBER = re.compile(r"(?m)^\s*\d+[→\t]")
 

@@ -15,7 +15,7 @@ from agentflows.dream.overlap import contained, differing_negation, differing_qu
 from agentflows.dream.said import ANSWERED
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
-from agentflows.signature import hedges, specifics, tokens
+from agentflows.signature import hedges, negations, specifics, tokens
 
 LEARNED = "/learned.md"
 """Where what fits no file goes."""
@@ -191,8 +191,7 @@ def _exception_of(pattern: Pattern) -> str:
     )
     failed = re.match(r"`[^`]+` fails: (.+?)\.(?:\s|$)", pattern.claim)
     why = f": {failed.group(1)}" if failed else ""
-    failing = f"{pattern.subject} …" if pattern.value.endswith("…") else pattern.subject
-    return f"`{failing}` fails{why}.{remedy if pattern.value else ''} {support_note(pattern)}"
+    return f"`{pattern.subject}` fails{why}.{remedy if pattern.value else ''} {support_note(pattern)}"
 
 
 def _appended(entry: Entry, addition: str) -> str:
@@ -213,17 +212,23 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     for entry in entries:
         old = _marker_free(entry.text)
         if _other_value(pattern, old):
-            until = f"until {pattern.first_at:%Y-%m-%d}" if pattern.first_at else "before"
             new = entry_text(pattern, note=False)[2:]
             return Proposal(
                 op="supersede",
                 entry_ids=(entry.entry_id,),
                 path=entry.path,
-                after=f"{entry.text[: len(entry.text) - len(old)]}{new} ({until}: {old.strip().rstrip('.')})",
+                after=f"{entry.text[: len(entry.text) - len(old)]}{new} {_held(pattern, old)}",
                 reason=f"A user said it otherwise later; {_evidence(pattern)}. The old value stays with its date.",
                 risks=("contradicts",),
             )
     return None
+
+
+def _held(pattern: Pattern, old: str) -> str:
+    """What held before, and until when; in the words of a claim that denies it, that it no longer does."""
+    day = f" {pattern.first_at:%Y-%m-%d}" if pattern.first_at else ""
+    when = "no longer since" if negations(pattern.claim) else "until"
+    return f"({when if day else 'before'}{day}: {old.strip().rstrip('.')})"
 
 
 def _other_value(pattern: Pattern, old: str) -> bool:

@@ -67,7 +67,8 @@ def contradiction(left: Entry, right: Entry) -> Proposal | None:
     """A flag on two entries that say different things of the same thing; which holds, a person knows."""
     ours, theirs = differing_specifics(left.text, right.text)
     bare = [tokens(_without(entry.text, specifics(entry.text))) for entry in (left, right)]
-    needed = _SAME_PLACE if left.heading == right.heading else _OTHER_PLACE
+    near = left.heading == right.heading or bare[0] == bare[1]
+    needed = _SAME_PLACE if near else _OTHER_PLACE
     if (
         len(bare[0] & bare[1]) < needed
         or jaccard(*bare) < _ALIKE

@@ -58,7 +58,9 @@ _CORRECTION = re.compile(
     """
 )
 _CLOSING = re.compile(r"(?i)\A\W*#+|\bthat'?s (?:all|ok(?:ay)?|fine|it)\b|\bthank")
-ANSWERED = re.compile(r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?|please)\b[,.:!]*\s+)+(?=\w)")
+ANSWERED = re.compile(
+    r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?|please|bitte|por favor)\b[,.:!]*\s+)+(?=\w)"
+)
 """How a sentence begins that answers somebody; what is left can stand in a memory."""
 _STRAIGHT = str.maketrans({"’": "'"})
 _NO_COMMAND = re.compile(

@@ -15,130 +15,21 @@ _WRAPPERS = frozenset(
     {"sudo", "timeout", "time", "nohup", "env", "nice", "exec", "command", "stdbuf", "builtin", "doas"}
 )
 _WRAPPER_VALUE = {"sudo": {"-u", "-g"}, "nice": {"-n"}, "timeout": {"-s", "-k"}, "env": {"-u"}}
-_SETUP = frozenset(
-    [
-        "cd",
-        "pushd",
-        "popd",
-        "export",
-        "set",
-        "source",
-        ".",
-        "unset",
-        "true",
-        ":",
-        "echo",
-        "sleep",
-        "shopt",
-        "for",
-        "done",
-        "fi",
-        "esac",
-        "case",
-    ]
-)
+_SETUP_WORDS = """
+    cd pushd popd export set source . unset true : echo sleep shopt for done fi esac case
+"""
+_SETUP = frozenset(_SETUP_WORDS.split())
 """First commands of a chain that only prepare the one that matters."""
 
-_PLAIN = frozenset(
-    [
-        "ls",
-        "cat",
-        "grep",
-        "egrep",
-        "rg",
-        "ag",
-        "sed",
-        "awk",
-        "find",
-        "rm",
-        "cp",
-        "mv",
-        "mkdir",
-        "touch",
-        "chmod",
-        "chown",
-        "head",
-        "tail",
-        "wc",
-        "sort",
-        "uniq",
-        "which",
-        "kill",
-        "test",
-        "diff",
-        "tree",
-        "jq",
-        "tee",
-        "xargs",
-        "printf",
-        "date",
-        "pwd",
-        "ps",
-        "du",
-        "df",
-        "ln",
-        "stat",
-        "file",
-        "less",
-        "more",
-        "open",
-        "curl",
-        "wget",
-        "tar",
-        "zip",
-        "unzip",
-        "ssh",
-        "scp",
-        "rsync",
-        "node",
-        "deno",
-        "pytest",
-        "tsc",
-        "eslint",
-        "prettier",
-        "mypy",
-        "jest",
-        "ruby",
-        "perl",
-        "php",
-        "psql",
-        "sqlite3",
-        "printenv",
-        "type",
-        "read",
-        "cut",
-        "tr",
-        "basename",
-        "dirname",
-        "realpath",
-        "pgrep",
-        "pkill",
-        "killall",
-        "lsof",
-        "nc",
-        "ping",
-        "base64",
-        "md5sum",
-        "sha256sum",
-        "echo",
-        "cd",
-        "sleep",
-        "export",
-        "source",
-        "set",
-        "java",
-        "javac",
-        "gcc",
-        "g++",
-        "clang",
-        "bash",
-        "sh",
-        "zsh",
-        "python",
-        "python3",
-        "pyright",
-    ]
-)
+_PLAIN_WORDS = """
+    ls cat grep egrep rg ag sed awk find rm cp mv mkdir touch chmod chown head tail wc sort uniq which
+    kill test diff tree jq tee xargs printf date pwd ps du df ln stat file less more open curl wget tar
+    zip unzip ssh scp rsync node deno pytest tsc eslint prettier mypy jest ruby perl php psql sqlite3
+    printenv type read cut tr basename dirname realpath pgrep pkill killall lsof nc ping base64 md5sum
+    sha256sum echo cd sleep export source set java javac gcc g++ clang bash sh zsh python python3
+    pyright
+"""
+_PLAIN = frozenset(_PLAIN_WORDS.split())
 """Programs whose next word is an operand, not a subcommand."""
 
 _RUNNERS = frozenset({"run", "exec", "x", "dlx", "tool", "compose", "run-script"})
