@@ -294,7 +294,7 @@ class Archive:
 
     def quarantine(self, *, limit: int = 100) -> list[Quarantined]:
         """Lines that could not be accepted, by file and line."""
-        text = "SELECT file, line, reason, raw FROM quarantine ORDER BY file, line, reason LIMIT ?"
+        text = "SELECT file, line, reason, raw FROM quarantine ORDER BY file, line, reason, raw LIMIT ?"
         rows = self._lake.query(lambda cursor, _: cursor.execute(text, [limit]).fetchall())
         return [Quarantined(*row) for row in rows]
 

@@ -78,6 +78,15 @@ def connect(files: Files, *, threads: int, memory_limit: str) -> Connection:
 def show(connection: Connection, files: Files, snapshot: Snapshot) -> None:
     """(Re)define the views so that they show `snapshot`."""
     connection.execute("BEGIN")
+    try:
+        _define_views(connection, files, snapshot)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _define_views(connection: Connection, files: Files, snapshot: Snapshot) -> None:
     _table(connection, "flagged", ["session_id"], [(session_id,) for session_id in sorted(snapshot.flagged)])
     urls = {part.name: part for part in snapshot.parts}
     for table in SCHEMAS:
@@ -93,7 +102,6 @@ def show(connection: Connection, files: Files, snapshot: Snapshot) -> None:
         _rows_view(connection, name, table, table_urls(files, snapshot, table), pairs)
     for statement in (_SESSIONS, _ROOTS, _CHECKS, _QUARANTINE):
         connection.execute(statement)
-    connection.execute("COMMIT")
 
 
 def table_urls(files: Files, snapshot: Snapshot, table: str) -> list[str]:

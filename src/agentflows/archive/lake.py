@@ -100,12 +100,13 @@ class Lake:
             ArchiveError: DuckDB failed.
         """
         for attempt in range(_ATTEMPTS):
-            snapshot = self._show()
+            before = self.snapshot()
             try:
+                snapshot = self._show()
                 with engine.cursor(self._open()) as cursor:
                     return ask(cursor, snapshot)
             except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError) as error:
-                if attempt == _ATTEMPTS - 1 or self.snapshot() is snapshot:
+                if attempt == _ATTEMPTS - 1 or self.snapshot() is before:
                     msg = f"A file of the archive at {self.files.root!r} cannot be read: {_first_line(error)}. `verify` names what is damaged."
                     raise ArchiveError(msg) from error
             except duckdb.Error as error:

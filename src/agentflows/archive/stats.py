@@ -37,7 +37,7 @@ def read_stats(cursor: Connection, snapshot: Snapshot, files: Files) -> ArchiveS
         changed=totals[6],
         redactions=dict(sorted(redactions.items())),
         bytes=size + sum(stat.size for stat in files.list(FOLDER).values()),
-        parts=len(snapshot.parts),
+        parts=sum(bool(part.files) for part in snapshot.parts),
     )
 
 

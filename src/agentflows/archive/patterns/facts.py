@@ -53,7 +53,7 @@ WITH said AS (
            lower(trim(fact.subject)) AS subject, lower(replace(trim(fact.value), ' ', '')) AS value
     FROM matches WHERE kind <> 'replaced'
     UNION ALL
-    SELECT session_id, root_id, project, seq, ts, trust, kind, lower(trim(fact.subject)), trim(fact.value)
+    SELECT session_id, root_id, project, seq, ts, trust, kind, lower(trim(fact.subject, ' .:,')), trim(fact.value, ' .:,')
     FROM matches WHERE kind = 'replaced'
 ), grouped AS (
     SELECT kind, subject, project, value, count(DISTINCT root_id) AS sessions,
