@@ -37,7 +37,7 @@ ORDINARY = [
     "the keys are Bearer authentication, Basic functionality and Basic knowledge",
     "-----BEGIN PRIVATE KEY----- is the header the check looks for",
     "node_modules/.pnpm/typescript@5.4.5/node_modules/typescript/lib/lib.es2015.symbol.wellknown.d.ts",
-    "\u4f60\u597d\uff0c\u4e16\u754c\uff01 caf\u00e9 \U0001f468\u200d\U0001f469\u200d\U0001f467 \u2192 done",
+    "\u4f60\u597d\uff0c\u4e16\u754c\uff01 café \U0001f468\u200d\U0001f469\u200d\U0001f467 \u2192 done",
 ]
 
 
