@@ -1,1 +1,68 @@
-"""."""
+"""Dreaming: past sessions beside a memory store become changes with proof, step by step, without I/O.
+
+observations = engine.extract(session, hints)       what one session taught
+check_observation(…)                                found word for word in the archive, or refused
+cluster(…)                                          what independent sessions say alike
+propose(…)                                          what that means for the store
+verify(…), hold(…), build_ledger(…)                 what code guarantees, and what waits for a person
+apply_changes(…), violations(…)                     the next version, and proof that it is what was approved
+markdown(…), summary(…)                             what there is to say about it
+"""
+
+from agentflows.dream.apply import apply_changes
+from agentflows.dream.cluster import SUPPORT, cluster
+from agentflows.dream.engine import Engine, Hint, Mined, Nomination, Proposal
+from agentflows.dream.gates import check_observation, check_pattern
+from agentflows.dream.hints import MINED, hints
+from agentflows.dream.invariants import Violation, check_invariants, verify, violations
+from agentflows.dream.ledger import build_ledger
+from agentflows.dream.nominate import EntryIndex, nominate, nominate_pairs
+from agentflows.dream.notes import engine_notes
+from agentflows.dream.outcomes import outcome_patterns
+from agentflows.dream.propose import propose
+from agentflows.dream.report import (
+    changes_table,
+    ledger_table,
+    markdown,
+    next_commands,
+    sample_refusals,
+    summary,
+    summary_json,
+)
+from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+
+__all__ = [
+    "MINED",
+    "SUPPORT",
+    "Engine",
+    "EntryIndex",
+    "Hint",
+    "Mined",
+    "Nomination",
+    "Proposal",
+    "Violation",
+    "apply_changes",
+    "build_ledger",
+    "changes_table",
+    "check_invariants",
+    "check_observation",
+    "check_pattern",
+    "cluster",
+    "decide_risks",
+    "engine_notes",
+    "hints",
+    "hold",
+    "ledger_table",
+    "markdown",
+    "next_commands",
+    "nominate",
+    "nominate_pairs",
+    "outcome_patterns",
+    "propose",
+    "sample_refusals",
+    "summary",
+    "summary_json",
+    "verify",
+    "violations",
+    "whole_dream_hold",
+]

@@ -57,7 +57,8 @@ def _edits(
             if place in here:
                 msg = f"Two changes edit {entry.entry_id}; {change.change_id} is the second. Approve one of them."
                 raise ConflictError(msg)
-            here[place] = fitted(change.after or "", entry) if number == 0 and change.after else None
+            text = fitted(change.after, entry) if number == 0 and change.after else None
+            here[place] = text and _with_breaks(text, files[entry.path])
     return edits
 
 
@@ -151,8 +152,15 @@ def _added(path: str, content: str, adds: Sequence[Change]) -> str:
             at_end.append("\n".join([f"## {heading.strip()}\n", *items] if heading.strip() else items))
         else:
             place = (last.end, last.end)
-            insertions[place] = (insertions.get(place) or "") + _gap(last, entries) + "\n".join(items)
+            added = _with_breaks(_gap(last, entries) + "\n".join(items), content)
+            insertions[place] = (insertions.get(place) or "") + added
     return _appended(splice(content, insertions), at_end)
+
+
+def _with_breaks(text: str, content: str) -> str:
+    """The text with the line ends that the file uses."""
+    even = text.replace("\r\n", "\n")
+    return even.replace("\n", "\r\n") if "\r\n" in content else even
 
 
 def _last_under(heading: str, entries: Sequence[Entry]) -> Entry | None:
@@ -190,11 +198,9 @@ def _gap(last: Entry, entries: Sequence[Entry]) -> str:
 
 def _appended(content: str, blocks: Sequence[str]) -> str:
     for block in blocks:
-        if content and not content.endswith("\n"):
-            content += "\n"
-        if content and not content.endswith("\n\n"):
-            content += "\n"
-        content += block + "\n"
+        even = content.replace("\r\n", "\n")
+        gap = "" if not even or even.endswith("\n\n") else "\n" if even.endswith("\n") else "\n\n"
+        content += _with_breaks(f"{gap}{block}\n", content)
     return content
 
 

@@ -1,0 +1,298 @@
+"""Propose: what patterns mean for a store, as changes that are valid, new, and one to an entry.
+
+The engine says what it would do. Code checks that it may be done, drops what changes nothing or was
+rejected before, lets the best supported win where two want the same entry, and names the risks.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agentflows.change import Change, ChangeOp, Pattern, Refusal, identity
+from agentflows.dream.apply import FIXED_KINDS, WRITING, as_item, before_of, fitted, roomy
+from agentflows.dream.cluster import SUPPORT
+from agentflows.dream.contest import settle
+from agentflows.dream.engine import Engine, Proposal
+from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
+from agentflows.dream.risks import risks_of
+from agentflows.dream.texts import Problem, goes, says_again, text_problem
+from agentflows.errors import LimitError, ModelOutputError
+from agentflows.memory import Entry, check_path, parse_entries
+
+LEARNED = "/learned.md"
+"""Where an add goes that names no place."""
+NEAREST = 8
+"""Entries that an engine sees beside a pattern."""
+
+_HEADINGS = {
+    "error": "Errors and what fixes them",
+    "correction": "Corrections",
+    "preference": "Standing preferences",
+    "workflow": "Workflows",
+    "fact": "Facts",
+    "outcome": "What separates success from failure",
+}
+_ENTRIES: dict[ChangeOp, tuple[int, int]] = {
+    "add": (0, 0),
+    "reinforce": (1, 20),
+    "narrow": (1, 1),
+    "supersede": (1, 1),
+    "merge": (2, 20),
+    "retire": (1, 1),
+    "flag": (1, 20),
+}
+"""How few and how many entries each operation is about."""
+_FROM_STORE: frozenset[ChangeOp] = frozenset({"merge", "retire", "flag"})
+"""What may be proposed from the store's own words alone; all else needs quotes."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Turns proposals into changes, over one base version."""
+
+    dream_id: str
+    support: int
+    entries: Mapping[str, Entry]
+    files: Mapping[str, str]
+    known: frozenset[tuple[str, str]]
+    rejected: Mapping[str, str]
+
+    def change(self, proposal: Proposal, pattern: Pattern | None) -> Change | Refusal:
+        """The change a proposal comes to, or the gate that stops it."""
+        proposal = _normalised(proposal, pattern)
+        problem = self._problem(proposal, pattern)
+        if problem:
+            return _refusal(*problem, proposal, pattern)
+        change = self._made(proposal, pattern)
+        problem = self._vain(change, pattern)
+        return _refusal(*problem, proposal, pattern) if problem else change
+
+    def _problem(self, proposal: Proposal, pattern: Pattern | None) -> Problem | None:
+        unknown = [name for name in proposal.entry_ids if name not in self.entries]
+        if unknown:
+            return "invented_id", f"no entry is called {unknown[0][:120]!r}"
+        least, most = _ENTRIES[proposal.op]
+        if not least <= len(proposal.entry_ids) <= most:
+            return (
+                "form",
+                f"`{proposal.op}` is about {least} to {most} entries, not {len(proposal.entry_ids)}",
+            )
+        entries = [self.entries[name] for name in proposal.entry_ids]
+        fixed = [entry for entry in entries if entry.kind in FIXED_KINDS]
+        if fixed and proposal.op in WRITING:
+            return "form", f"{fixed[0].entry_id} is a {fixed[0].kind}, which holds the file together"
+        if proposal.op not in _FROM_STORE and not (pattern and pattern.quotes):
+            return "no_quotes", f"`{proposal.op}` needs quotes, and there are none"
+        return self._place_problem(proposal) or self._after_problem(proposal, entries, pattern)
+
+    def _place_problem(self, proposal: Proposal) -> Problem | None:
+        if proposal.op != "add":
+            return None
+        try:
+            check_path(proposal.path)
+        except LimitError as error:
+            return "path", str(error)
+        if proposal.path not in self.files and not proposal.path.endswith(".md"):
+            return "path", f"{proposal.path!r} is not in the store and no Markdown file (.md)"
+        if "\n" in proposal.heading or len(proposal.heading) > 120:
+            return "form", "its heading is not one short line"
+        return None
+
+    def _after_problem(
+        self, proposal: Proposal, entries: Sequence[Entry], pattern: Pattern | None
+    ) -> Problem | None:
+        if proposal.op not in WRITING or proposal.op == "retire":
+            return None
+        if not (proposal.after or "").strip():
+            return "form", f"`{proposal.op}` was proposed without a text"
+        return text_problem(proposal.op, self._text(proposal) or "", entries, pattern)
+
+    def _text(self, proposal: Proposal) -> str | None:
+        if proposal.op not in WRITING or not proposal.after:
+            return None
+        if proposal.op == "add":
+            return as_item(proposal.after)
+        return fitted(proposal.after, self.entries[proposal.entry_ids[0]])
+
+    def _made(self, proposal: Proposal, pattern: Pattern | None) -> Change:
+        entries = [self.entries[name] for name in proposal.entry_ids]
+        after = self._text(proposal)
+        lost = goes(entries, after or "") if proposal.op in {"supersede", "retire"} else ""
+        change = Change(
+            change_id="",
+            dream_id=self.dream_id,
+            op=proposal.op,
+            path=entries[0].path if entries else proposal.path,
+            entry_ids=proposal.entry_ids,
+            heading="" if entries else proposal.heading,
+            before=before_of(entries) if entries else None,
+            after=after,
+            reason=f"{proposal.reason.strip()}{lost}",
+        )
+        if pattern:
+            change = change.model_copy(update=_evidence(pattern))
+        return with_risks(with_id(change), pattern, proposal.risks, support=self.support)
+
+    def not_rejected(self, changes: Sequence[Change]) -> tuple[list[Change], list[Refusal]]:
+        """Joined or moved changes may be what a reviewer rejected, though none of their parts is."""
+        kept = [change for change in changes if change.memo_key not in self.rejected]
+        refusals = [
+            Refusal(
+                gate="rejected_before",
+                reason=f"{change.op}: a reviewer rejected it: {self.rejected[change.memo_key]}",
+                claim=change.after or change.reason,
+                key=change.pattern_key,
+            )
+            for change in changes
+            if change.memo_key in self.rejected
+        ]
+        return kept, refusals
+
+    def _vain(self, change: Change, pattern: Pattern | None) -> Problem | None:
+        """Why a change is not worth making: nothing new, known evidence, or a reviewer's no."""
+        if change.memo_key in self.rejected:
+            return "rejected_before", f"a reviewer rejected it: {self.rejected[change.memo_key]}"
+        if change.op == "add" and says_again(change.after or "", map(_text_of, self.entries.values())):
+            return "nothing_new", "the store says it already"
+        if change.op in {"narrow", "supersede"} and change.after == change.before:
+            return "nothing_new", "the entry would stay as it is"
+        if pattern and change.op != "flag" and _is_known(pattern, self.known):
+            return "nothing_new", "the store rests on all of this evidence already"
+        return None
+
+
+def _text_of(entry: Entry) -> str:
+    return entry.text
+
+
+def _normalised(proposal: Proposal, pattern: Pattern | None) -> Proposal:
+    """A proposal with its place filled in, each entry once, and a merge of one entry called what it is."""
+    entry_ids = tuple(dict.fromkeys(proposal.entry_ids))
+    op: ChangeOp = "narrow" if proposal.op == "merge" and len(entry_ids) == 1 and pattern else proposal.op
+    heading = proposal.heading.strip().lstrip("#").strip()
+    update: dict[str, object] = {"op": op, "entry_ids": entry_ids, "heading": heading}
+    if op == "add":
+        default = _HEADINGS[pattern.kind] if pattern else ""
+        update |= {"path": proposal.path.strip() or LEARNED, "heading": heading or default}
+    return proposal.model_copy(update=update)
+
+
+def _refusal(gate: str, reason: str, proposal: Proposal, pattern: Pattern | None) -> Refusal:
+    claim = pattern.claim if pattern else (proposal.after or proposal.reason)
+    return Refusal(
+        gate=gate, reason=f"{proposal.op}: {reason}", claim=claim[:1_000], key=pattern.key if pattern else ""
+    )
+
+
+def pattern_key(pattern: Pattern) -> str:
+    """What evidence and rejections are kept under: the pattern's key, with its value where values disagree."""
+    is_error = pattern.kind in {"error", "outcome", "workflow"}
+    return pattern.key if is_error or not pattern.value else f"{pattern.key}|{fold(pattern.value)}"
+
+
+def _evidence(pattern: Pattern) -> dict[str, object]:
+    return {
+        "pattern_id": pattern.pattern_id,
+        "pattern_key": pattern_key(pattern),
+        "support": len(pattern.sessions),
+        "support_against": len(pattern.sessions_against),
+        "origins": pattern.origins,
+        "trust": pattern.trust,
+        "quotes": pattern.quotes,
+        "stats": pattern.stats,
+    }
+
+
+def _is_known(pattern: Pattern, known: Collection[tuple[str, str]]) -> bool:
+    key = pattern_key(pattern)
+    return all((key, quote.root_id or quote.session_id) in known for quote in pattern.quotes)
+
+
+def with_id(change: Change) -> Change:
+    """The change under the id that its dream, operation, place and text give it."""
+    parts = (change.dream_id, change.op, change.path, change.entry_ids, change.heading, change.after)
+    return change.model_copy(update={"change_id": f"chg_{identity(*parts)}"})
+
+
+def with_risks(change: Change, pattern: Pattern | None, named: Iterable[str], *, support: int) -> Change:
+    """The change with the risks that code sees and those the engine named, and why."""
+    seen = risks_of(change, pattern, support=support)
+    risks = dict.fromkeys([*(risk for risk, _ in seen), *named])
+    why = "; ".join(dict.fromkeys(f"{risk.replace('_', ' ')}: {reason}" for risk, reason in seen))
+    return change.model_copy(update={"risks": tuple(risks), "status_reason": why})
+
+
+def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
+    patterns: Sequence[Pattern],
+    files: Mapping[str, str],
+    engine: Engine,
+    *,
+    dream_id: str,
+    instructions: str = "",
+    rejected: Mapping[str, str] | None = None,
+    known_evidence: Collection[tuple[str, str]] = (),
+    support: int = SUPPORT,
+    concurrency: int = 1,
+) -> tuple[list[Change], list[Refusal]]:
+    """What the patterns mean for the files, best supported first, and what was refused.
+
+    `rejected` maps the memo key of what reviewers rejected to their reason; `known_evidence` holds each
+    (pattern key, root session) that the store rests on already; `concurrency` is how many patterns are put
+    to the engine at once. An unusable answer of the engine is refused under `model_output`; the rest goes on.
+    """
+    entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
+    known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
+    by_id = {entry.entry_id: entry for entry in entries}
+    desk = _Desk(dream_id, support, by_id, files, known, rejected or {})
+    judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
+    pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")
+    refusals.extend([unusable] if unusable else [])
+    candidates = [*judged, *((proposal, None) for proposal in pruned or [])]
+    changes: list[Change] = []
+    for proposal, pattern in candidates:
+        made = desk.change(proposal, pattern)
+        if isinstance(made, Refusal):
+            refusals.append(made)
+        else:
+            changes.append(made)
+    by_pattern = {pattern.pattern_id: pattern for pattern in patterns}
+    settled, refused = settle(changes, by_pattern, support=support)
+    placed, again = desk.not_rejected(_placed(files, settled))
+    return placed, [*refusals, *refused, *again]
+
+
+def _judged(
+    patterns: Sequence[Pattern], index: EntryIndex, engine: Engine, instructions: str, concurrency: int
+) -> tuple[list[tuple[Proposal, Pattern]], list[Refusal]]:
+    """What the engine would do about each pattern, in the order of the patterns."""
+
+    def judge(pattern: Pattern) -> tuple[Proposal | None, Refusal | None]:
+        near = index.nearest(pattern, NEAREST)
+        return _guarded(lambda: engine.propose(pattern, near, instructions), pattern.claim, pattern.key)
+
+    if concurrency > 1:
+        with ThreadPoolExecutor(concurrency) as pool:
+            answers = list(pool.map(judge, patterns))
+    else:
+        answers = [judge(pattern) for pattern in patterns]
+    judged = [
+        (proposal, pattern) for (proposal, _), pattern in zip(answers, patterns, strict=True) if proposal
+    ]
+    return judged, [refusal for _, refusal in answers if refusal]
+
+
+def _guarded(ask: Callable[[], _T], claim: str, key: str = "") -> tuple[_T | None, Refusal | None]:
+    try:
+        return ask(), None
+    except ModelOutputError as error:
+        return None, Refusal(gate="model_output", reason=str(error), claim=claim, key=key)
+
+
+def _placed(files: Mapping[str, str], changes: Sequence[Change]) -> list[Change]:
+    """Every change in its order, adds with a path that has room for them."""
+    ranked = sorted(changes, key=lambda one: (-one.support, -one.trust, one.path, one.change_id))
+    room = iter(roomy(files, [change for change in ranked if change.op == "add"]))
+    placed = [next(room) if change.op == "add" else change for change in ranked]
+    return [with_id(change) for change in placed]
