@@ -186,6 +186,8 @@ def _read_lines(intake: _Intake, lines: Iterator[Line]) -> None:
     if known is None and len(intake.formats) > 1:
         if sample:
             intake.refuse(_found(records[0]) if records else sample[0].refused, sample[0].data)
+        elif intake.source.flaw:
+            intake.refuse(intake.source.flaw, b"")
         return
     intake.use(known or intake.formats[0])
     last = _Item(0, b"")

@@ -121,6 +121,7 @@ class _Gunzipped(io.RawIOBase):
         self._limits = limits
         self._member = zlib.decompressobj(31)
         self._left = b""
+        self._step = _CHUNK
         self._taken = 0
         self._given = 0
 
@@ -140,16 +141,20 @@ class _Gunzipped(io.RawIOBase):
 
     def _unpack(self, size: int) -> bytes:
         if self._member.eof:
-            self._left = self._member.unused_data.lstrip(b"\0") or self._left
+            self._left = self._left.lstrip(b"\0")  # some writers pad the file
             if not self._left:
                 return b""
             self._member = zlib.decompressobj(31)
+        before = self._member.copy()
+        piece, rest = self._left[: self._step], self._left[self._step :]
         try:
-            data = self._member.decompress(self._left, size)
+            data = self._member.decompress(piece, size)
         except zlib.error as error:
-            self.flaw = f"damaged gzip: {error}"
+            if self._step == 1:
+                self.flaw = f"damaged gzip: {error}"
+            self._member, self._step = before, max(1, self._step // 16)  # all before the damage is still given
             return b""
-        self._left = b"" if self._member.eof else self._member.unconsumed_tail
+        self._left = (self._member.unused_data if self._member.eof else self._member.unconsumed_tail) + rest
         self._given += len(data)
         self._check_size()
         return data

@@ -63,7 +63,7 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 def _deeper_than(limit: int, value: Any) -> bool:
     layer: list[Any] = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         inner: list[Any] = []
         for item in layer:
             if isinstance(item, dict):
