@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -33,10 +32,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, sqlite_url: str) -> str:
     """An empty database's URL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state.db'}"
+        return sqlite_url
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return server.new_database()
 
@@ -48,5 +47,6 @@ def state(url: str, clock: Clock) -> Iterator[State]:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'state.db'}"
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file in a folder of its own: `tmp_path` is the test's."""
+    return f"sqlite:///{tmp_path_factory.mktemp('state') / 'state.db'}"

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlmodel import Session
@@ -190,8 +190,11 @@ def insert_missing(session: Session, table: type[Row], rows: Sequence[dict[str, 
     build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     added = 0
     for first in range(0, len(rows), CHUNK):
-        statement = build(table).values(list(rows[first : first + CHUNK])).on_conflict_do_nothing()
-        added += session.connection().execute(statement).rowcount
+        insert = build(table).values(list(rows[first : first + CHUNK])).on_conflict_do_nothing()
+        key = next(
+            iter(inspect(table).primary_key)
+        )  # counted by what comes back: psycopg has no row count here
+        added += len(session.connection().execute(insert.returning(key)).all())
     return added
 
 
