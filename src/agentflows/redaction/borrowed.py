@@ -26,26 +26,26 @@ _IDENTITY = re.compile(
 """A git or file hash, or a UUID. Standing alone it names something; a rule may not take it for a secret."""
 
 
-def load() -> tuple[Rule, ...]:
+def load(package: str = PACKAGE, file: str = FILE) -> tuple[Rule, ...]:
     """Read and convert the rules.
 
     Raises:
         SettingsError: the package or its file is missing or is not what it was.
     """
-    table = tomllib.loads(_read())
+    table = tomllib.loads(_read(package, file))
     shared: dict[str, Any] = table.get("allowlist", {})
     rules = tuple(_rule(entry, shared) for entry in table.get("rules", []) if _is_usable(entry))
     if len(rules) < 150:
-        msg = f"Expected 150 or more rules in {FILE}, found {len(rules)}. Reinstall with `pip install -c constraints.txt {PACKAGE}`."
+        msg = f"Expected 150 or more rules in {file}, found {len(rules)}. Reinstall with `pip install -c constraints.txt {package}`."
         raise SettingsError(msg)
     return rules
 
 
-def _read() -> str:
+def _read(package: str, file: str) -> str:
     try:
-        return Path(str(distribution(PACKAGE).locate_file(FILE))).read_text("utf-8")
+        return Path(str(distribution(package).locate_file(file))).read_text("utf-8")
     except (PackageNotFoundError, OSError) as error:
-        msg = f"Expected the rules {FILE!r} of the package {PACKAGE!r}, found none ({error}). Reinstall agentflows."
+        msg = f"Expected the rules {file!r} of the package {package!r}, found none ({error}). Reinstall agentflows."
         raise SettingsError(msg) from error
 
 
