@@ -174,6 +174,34 @@ def test_a_rebuild_from_raw_lines_gives_the_same_row_hashes(archive: Archive):
     assert list(archive.sessions(list(MADE))) == items
 
 
+def test_a_rebuild_does_not_let_a_flagged_version_count(archive: Archive):
+    """The contradicting copy may be the oldest source left, after the first grew."""
+    versions = {
+        "first": session("s", ("user", "Hello")),
+        "forged": session("s", ("user", "Tampered with")),
+        "grown": session("s", ("user", "Hello"), ("agent", "Hi")),
+    }
+    for name, item in versions.items():
+        archive.add([source(item, file=name)])
+    archive.compact()
+    fingerprint = archive.fingerprint()
+
+    def again(file: str, kind: str, lines: Sequence[RawLine]) -> SourceRead:
+        return SourceRead(
+            file=file,
+            sha256="",
+            format=kind,
+            lines=len(lines),
+            accepted=len(lines),
+            sessions=(versions[file],),
+        )
+
+    report = archive.rebuild(again)
+    assert (report.same, report.different, report.kept, report.new) == (1, 0, 0, 0)
+    assert archive.fingerprint() == fingerprint
+    assert archive.sql("SELECT turns, changed FROM sessions").rows == [(2, True)]
+
+
 def test_a_rebuild_with_a_newer_reader_replaces(archive: Archive):
     """It is how an upgrade reaches what was archived before."""
     archive.add(source(item) for item in MADE.values())

@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import duckdb
 
-from agentflows.archive.adding import judge
 from agentflows.archive.answers import CompactReport, RebuildReport
 from agentflows.archive.lake import REMOVED, Lake
 from agentflows.archive.manifest import FOLDER, Part, SessionVersion, Snapshot, SourceEntry
@@ -203,8 +203,7 @@ def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
         before = lake.snapshot()
         with writing(lake.files, lake.part_chars) as writer:
             fresh, readers = _reread_all(lake, before, reread, writer)
-            kept = [session_id for session_id in sorted(before.winners) if session_id not in fresh]
-            _keep(lake, before, kept, writer)
+            kept = _keep(lake, before, readers, fresh, writer)
             for part in before.parts:
                 for source in part.sources:
                     names = readers.get(source.sha256, source.readers)
@@ -215,7 +214,7 @@ def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
     same = sum(hashes.get(session_id) == version.row_sha256 for session_id, version in fresh.items())
     new = sum(session_id not in hashes for session_id in fresh)
     return RebuildReport(
-        sources=len(before.sources), same=same, different=len(fresh) - same - new, kept=len(kept), new=new
+        sources=len(before.sources), same=same, different=len(fresh) - same - new, kept=kept, new=new
     )
 
 
@@ -237,28 +236,50 @@ def _reread_all(
         sessions = reread(source.file, source.format, raw).sessions
         readers[source.sha256] = tuple(sorted({session.reader for session in sessions}))
         for session in sessions:
-            if session.session_id in snapshot.removed:
-                continue
             version = version_of(session, source=source.sha256)
-            known = fresh.get(session.session_id)
-            verdict = judge(session, version, known) if known else "added"
-            if verdict == "unchanged":
+            standing = _standing(snapshot, version, fresh)
+            if standing == "nothing":
                 continue
-            version = replace(version, changed=verdict == "changed")
+            version = replace(version, changed=standing == "flagged")
             writer.add_session(session, version, source_file=source.file)
             _write_when_full(writer)
-            if verdict != "changed":
+            if standing == "counts":
                 fresh[session.session_id] = version
     return fresh, readers
 
 
-def _keep(lake: Lake, snapshot: Snapshot, session_ids: Sequence[str], writer: Writer) -> None:
-    for session_id in session_ids:
-        version, part = snapshot.winners[session_id]
-        source = snapshot.sources.get(version.source)
-        for _, session in _load(lake, part, [version]):
+def _standing(
+    snapshot: Snapshot, version: SessionVersion, fresh: dict[str, SessionVersion]
+) -> Literal["counts", "flagged", "nothing"]:
+    """What a version that was read again is: the source that counted before counts again."""
+    if version.session_id in snapshot.removed:
+        return "nothing"
+    if version.session_id not in snapshot.winners:
+        return "nothing" if version.session_id in fresh else "counts"
+    if snapshot.winners[version.session_id][0].source == version.source:
+        return "counts"
+    known = snapshot.versions(version.session_id) if version.session_id in snapshot.flagged else []
+    return "flagged" if any(item.changed and item.source == version.source for item in known) else "nothing"
+
+
+def _keep(
+    lake: Lake,
+    snapshot: Snapshot,
+    readers: dict[str, tuple[str, ...]],
+    fresh: dict[str, SessionVersion],
+    writer: Writer,
+) -> int:
+    """Carry over what the raw lines no longer give. Returns how many sessions that count."""
+    kept = 0
+    for part in snapshot.parts:
+        for version, session in _kept_sessions(lake, snapshot, part, set()):
+            if version.session_id in fresh and not (version.changed and version.source not in readers):
+                continue
+            source = snapshot.sources.get(version.source)
             writer.add_session(session, version, source_file=source[0].file if source else "")
             _write_when_full(writer)
+            kept += not version.changed
+    return kept
 
 
 def _delete_replaced(lake: Lake) -> None:

@@ -18,7 +18,9 @@ TURN_COLUMNS = (
 )
 
 
-def session_row(session: Session, *, source_sha256: str, source_file: str) -> tuple[Any, ...]:
+def session_row(
+    session: Session, *, content_sha256: str, source_sha256: str, source_file: str
+) -> tuple[Any, ...]:
     """One row of `sessions`, in the order of its columns."""
     outcome, usage = session.outcome, session.usage
     return (
@@ -44,7 +46,7 @@ def session_row(session: Session, *, source_sha256: str, source_file: str) -> tu
         usage.output_tokens,
         usage.cache_read_tokens,
         usage.cache_write_tokens,
-        session.content_sha256,
+        content_sha256,
         source_sha256,
         source_file,
         [check.model_dump() for check in outcome.checks] if outcome else [],

@@ -5,6 +5,7 @@ Derived from a session's turns when it is written, with the functions of `agentf
 
 import hashlib
 from collections import defaultdict, deque
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -42,7 +43,7 @@ def step_rows(session: Session) -> list[tuple[Any, ...]]:
                 call.seq,
                 result.seq if result else None,
                 call.tool,
-                command_head(call.tool, call.text),
+                _head(call.tool, call.text),
                 call.text[:INPUT_CHARS],
                 hashlib.sha256(call.text.encode()).hexdigest()[:16],
                 arguments(call.text),
@@ -54,6 +55,12 @@ def step_rows(session: Session) -> list[tuple[Any, ...]]:
             )
         )
     return rows
+
+
+@lru_cache(maxsize=2_000)
+def _head(tool: str, given: str) -> str:
+    """`command_head`, remembered: agents run the same commands over and over."""
+    return command_head(tool, given)
 
 
 def _results(session: Session) -> dict[int, Turn]:

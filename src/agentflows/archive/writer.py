@@ -138,7 +138,12 @@ class Writer:
 def _rows(table: str, sessions: Sequence[tuple[SessionVersion, Session, str]]) -> Iterator[tuple[Any, ...]]:
     for version, session, source_file in sessions:
         if table == "sessions":
-            yield session_row(session, source_sha256=version.source, source_file=source_file)
+            yield session_row(
+                session,
+                content_sha256=version.content_sha256,
+                source_sha256=version.source,
+                source_file=source_file,
+            )
         elif table == "turns":
             yield from turn_rows(session)
         elif table == "steps":
