@@ -152,7 +152,7 @@ def _added(path: str, content: str, adds: Sequence[Change]) -> str:
             at_end.append("\n".join([f"## {heading.strip()}\n", *items] if heading.strip() else items))
         else:
             place = (last.end, last.end)
-            added = _with_breaks(_gap(last, entries) + "\n".join(items), content)
+            added = _with_breaks(_gap(last, entries, content) + "\n".join(items), content)
             insertions[place] = (insertions.get(place) or "") + added
     return _appended(splice(content, insertions), at_end)
 
@@ -186,14 +186,15 @@ def _title(entry: Entry) -> str:
     return fold(entry.text.split("\n")[0].strip().strip("#"))
 
 
-def _gap(last: Entry, entries: Sequence[Entry]) -> str:
+def _gap(last: Entry, entries: Sequence[Entry], content: str) -> str:
     """A line break where the list goes on, a blank line where it starts; loose lists stay loose."""
     bullet = last.kind == "list_item" and last.text.lstrip().startswith("- ")
     if not bullet:
         return "\n\n"
     before = entries[entries.index(last) - 1] if entries.index(last) else None
-    is_loose = before is not None and before.kind == "list_item" and last.start - before.end > 1
-    return "\n\n" if is_loose else "\n"
+    if before is None or before.kind != "list_item":
+        return "\n"
+    return "\n\n" if content[before.end : last.start].count("\n") > 1 else "\n"
 
 
 def _appended(content: str, blocks: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import re
 from agentflows.dream.marks import reveal
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_SPECIAL = re.compile(r"[\\`*_{}\[\]#|~!$^=]|[&<>]|(?<=\w)[:@](?=\S)|(?<=www)\.")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]#|~$]|[&<>]|:(?=//)|(?<=\S)@(?=\w)|(?<=www)\.")
 _TICKS = re.compile(r"`+")
 
 

@@ -13,7 +13,7 @@ _UNDONE = frozenset({"refused", "rejected", "replaced", "expired"})
 def build_ledger(entries: Sequence[Entry], changes: Iterable[Change]) -> Ledger:
     """One line for each entry, in the order given: its fate when all these changes are carried out.
 
-    Where several changes name an entry, the one that edits it counts, else the first.
+    Where several changes name an entry, the one that edits it counts, then a flag, then new evidence.
     """
     named: dict[str, Change] = {}
     for change in changes:
@@ -21,9 +21,13 @@ def build_ledger(entries: Sequence[Entry], changes: Iterable[Change]) -> Ledger:
             continue
         for entry_id in change.entry_ids:
             held = named.get(entry_id)
-            if held is None or (change.op in REMOVING and held.op not in REMOVING):
+            if held is None or _weight(change) > _weight(held):
                 named[entry_id] = change
     return Ledger(lines=tuple(_line(entry, named.get(entry.entry_id)) for entry in entries))
+
+
+def _weight(change: Change) -> int:
+    return 2 if change.op in REMOVING else int(change.op == "flag")
 
 
 def _line(entry: Entry, change: Change | None) -> LedgerLine:

@@ -122,7 +122,7 @@ def whole_dream_hold(entries: Sequence[Entry], changes: Sequence[Change]) -> str
         return f"the dream would remove {share}, more than {MAX_REMOVED_SHARE:.0%}"
     added = sum(change.op == "add" for change in changes)
     if added >= max(len(entries), SMALL_STORE):
-        return f"the dream would double the store: {added} new entries beside {len(entries)}"
+        return f"the dream would more than double the store: {added} new entries to {len(entries)}"
     return ""
 
 
