@@ -22,6 +22,7 @@ _MAX_SENTENCE = 400
 _MAX_REQUEST = 120
 _MAX_CORRECTION = 600
 
+_DOCUMENT = re.compile(r"(?m)^(?:#{1,4} \S|```|~~~|---$)")
 _STANDING = re.compile(
     r"""(?ix)
     \b(?: from\ now\ on | going\ forward | in\ (?:the\ )?future | every\ time\ you | whenever\ you | as\ a\ rule
@@ -59,7 +60,7 @@ _CORRECTION = re.compile(
 )
 _CLOSING = re.compile(r"(?i)\A\W*#+|\bthat'?s (?:all|ok(?:ay)?|fine|it)\b|\bthank")
 ANSWERED = re.compile(
-    r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?|please|bitte|por favor)\b[,.:!]*\s+)+(?=\w)"
+    r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?)[,.:!]+\s+|(?:please|bitte|por favor)\b,?\s+)+(?=\w)"
 )
 """How a sentence begins that answers somebody; what is left can stand in a memory."""
 _STRAIGHT = str.maketrans({"’": "'"})
@@ -68,7 +69,9 @@ _NO_COMMAND = re.compile(
     r"|^\W*(?:hi|hello|hey|thanks?|thank|yes|yeah|yep|no|great|perfect|good|fine|that|it|this|there|everything|sounds)\b"
 )
 _NO_RULE = re.compile(
-    r"(?i)\bnever ?mind\b|\bfor (?:this|that) (?:one|time|case|task|once)\b|\b(?:just|only) this (?:once|time)\b"
+    r"(?i)\A\W*never (?:\w+ed|seen|been|had|got|gotten|heard|done|gone|knew|known|thought|was|did)\b"
+    r"|\A\W*always (?:the|a|an|been|was|is|has|had|fails|shows|gets|crashes|returns|happens)\b"
+    r"|\bnever ?mind\b|\bfor (?:this|that) (?:one|time|case|task|once)\b|\b(?:just|only) this (?:once|time)\b"
 )
 _WISHES = re.compile(
     r"(?i)^\W*(?:hi\W+|hello\W+)?(?:i'd like to|i would like to|i want to|i need to|can you|could you|is it)\b"
@@ -117,15 +120,14 @@ class Said:
 
 def said(session: Session) -> list[Observation]:
     """What the session's users asked for, corrected and stated."""
-    preferences = [seen for item in _sentences(session) if (seen := _preference(session, item))]
+    items, steps = _sentences(session), steps_of(session)
+    preferences = [seen for item in items if (seen := _preference(session, item, steps))]
     ruled = {quote.address for seen in preferences if seen.said_outright for quote in seen.quotes}
-    corrections = [seen for seen in _corrections(session) if seen.quotes[0].address not in ruled]
-    facts = [seen for item in _sentences(session) if (seen := _fact(session, item))]
+    corrections = [seen for seen in _corrections(session, items) if seen.quotes[0].address not in ruled]
+    facts = [seen for item in items if (seen := _fact(session, item))]
     taken = {(quote.seq, quote.start) for seen in [*preferences, *corrections] for quote in seen.quotes}
-    requests = [
-        seen for seen in _requests(session) if (seen.quotes[0].seq, seen.quotes[0].start) not in taken
-    ]
-    return _once([*preferences, *corrections, *facts, *requests])
+    free = [item for item in items if (item.turn.seq, item.start) not in taken]
+    return _once([*preferences, *corrections, *facts, *_requests(session, free, steps)])
 
 
 def typed_turns(session: Session) -> Iterator[Turn]:
@@ -137,7 +139,7 @@ def _sentences(session: Session) -> list[Said]:
     """The typed sentences, without what was pasted, and of long turns only the opening."""
     found: list[Said] = []
     for turn in typed_turns(session):
-        limit = len(turn.text) if len(turn.text) <= _LONG_TURN else _OPENING
+        limit = _talk_ends(turn.text)
         spans = [span for span in sentences(turn.text) if span[1] <= limit and span_trust(turn, *span) == 3]
         found.extend(
             Said(turn, start, end, turn.text[start:end], opens=at == 0)
@@ -147,36 +149,38 @@ def _sentences(session: Session) -> list[Said]:
     return found
 
 
-def _preference(session: Session, item: Said) -> Observation | None:
+def _talk_ends(text: str) -> int:
+    """Where a person stops talking and a document begins: at its first heading or fence, or where it runs long."""
+    document = _DOCUMENT.search(text)
+    limit = document.start() if document else len(text)
+    return min(limit, _OPENING) if len(text) > _LONG_TURN else limit
+
+
+def _preference(session: Session, item: Said, steps: Sequence[Step]) -> Observation | None:
     """A rule for later work: outright when it says so itself, or names a tool of the session to replace."""
-    text = item.text
-    if (
-        text.endswith("?")
-        or len(tokens(text)) < 2
-        or _NO_RULE.search(text)
-        or _WISHES.search(text.translate(_STRAIGHT))
-    ):
+    text = ANSWERED.sub("", item.text)
+    no_rule = _NO_RULE.search(text) or _WISHES.search(text.translate(_STRAIGHT))
+    if no_rule or text.endswith("?") or len(tokens(text)) < 2:
         return None
-    text = ANSWERED.sub("", text)
-    outright = bool(_STANDING.search(text)) or _replaces_a_tool(session, text)
+    outright = bool(_STANDING.search(text)) or _replaces_a_tool(steps, text)
     if not outright and not _DIRECTIVE.search(text):
         return None
     return _observed(session, item, "preference", _topic(text), "asked for", outright=outright)
 
 
-def _replaces_a_tool(session: Session, text: str) -> bool:
+def _replaces_a_tool(steps: Sequence[Step], text: str) -> bool:
     """Whether `use A instead of B` names as B a command or tool the session did use."""
     match = _INSTEAD.search(text)
     if not match:
         return False
-    dropped = match.group(2).lower()
-    steps = steps_of(session)
+    dropped = match.group(2).lower().rstrip(".")
     return any(dropped in step.command.lower().split() or dropped == step.tool.lower() for step in steps)
 
 
-def _corrections(session: Session) -> list[Observation]:
+def _corrections(session: Session, items: Sequence[Said]) -> list[Observation]:
     """Short turns that set the agent right: by their words, or because they follow an interruption."""
     found: list[Observation] = []
+    first = {item.turn.seq: item for item in reversed(items)}
     interrupted = False
     worked = False
     for turn in session.turns:
@@ -189,7 +193,7 @@ def _corrections(session: Session) -> list[Observation]:
             continue
         if turn.kind != "user" or turn.trust != 3 or len(turn.text) > _MAX_CORRECTION:
             continue
-        item = next((said for said in _sentences(session) if said.turn is turn), None)
+        item = first.get(turn.seq)
         is_right = item and not _CLOSING.search(item.text) and not _is_go_on(item.text)
         if item and is_right and worked and (interrupted or _CORRECTION.search(item.text)):
             found.append(_observed(session, item, "correction", _topic(item.text), "corrected"))
@@ -197,15 +201,14 @@ def _corrections(session: Session) -> list[Observation]:
     return found
 
 
-def _requests(session: Session) -> list[Observation]:
+def _requests(session: Session, items: Sequence[Said], steps: Sequence[Step]) -> list[Observation]:
     """Short commands about how work ends or goes on, whose words name what was done next.
 
     Only with an object, for "commit" alone teaches nothing, and only commands: thanks, answers and what
     the speaker needs are none.
     """
-    steps = steps_of(session)
     found: list[Observation] = []
-    for item in _sentences(session):
+    for item in items:
         words = request_words(item.text)
         alone = len(item.turn.text.strip()) <= _MAX_REQUEST
         if not item.opens or not alone or not 2 <= len(words) <= 5 or _NO_COMMAND.search(item.text):

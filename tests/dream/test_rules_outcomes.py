@@ -1,0 +1,166 @@
+"""What separates failure from success is said as far as the counts carry, and refused in the open beyond."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from agentflows.dream.outcomes import outcome_patterns
+from agentflows.session import Turn
+
+
+def turns_of(session_id: str) -> Sequence[Turn]:
+    """Every session calls `book` once and ends with a word of the agent's."""
+    return [
+        Turn(0, "tool_call", 2, json.dumps({"seat": session_id}), tool="book", origin=f"{session_id}-0"),
+        Turn(
+            1,
+            "tool_result",
+            1,
+            "Error: paid 3, total 4",
+            tool="book",
+            is_error=True,
+            origin=f"{session_id}-1",
+        ),
+        Turn(2, "agent", 2, f"That was {session_id}.", origin=f"{session_id}-2"),
+    ]
+
+
+def feature(**more: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "feature": "uses:book",
+        "n": 24,
+        "fail": 23,
+        "ok": 1,
+        "p_fail": 23 / 24,
+        "p_fail_low": 0.8,
+        "p_fail_high": 0.99,
+        "p_fail_without": 0.53,
+        "risk_difference": 0.43,
+        "fisher_p": 0.00003,
+        "q": 0.0004,
+        "mh_odds_ratio": float("inf"),
+        "cmh_p": 0.26,
+        "strata": 1,
+        "tasks": 9,
+        "stratified": "untestable",
+        "believed": True,
+        "addresses": ["a#0", "b#0"],
+    }
+    return row | more
+
+
+def check(**more: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": "unexpected_write:book",
+        "failed_sessions": 22,
+        "succeeded_sessions": 0,
+        "p_fail": 1.0,
+        "share_of_failures": 22 / 116,
+        "session_ids": ["a", "b", "c"],
+    }
+    return row | more
+
+
+def test_a_believed_feature_is_said_with_its_counts_and_as_association():
+    """Rates without a denominator, or a cause without proof, would be oversold."""
+    (found,), refused = outcome_patterns({"outcome_features": [feature()]}, turns_of)
+    assert found.claim.startswith(
+        "`book` was called in 24 sessions, and 23 of them failed (96 %, 95 % CI 80–99 %), against 53 % without it. "
+        "An association, not a proven cause: too few tasks had both results"
+    )
+    assert [quote.text for quote in found.quotes] == ['{"seat": "a"}', '{"seat": "b"}']
+    assert refused == []
+
+
+def test_what_vanishes_within_tasks_is_refused_with_the_reason():
+    """Handing over looks protective because easy tasks are handed over."""
+    row = feature(
+        feature="uses:hand_over",
+        fail=13,
+        n=48,
+        risk_difference=-0.4,
+        stratified="vanishes",
+        believed=False,
+        mh_odds_ratio=0.7,
+        cmh_p=0.86,
+        strata=8,
+    )
+    found, (refused,) = outcome_patterns({"outcome_features": [row]}, turns_of)
+    assert found == []
+    assert refused.gate == "stratified_lift"
+    assert "odds ratio 0.7, p = 0.86, 8 tasks with both results" in refused.reason
+
+
+def test_what_no_task_can_tell_is_not_said():
+    """Where each task was tried once, a tool's rate is its tasks' rate."""
+    row = feature(stratified="no_strata", strata=0, tasks=24)
+    found, refused = outcome_patterns({"outcome_features": [row]}, turns_of)
+    assert found == []
+    assert len(refused) == 1
+
+
+def test_a_tool_is_spoken_of_once():
+    """Called, called twice and called in vain are one thing to know."""
+    rows = [
+        feature(),
+        feature(feature="uses>=2:book", fisher_p=0.004),
+        feature(feature="err:book", fisher_p=0.005),
+    ]
+    found, _ = outcome_patterns({"outcome_features": rows}, turns_of)
+    assert [one.subject for one in found] == ["book"]
+
+
+def test_a_failed_check_is_a_lesson_with_its_share():
+    """The source says itself what was wrong."""
+    (found,), _ = outcome_patterns({"failed_checks": [check()]}, turns_of)
+    assert found.claim.startswith(
+        "In 22 of 116 failed sessions `book` was called although the result did not call for it"
+    )
+    assert "of the sessions that succeeded, in 0" in found.claim
+    assert found.stats["failed_in_all"] == 116
+
+
+def test_a_check_that_fails_in_successes_too_is_refused():
+    """What fails in 29 successes and 13 failures caused none of them."""
+    row = check(
+        name="transferred_when_not_expected", failed_sessions=13, succeeded_sessions=29, p_fail=13 / 42
+    )
+    found, (refused,) = outcome_patterns({"failed_checks": [row]}, turns_of)
+    assert found == []
+    assert "29 sessions succeeded all the same" in refused.reason
+
+
+def test_what_only_restates_the_result_is_no_cause():
+    """`database_as_expected` fails whenever anything does."""
+    row = check(name="database_as_expected", failed_sessions=101, share_of_failures=0.9)
+    assert outcome_patterns({"failed_checks": [row]}, turns_of) == ([], [])
+
+
+def test_an_error_whose_sessions_clearly_fail_is_said_though_not_beyond_doubt():
+    """13 sessions, 12 failed: worth knowing, and its uncertainty with it."""
+    row = feature(
+        feature="errmsg:Error: paid <n>, total <n>", n=13, fail=12, p_fail=12 / 13, p_fail_low=0.67, q=0.06,
+        believed=False, addresses=["a#1"],
+    )  # fmt: skip
+    mined = {"outcome_features": [row], "error_signatures": [{"err_sig": "Error: paid <n>, total <n>"}]}
+    (found,), _ = outcome_patterns(mined, turns_of)
+    assert found.claim.startswith("The error “paid …, total …” came up in 13 sessions, and 12 of them failed")
+    assert found.quotes[0].text == "Error: paid 3, total 4"
+
+
+def test_an_error_that_successes_shrug_off_is_not_called_harmful():
+    """Four sessions met it, and all four passed."""
+    row = feature(
+        feature="errmsg:Error: method not found", n=4, fail=0, ok=4, p_fail=0.0, p_fail_low=0.0, q=0.08,
+        risk_difference=-0.59, believed=False,
+    )  # fmt: skip
+    mined = {"outcome_features": [row], "error_signatures": [{"err_sig": "Error: method not found"}]}
+    assert outcome_patterns(mined, turns_of)[0] == []
+
+
+def test_too_few_sessions_say_nothing():
+    """Two failures of two are a coincidence until there are more."""
+    few = feature(n=2, fail=2), check(failed_sessions=2, share_of_failures=0.02)
+    assert outcome_patterns(
+        {"outcome_features": [few[0]], "failed_checks": [few[1]]}, turns_of, support=3
+    ) == ([], [])
