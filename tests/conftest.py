@@ -1,6 +1,8 @@
 """What all tests share: homes in temporary folders, the example project, the real data when it is there."""
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,15 @@ from agentflows.home import Home, open_home
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
+
+
+def _end_quietly() -> None:
+    """DuckDB's bindings list what daemon threads still hold at exit: fifty lines after pytest's last one."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+atexit.register(_end_quietly)
 
 
 @pytest.fixture(autouse=True)

@@ -32,6 +32,7 @@ from agentflows.change import (
     Refusal,
     identity,
 )
+from agentflows.dream.digest import digest_tokens
 from agentflows.dream.engine import Engine, Hint, Mined
 from agentflows.errors import (
     AgentflowsError,
@@ -210,6 +211,8 @@ class DreamRun:
             sorted((info.session_id, info.content_sha256) for info in infos),
             (engine.name, engine.model, engine.prompt_sha256),
             (request.instructions, request.commit, request.output, request.support),
+            # What nobody decided in time is proposed anew, by a new dream.
+            sorted(item.change_id for item in home.state.changes(store=store.store_id, status="expired")),
         )
         named.append(dream_id)
         dream = Dream(
@@ -258,7 +261,7 @@ class DreamRun:
             return
         known = self.home.state.cached([self._key(info) for info in self.infos])
         unread = [info for info in self.infos if self._key(info) not in known]
-        tokens = sum(_PROMPT_TOKENS + deed.digest_tokens(info.chars) for info in unread)
+        tokens = sum(_PROMPT_TOKENS + digest_tokens(info.chars) for info in unread)
         answers = _ANSWER_TOKENS * len(unread)
         price = models.price(self.engine.model, self.home.prices)
         if price is None and self.request.budget.dollars is not None:
@@ -324,7 +327,9 @@ class DreamRun:
                 session.session_id: self._read(session, hints.get(session.session_id, []))
                 for session in sessions
             }
-            self.home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
+            self.home.state.cache(
+                {keys[name]: reading.model_dump_json() for name, reading in readings.items()}
+            )
             return sum(self._keep(name, reading) for name, reading in readings.items())
         made = 0
         with ThreadPoolExecutor(self.home.settings.concurrency) as pool:
@@ -414,11 +419,21 @@ class DreamRun:
             self.engine,
             dream_id=self.dream.dream_id,
             instructions=self.request.instructions,
-            rejected=self.home.state.rejections(self.store.store_id),
+            rejected=self._settled(),
             known_evidence=self.home.state.evidence_keys(self.store.store_id),
         )
         self.refusals.extend(refusals)
         return len(self.changes)
+
+    def _settled(self) -> dict[str, str]:
+        """What a person decided before about the same idea in the same place: rejections, and flags seen to."""
+        seen = [
+            change
+            for change in self.home.state.changes(store=self.store.store_id, status="committed")
+            if change.op == "flag"
+        ]
+        flags = {change.memo_key: "a reviewer has seen this flag" for change in seen}
+        return flags | self.home.state.rejections(self.store.store_id)
 
     # -- 8. invariants -----------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ Nothing is opened before it is asked for, and nothing is written by looking.
 import getpass
 import os
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agentflows.claude import Claude
 
 T = TypeVar("T", bound=BaseModel)
+Made = TypeVar("Made")
 EngineChoice = Literal["auto", "rules", "claude"]
 _KEY_BYTES = 32
 
@@ -42,6 +44,7 @@ class Home:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._clients: list[Claude] = []
 
     @cached_property
     def archive(self) -> Archive:
@@ -100,12 +103,12 @@ class Home:
             )
             raise SettingsError(msg)
         name = model or self.settings.model
-        client = cache(lambda: self.claude(purse(), model=name, is_money_capped=is_money_capped))
+        client = _once(lambda: self._kept(self.claude(purse(), model=name, is_money_capped=is_money_capped)))
         ask = remembered(client, self.state, name)
         return JudgedEngine(ask, model=name, today=date.today()), why  # noqa: DTZ011 - the reader's own day
 
     def claude(self, purse: LedgerPurse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
-        """The one model client, drawing on `purse`."""
+        """A model client drawing on `purse`, for the caller to close."""
         from agentflows.claude import Claude
 
         key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
@@ -120,6 +123,10 @@ class Home:
             prices=self.prices,
             is_money_capped=is_money_capped,
         )
+
+    def _kept(self, client: "Claude") -> "Claude":
+        self._clients.append(client)
+        return client
 
     @property
     def prices(self) -> Mapping[str, Price]:
@@ -162,6 +169,8 @@ class Home:
 
     def close(self) -> None:
         """Close what was opened."""
+        while self._clients:
+            self._clients.pop().close()
         for name in ("archive", "state"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
@@ -178,6 +187,20 @@ class Home:
 def open_home(home: str | Path | None = None, **settings: object) -> Home:
     """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment."""
     return Home(load_settings(home=Path(home) if home else None, **settings))
+
+
+def _once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """`make` for many threads: the first call makes it, all get the same one. Not so `functools.cache`."""
+    lock = threading.Lock()
+    made: list[Made] = []
+
+    def get() -> Made:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 def remembered(client: Callable[[], "Claude"], state: State, model: str) -> Ask:

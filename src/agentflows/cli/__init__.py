@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review. With `--j
 JSON object; progress and logs go to standard error.
 """
 
+import atexit
+import os
 import sys
 
 import typer
@@ -45,8 +47,19 @@ def root(
     del version
 
 
+def _end_quietly() -> None:
+    """Let nothing print after the interpreter has begun to shut down.
+
+    DuckDB's bindings then list every object that Prefect's daemon threads still hold, some fifty lines that
+    say nothing to a user. Registered first, this runs last, when all that is ours has been said.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def main() -> None:
     """Run the command line; every error of ours is one line and an exit code."""
+    atexit.register(_end_quietly)
     try:
         app()
     except AgentflowsError as error:

@@ -1,6 +1,8 @@
 """What every command prints: text for people, or one JSON object for programs."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,15 +35,16 @@ def program() -> str:
     """How this program was called, so that printed commands can be copied."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{sys.executable} -m agentflows"
-    return called.name if not called.parent.name or not _near(called) else str(_near(called))
+        return f"{_near(Path(sys.executable))} -m agentflows"
+    on_path = shutil.which(called.name)
+    return called.name if on_path and Path(on_path).resolve() == called.resolve() else _near(called)
 
 
-def _near(path: Path) -> Path | None:
+def _near(path: Path) -> str:
     try:
-        return path.resolve().relative_to(Path.cwd())
+        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))  # noqa: PTH100 - links stay links
     except ValueError:
-        return None
+        return str(path)
 
 
 def as_json(value: Any) -> str:
