@@ -11,8 +11,9 @@ from sqlmodel import SQLModel
 from agentflows.errors import CorruptionError, SettingsError, StoreError
 from agentflows.store import State
 from agentflows.store.database import Database
+from agentflows.store.rows import Row
 from agentflows.store.schema import Migration, prepare_schema
-from agentflows.store.tables import SCHEMA_VERSION, Row
+from agentflows.store.tables import SCHEMA_VERSION
 from tests.store.samples import team
 
 

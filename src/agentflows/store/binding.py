@@ -73,11 +73,18 @@ def _difference(kept: Sequence[str], present: Sequence[str], changes: Sequence[C
             position += 1
     if position < len(kept):
         return f"the line {kept[position]!r} is gone, changed or moved, and no approved change says so"
+    standing = {_folded(line) for line in present}
+    for change in changes:
+        for line in _lines(change.after or ""):
+            if _folded(line) not in standing:
+                return f"the approved line {_words(line)!r} is missing"
     new = Counter(_words(line) for line in (Counter(present) - Counter(kept)).elements())
     brought = Counter(_words(line) for change in changes for line in _lines(change.after or ""))
-    absent = next(iter((brought - new).keys() - {""}), None)
-    if absent is not None:
-        return f"the approved line {absent!r} is missing"
     headings = {_words(line) for change in changes for line in _lines(change.heading)}
     extra = next(iter((new - brought).keys() - headings - {""}), None)
     return "" if extra is None else f"the line {extra!r} is new, and no approved change brings it"
+
+
+def _folded(line: str) -> str:
+    """A line as someone sees it who looks whether it is there already: letters and digits, in lower case."""
+    return "".join(char for char in _words(line).casefold() if char.isalnum())

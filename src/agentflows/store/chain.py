@@ -10,15 +10,8 @@ from sqlmodel import Session, col, select
 
 from agentflows.memory import sha256, tree_sha256_of
 from agentflows.store.database import chunks
-from agentflows.store.tables import (
-    CommitRow,
-    ContentRow,
-    MemoryRow,
-    MemoryVersionRow,
-    StoreRow,
-    corrupt,
-    naive_utc,
-)
+from agentflows.store.rows import corrupt, naive_utc
+from agentflows.store.tables import CommitRow, ContentRow, MemoryRow, MemoryVersionRow, StoreRow
 
 GENESIS = "0" * 64
 """What the chain of every store starts from."""

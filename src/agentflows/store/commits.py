@@ -5,29 +5,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from agentflows.change import Change, identity
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError
-from agentflows.memory import Actor, MemoryEdit, MemoryStore, sha256, tree_sha256_of
+from agentflows.memory import Actor, MemoryEdit, MemoryStore
 from agentflows.store.approvals import use_decisions
 from agentflows.store.binding import unapproved
-from agentflows.store.chain import check_head, commit_to, contents, head_rows, link, tree_rows
-from agentflows.store.database import insert_missing
-from agentflows.store.edits import Scan, Step, plan, refuse_secret
+from agentflows.store.chain import check_head, contents, head_rows, tree_rows
+from agentflows.store.edits import Scan, plan, refuse_secret
 from agentflows.store.evidence import record_evidence
 from agentflows.store.failpoints import failpoint
 from agentflows.store.leases import Lease, check_fence
-from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, new_id, plain, store_word
+from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, plain, store_word
 from agentflows.store.tables import (
     AuditRow,
     ChangeRow,
     CommitRow,
-    ContentRow,
     MemoryRow,
     MemoryVersionRow,
     StoreRow,
 )
+from agentflows.store.writing import write_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def write_commit(
     changes = _approved_changes(session, store, files, edits, order)
     failpoint("commit.approved")
     if steps:
-        _write_version(session, store, head, steps, order)
+        write_version(session, store, head, steps, _commit_row(store, order))
     for change in changes:
         change.status, change.status_reason = "committed", ""
         change.committed_store, change.committed_version = store.store_id, store.version
@@ -240,18 +239,12 @@ def _after(files: Mapping[str, str], edits: Sequence[MemoryEdit]) -> dict[str, s
     return {path: text for path, text in {**files, **written}.items() if text is not None}
 
 
-def _write_version(
-    session: Session, store: StoreRow, head: Mapping[str, MemoryRow], steps: Sequence[Step], order: Order
-) -> None:
-    tree = {path: row.content_sha256 for path, row in head.items()}
-    for step in steps:
-        if step.standing is not None:
-            tree.pop(step.standing.path, None)
-    tree |= {step.path: sha256(step.content) for step in steps if step.content is not None}
-    commit = CommitRow(
+def _commit_row(store: StoreRow, order: Order) -> CommitRow:
+    """The next version; its tree and its place in the chain are known once it is written."""
+    return CommitRow(
         store_id=store.store_id,
         version=store.version + 1,
-        tree_sha256=tree_sha256_of(tree),
+        tree_sha256="",
         previous_chain=store.chain_sha256,
         chain_sha256="",
         actor_kind=order.actor.kind,
@@ -261,100 +254,6 @@ def _write_version(
         decisions=json.dumps(sorted(set(order.decisions))),
         created_at=order.at,
     )
-    versions = [_version_row(commit, step) for step in steps]
-    commit.chain_sha256 = link(commit, [row.commitment for row in versions])
-    session.add(commit)
-    texts = {sha256(step.content): step.content for step in steps if step.content is not None}
-    insert_missing(session, ContentRow, [{"sha256": sha, "text": text} for sha, text in texts.items()])
-    session.flush()
-    session.add_all(versions)
-    session.flush()
-    failpoint("commit.versioned")
-    _write_memories(session, store, steps, versions, order.at)
-    failpoint("commit.written")
-    _move_head(session, store, commit)
-    failpoint("commit.moved")
-
-
-def _version_row(commit: CommitRow, step: Step) -> MemoryVersionRow:
-    memory_id = step.standing.memory_id if step.standing else step.memory_id or new_id("mem")
-    row = MemoryVersionRow(
-        memory_version_id=new_id("memver"),
-        memory_id=memory_id,
-        store_id=commit.store_id,
-        store_version=commit.version,
-        path=step.path,
-        operation=step.operation,
-        content_sha256=None if step.content is None else sha256(step.content),
-        actor_kind=commit.actor_kind,
-        actor_name=commit.actor_name,
-        created_at=commit.created_at,
-        dream_id=commit.dream_id,
-        message=commit.message,
-        commitment="",
-        record_key="",
-    )
-    commit_to(row)
-    return row
-
-
-def _write_memories(
-    session: Session,
-    store: StoreRow,
-    steps: Sequence[Step],
-    versions: Sequence[MemoryVersionRow],
-    at: datetime,
-) -> None:
-    for step in steps:
-        if step.operation == "deleted" and step.standing is not None:
-            session.delete(step.standing)
-    session.flush()
-    for step, version in zip(steps, versions, strict=True):
-        if version.content_sha256 is None:
-            continue
-        row = step.standing or MemoryRow(
-            memory_id=version.memory_id,
-            store_id=store.store_id,
-            path=step.path,
-            content_sha256=version.content_sha256,
-            memory_version_id=version.memory_version_id,
-            created_at=at,
-            updated_at=at,
-        )
-        row.path, row.content_sha256 = step.path, version.content_sha256
-        row.memory_version_id, row.updated_at = version.memory_version_id, at
-        session.add(row)
-    session.flush()
-
-
-def _move_head(session: Session, store: StoreRow, commit: CommitRow) -> None:
-    """Compare and swap: the lock makes sure of it already, and this does where a lock is not what it seems."""
-    seen = (store.version, store.tree_sha256)
-    store.version, store.tree_sha256, store.chain_sha256 = (
-        commit.version,
-        commit.tree_sha256,
-        commit.chain_sha256,
-    )
-    values = {
-        "version": store.version,
-        "tree_sha256": store.tree_sha256,
-        "chain_sha256": store.chain_sha256,
-    }
-    store.seal = store.digest()
-    with session.no_autoflush:
-        session.expunge(store)
-        moved = session.connection().execute(
-            update(StoreRow)
-            .where(
-                col(StoreRow.store_id) == store.store_id,
-                col(StoreRow.version) == seen[0],
-                col(StoreRow.tree_sha256) == seen[1],
-            )
-            .values(**values, seal=store.seal)
-        )
-    if moved.rowcount != 1:
-        msg = f"The store {store.name!r} moved while it was written. Nothing was written. Run again."
-        raise ConflictError(msg)
 
 
 def _audit(store: StoreRow, order: Order) -> AuditRow:

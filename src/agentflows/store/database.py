@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlmodel import Session
 
 from agentflows.errors import ConflictError, CorruptionError, SettingsError, StoreError
-from agentflows.store.tables import Row
+from agentflows.store.rows import Row
 
 BUSY_MILLISECONDS = 30_000
 """How long a writer waits for another process's transaction, which takes milliseconds."""

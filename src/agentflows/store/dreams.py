@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 from agentflows.change import Change, ChangeStatus, Dream, DreamReport, DreamStatus
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.store.opened import Opened, StoreRef, find_store, plain
-from agentflows.store.tables import ChangeRow, DreamRow, StoreRow, corrupt
+from agentflows.store.rows import corrupt
+from agentflows.store.tables import ChangeRow, DreamRow, ReportRow, StoreRow
 
 HELD_FOR = timedelta(days=30)
 """How long a held change waits for a decision."""
@@ -32,8 +33,7 @@ class Dreams(Opened):
         now = self._now()
         with self._db.write() as session:
             find_store(session, report.dream.store_id, lock=True)
-            session.add(_dream_row(session, report))
-            session.flush()
+            _keep_report(session, report)
             known = {row.change_id: row for row in _changes_of(session, report.dream.dream_id)}
             for position, change in enumerate(report.changes):
                 row = known.pop(change.change_id, None)
@@ -61,7 +61,8 @@ class Dreams(Opened):
                 msg = f"There is no dream {dream_id!r}. List them with `dreams`."
                 raise NotFoundError(msg)
             changes = tuple(_complete(row, _changes_of(session, dream_id)))
-        return DreamReport.model_validate_json(row.report).model_copy(update={"changes": changes})
+            body = session.get_one(ReportRow, dream_id).report
+        return DreamReport.model_validate_json(body).model_copy(update={"changes": changes})
 
     def dreams(self, store: StoreRef | None = None, status: DreamStatus | None = None) -> list[Dream]:
         """The dreams, oldest first; of one store, or of one status."""
@@ -73,7 +74,7 @@ class Dreams(Opened):
             if status is not None:
                 statement = statement.where(DreamRow.status == status)
             rows = session.exec(statement).all()
-        return [DreamReport.model_validate_json(row.report).dream for row in rows]
+        return [Dream.model_validate_json(row.dream) for row in rows]
 
     def changes(
         self,
@@ -198,6 +199,17 @@ def _check_move(row: ChangeRow, status: ChangeStatus) -> None:
         raise UsageError(msg)
 
 
+def _keep_report(session: Session, report: DreamReport) -> None:
+    session.add(_dream_row(session, report))
+    session.flush()
+    row = session.get(ReportRow, report.dream.dream_id) or ReportRow(
+        dream_id=report.dream.dream_id, report=""
+    )
+    row.report = report.model_copy(update={"changes": ()}).model_dump_json()
+    session.add(row)
+    session.flush()
+
+
 def _dream_row(session: Session, report: DreamReport) -> DreamRow:
     dream = report.dream
     row = session.get(DreamRow, dream.dream_id) or DreamRow(
@@ -209,12 +221,12 @@ def _dream_row(session: Session, report: DreamReport) -> DreamRow:
         base_sha256=dream.base_sha256,
         created_at=dream.created_at,
         change_ids="",
-        report="",
+        dream="",
     )
     row.target_id = dream.output_store_id or dream.store_id
     row.status = dream.status
     row.change_ids = json.dumps([change.change_id for change in report.changes])
-    row.report = report.model_copy(update={"changes": ()}).model_dump_json()
+    row.dream = dream.model_dump_json()
     return row
 
 

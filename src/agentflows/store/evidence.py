@@ -13,7 +13,8 @@ from agentflows.store.binding import same_words
 from agentflows.store.chain import contents, head_rows
 from agentflows.store.database import insert_missing
 from agentflows.store.opened import Opened, StoreRef, find_store
-from agentflows.store.tables import ChangeRow, EvidenceRow, StoreRow, values_of
+from agentflows.store.rows import values_of
+from agentflows.store.tables import ChangeRow, EvidenceRow, StoreRow
 
 _TAKES_OVER = {"merge", "narrow"}
 """Ops whose new entry still rests on what the old ones rested on."""

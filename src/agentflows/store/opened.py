@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 from agentflows.errors import LimitError, NotFoundError
 from agentflows.memory import Actor, MemoryStore
 from agentflows.store.database import Database
-from agentflows.store.tables import AuditRow, StoreRow, naive_utc
+from agentflows.store.rows import naive_utc
+from agentflows.store.tables import AuditRow, StoreRow
 
 StoreRef = str | MemoryStore
 """A store's name, its id, or the store itself."""

@@ -8,7 +8,8 @@ from sqlmodel import Session, select
 
 from agentflows.errors import StoreError
 from agentflows.store.database import Database
-from agentflows.store.tables import SCHEMA_VERSION, Row, SchemaRow, table_name
+from agentflows.store.rows import Row, table_name
+from agentflows.store.tables import SCHEMA_VERSION, SchemaRow
 
 Migration = Callable[[Connection], None]
 
