@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentflows.change import Observation, Pattern, Quote
+from agentflows.change import Observation, Pattern, Quote, Refusal
 from agentflows.dream.cluster import cluster
 from agentflows.dream.engine import Hint, Nomination, Proposal
 from agentflows.dream.nominate import differs, nominate, nominate_pairs, quantities, similar
@@ -31,6 +31,7 @@ class Judge:
         self.says = says
         self.answers = answers
         self.asked: list[tuple[Pattern, Pattern]] = []
+        self.dropped: list[Refusal] = []
 
     def same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
         self.asked.extend(pairs)

@@ -33,6 +33,8 @@ _PLAIN = frozenset(
 _FOCUS_WORDS = 4
 _STARTS = r"(?:\A|(?<=[.!?:;\"'“‘»(] )|(?<=[\"'“‘«(]))"
 """Where a sentence can start: after `not` nothing is repeated word for word."""
+_KEPT = 0.5
+"""At most this share of a quoted sentence's words in the claim: it may say more than was said."""
 _BOUNDS = ("0.05", "0.01", "0.001", "0.0001", "1e-6")
 """How a p-value is written when it is smaller: `p < 0.01`."""
 _GROUNDED = 0.6
@@ -191,6 +193,8 @@ def _sentence_doubts(claim: str, text: str) -> list[str]:
             found.append("it affirms words that a quote denies")
         if ours.denied & theirs.affirmed and not ours.denied & theirs.denied:
             found.append("it denies words that a quote affirms")
+        if len(content(part) & content(claim)) <= _KEPT * len(content(part)):
+            found.append("it leaves out half of what a quoted sentence says")
         if _limits(part) - _limits(own):
             found.append("it does not keep a quote's only, unless or without")
         if _reordered(own, part):

@@ -240,15 +240,18 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
 
     `rejected` maps the memo key of what reviewers rejected to their reason; `known_evidence` holds each
     (pattern key, root session) that the store rests on already; `concurrency` is how many patterns are put
-    to the engine at once. An unusable answer of the engine is refused under `model_output`; the rest goes on.
+    to the engine at once. An unusable answer of the engine is refused under `model_output`, and what the engine
+    itself did not let through is counted with the refusals; the rest goes on.
     """
     entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
     by_id = {entry.entry_id: entry for entry in entries}
     desk = _Desk(dream_id, support, by_id, files, known, rejected or {})
+    already = len(engine.dropped)
     judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
     pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")
     refusals.extend([unusable] if unusable else [])
+    refusals.extend(engine.dropped[already:])
     candidates = [*judged, *((proposal, None) for proposal in pruned or [])]
     changes: list[Change] = []
     for proposal, pattern in candidates:

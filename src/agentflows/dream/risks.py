@@ -26,7 +26,7 @@ _ORDERS = re.compile(
     | \b(?:from\s+now\s+on|henceforth)\b[^.\n]{0,30}\b(?:you|act|behave|respond|pretend)
     | \b(?:you\s+are\s+now|act\s+as|pretend\s+to|new\s+instructions?)\b
     | </?\s*(?:system|assistant|user|human|instructions?|important|admin|tool|function)\b
-    | (?:^|\n)\s*[-*]?\s*(?:system|assistant|human|user|admin|developer)\s*:
+    | \b(?:system|assistant|human|admin|developer)\s*: | (?:^|\n|[.!?]\s)\s*[-*]?\s*user\s*:
     | \[/?(?:inst|system|sys)\] | <\|[a-z_]+\|>
     """
 )
