@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import tempfile
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -135,4 +136,18 @@ def fill_disk(url: str) -> None:
             state.commit("team", [edit], base_version=1, actor=ADA)
         except AgentflowsError as error:
             os._exit(0 if "Check its space" in str(error) or "Free some space" in str(error) else 3)
+    os._exit(4)
+
+
+def write_without_right(url: str) -> None:
+    """Write as a user without the right to: exits 0 when the error says what it is about."""
+    if os.geteuid() == 0:
+        with tempfile.TemporaryDirectory() as folder:  # loads what that user may not read
+            State(f"sqlite:///{folder}/state.db").close()
+        os.setuid(65534)
+    try:
+        with State(url) as state:
+            state.create_store("x", actor=ADA)
+    except AgentflowsError as error:
+        os._exit(0 if "this user" in str(error) or "the rights" in str(error) else 3)
     os._exit(4)

@@ -1,4 +1,5 @@
-# pyright: reportIncompatibleVariableOverride=false - `metadata` is typed as an instance variable of the metaclass
+# pyright: reportIncompatibleVariableOverride=false
+# SQLModel types `metadata` as an instance variable of its metaclass.
 """What every table stands on: sealed rows, times and texts that both databases keep as they were.
 
 Every row that carries meaning is sealed: `seal` is a sha256 over all its other columns, made on each
