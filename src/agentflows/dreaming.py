@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -161,7 +161,7 @@ class DreamRun:
     archived: int
     quarantined: int
     notes: list[str] = field(default_factory=list[str])
-    mined: Mined = field(default_factory=dict)
+    mined: Mined = field(default_factory=dict[str, list[dict[str, Any]]])
     observations: dict[str, list[Observation]] = field(default_factory=dict[str, list[Observation]])
     from_cache: int = 0
     failures: list[str] = field(default_factory=list[str])

@@ -33,8 +33,6 @@ class Settings(BaseSettings):
     judge_model: str = ""
     """"" is the same as `model`."""
     prices: dict[str, dict[str, float]] = {}
-    """Dollars per million tokens by model id, as JSON; none is built in. See `agentflows.model`."""
-    prices: dict[str, dict[str, float]] = {}
     """Your list prices in dollars per million tokens, as JSON: `{"MODEL": {"input": …, "output": …,
     "cache_read": …, "cache_write": …}}`. A run with a budget in dollars needs the price of its model."""
     concurrency: int = Field(default=8, ge=1, le=256)

@@ -103,6 +103,12 @@ def test_the_same_tool_output_is_one_origin():
     assert origin(outputs[0], "Port", "a") == origin(outputs[1], "port", "b")
 
 
+def test_the_same_error_twice_is_two_events():
+    """Else what fails everywhere in the same words could never find support."""
+    outputs = [Turn(0, "tool_result", 1, "No rule to make target.", is_error=True, origin=name) for name in "ab"]
+    assert [origin(turn, "No rule to make target.") for turn in outputs] == ["a", "b"]
+
+
 def test_a_pasted_block_has_the_origin_of_the_block():
     """The same page pasted under two questions is one origin; the question above it is its own."""
     one = user(0, "Why?\n" + LONG, Span(5, 5 + len(LONG), "pasted"), origin="e1")

@@ -3,7 +3,9 @@
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
+from agentflows import readers
 from agentflows.archive import Archive
 from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_rows, print_table
 from agentflows.cli.show import show_stats
@@ -114,3 +116,50 @@ def sql(
         print_rows([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
         console.print(f"No rows. Columns: {', '.join(table.columns)}", markup=False)
+
+
+@app.command()
+def rebuild(home: HomeOption = None, *, json: JsonOption = False) -> None:
+    """Read every archived raw line again with today's readers. Nothing but the archive itself is needed.
+
+    JSON: {sources, same, different, kept, new}
+    """
+    with open_home(home) as doors:
+        report = doors.archive.rebuild(readers.read_raw)
+    _say(report, json=json)
+
+
+@app.command()
+def compact(home: HomeOption = None, *, json: JsonOption = False) -> None:
+    """Merge small files, and drop what killed runs left behind. Safe while others read and add.
+
+    JSON: {…} what was merged and dropped
+    """
+    with open_home(home) as doors:
+        report = doors.archive.compact()
+    _say(report, json=json)
+
+
+@app.command()
+def verify(home: HomeOption = None, *, json: JsonOption = False) -> None:
+    """Read every file back and check its sha256 and row hashes. Exit code 1 when something does not match.
+
+    JSON: {problems: […]}
+    """
+    with open_home(home) as doors:
+        problems = doors.archive.verify()
+    if json:
+        print_json({"problems": problems})
+    for problem in problems if not json else []:
+        console.print(problem, markup=False, style="red")
+    if problems:
+        raise typer.Exit(1)
+    if not json:
+        console.print("Every file holds what was written.")
+
+
+def _say(report: BaseModel, *, json: bool) -> None:
+    if json:
+        print_json(report)
+    else:
+        print_table(["", ""], [[name.replace("_", " "), value] for name, value in report.model_dump().items()])

@@ -112,7 +112,9 @@ def _origin(session: Session, turn: Turn, start: int, end: int) -> str:
     if covering:
         first = min(covering, key=lambda span: span.start)
         return _text_origin(turn.text[first.start : first.end])
-    if turn.kind in _COPIED_KINDS:
+    # An error that comes back in the same words happened again: each is an event of its own. What a page or file
+    # says is one text however often it is read. (Neither is more than tier 1, so neither commits by itself.)
+    if turn.kind in _COPIED_KINDS and not turn.is_error:
         return _text_origin(turn.text)
     typed = typed_text(turn)
     if turn.kind == "user" and len(typed.strip()) > INDEPENDENT_CHARS:

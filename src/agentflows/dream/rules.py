@@ -8,7 +8,7 @@ deterministic, costs nothing, and says what it cannot judge (`NOTES`).
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from agentflows.change import Observation, Pattern
+from agentflows.change import Observation, Pattern, Refusal
 from agentflows.dream import proposals, pruning
 from agentflows.dream.engine import Hint, Nomination, Proposal
 from agentflows.dream.errors_seen import errors_seen
@@ -38,6 +38,8 @@ class RulesEngine:
 
     def __init__(self, *, today: date | None = None) -> None:
         self._today = today
+        self.dropped: list[Refusal] = []
+        """Always empty: rules quote by place, so nothing they say has to be looked up."""
 
     def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
         """What this one session taught. Every turn is read, so `hints` add nothing."""

@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from agentflows.change import Change, ChangeStatus, Dream, DreamReport, DreamStatus
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.store.opened import Opened, StoreRef, find_store, plain
 from agentflows.store.rows import corrupt
-from agentflows.store.tables import ChangeRow, DreamRow, ReportRow, StoreRow
+from agentflows.store.tables import ChangeRow, CommitRow, DreamRow, ReportRow, StoreRow
 
 HELD_FOR = timedelta(days=30)
 """How long a held change waits for a decision."""
@@ -61,8 +61,9 @@ class Dreams(Opened):
                 msg = f"There is no dream {dream_id!r}. List them with `dreams`."
                 raise NotFoundError(msg)
             changes = tuple(_complete(row, _changes_of(session, dream_id)))
-            body = session.get_one(ReportRow, dream_id).report
-        return DreamReport.model_validate_json(body).model_copy(update={"changes": changes})
+            report = DreamReport.model_validate_json(session.get_one(ReportRow, dream_id).report)
+            dream = report.dream.model_copy(update={"output_version": _version_made(session, dream_id)})
+        return report.model_copy(update={"changes": changes, "dream": dream})
 
     def dreams(self, store: StoreRef | None = None, status: DreamStatus | None = None) -> list[Dream]:
         """The dreams, oldest first; of one store, or of one status."""
@@ -74,7 +75,12 @@ class Dreams(Opened):
             if status is not None:
                 statement = statement.where(DreamRow.status == status)
             rows = session.exec(statement).all()
-        return [Dream.model_validate_json(row.dream) for row in rows]
+            return [
+                Dream.model_validate_json(row.dream).model_copy(
+                    update={"output_version": _version_made(session, row.dream_id)}
+                )
+                for row in rows
+            ]
 
     def changes(
         self,
@@ -228,6 +234,12 @@ def _dream_row(session: Session, report: DreamReport) -> DreamRow:
     row.change_ids = json.dumps([change.change_id for change in report.changes])
     row.dream = dream.model_dump_json()
     return row
+
+
+def _version_made(session: Session, dream_id: str) -> int | None:
+    """The newest store version that a commit of this dream made: what was committed says it, no copy of it."""
+    statement = select(func.max(CommitRow.version)).where(col(CommitRow.dream_id) == dream_id)
+    return session.exec(statement).one()
 
 
 def _change_row(
