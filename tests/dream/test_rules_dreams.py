@@ -246,9 +246,10 @@ def test_tools_that_follow_from_the_task_are_not_blamed(telecom: Dreamt):
 
 
 @pytest.mark.real_data
-def test_a_second_dream_over_the_same_sessions_adds_nothing(coding: Dreamt):
+@pytest.mark.parametrize("name", ["coding", "airline", "telecom"])
+def test_a_second_dream_over_the_same_sessions_adds_nothing(request: pytest.FixtureRequest, name: str):
     """What was written is recognised, whatever file it stands in."""
-    assert _again(coding) == {"reinforce"}
+    assert _again(request.getfixturevalue(name)) == {"reinforce"}
 
 
 def _again(dreamt: Dreamt) -> set[str]:

@@ -158,6 +158,17 @@ def test_arguments_that_made_it_work_are_named():
     )
 
 
+def test_another_call_is_no_fix():
+    """A tool with one argument says nothing by having another one."""
+    seen = one(
+        call("query", sql="SELECT x FROM y"),
+        result("query", "Error: Unknown column 'x' in y", error=True),
+        call("query", sql="SELECT 1"),
+        result("query", "1"),
+    )
+    assert seen.value == ""
+
+
 def test_failures_from_a_place_the_work_never_touched_are_told_apart():
     """The agent says so, and the output shows the place."""
     seen = errors_seen(

@@ -99,6 +99,14 @@ def test_what_no_task_can_tell_is_not_said():
     assert len(refused) == 1
 
 
+def test_a_small_difference_is_refused_however_significant():
+    """With a thousand sessions, 35 % against 28 % is beyond chance and no reason to act."""
+    row = feature(n=506, fail=177, p_fail=0.35, p_fail_without=0.28, risk_difference=0.07, stratified="holds")
+    found, (refused,) = outcome_patterns({"outcome_features": [row]}, turns_of)
+    assert found == []
+    assert "the difference is small: 35 % against 28 % fail" in refused.reason
+
+
 def test_a_tool_is_spoken_of_once():
     """Called, called twice and called in vain are one thing to know."""
     rows = [
@@ -136,15 +144,15 @@ def test_what_only_restates_the_result_is_no_cause():
     assert outcome_patterns({"failed_checks": [row]}, turns_of) == ([], [])
 
 
-def test_an_error_whose_sessions_clearly_fail_is_said_though_not_beyond_doubt():
-    """13 sessions, 12 failed: worth knowing, and its uncertainty with it."""
+def test_an_error_tried_once_per_task_is_said_with_its_doubt():
+    """What an agent met is its doing more than what its task needed, but the tasks may differ all the same."""
     row = feature(
-        feature="errmsg:Error: paid <n>, total <n>", n=13, fail=12, p_fail=12 / 13, p_fail_low=0.67, q=0.06,
-        believed=False, addresses=["a#1"],
+        feature="errmsg:Error: paid <n>, total <n>", n=13, fail=12, p_fail=12 / 13, p_fail_low=0.67,
+        stratified="no_strata", strata=0, tasks=13, addresses=["a#1"],
     )  # fmt: skip
-    mined = {"outcome_features": [row], "error_signatures": [{"err_sig": "Error: paid <n>, total <n>"}]}
-    (found,), _ = outcome_patterns(mined, turns_of)
+    (found,), _ = outcome_patterns({"outcome_features": [row]}, turns_of)
     assert found.claim.startswith("The error “paid …, total …” came up in 13 sessions, and 12 of them failed")
+    assert "it may be the tasks that differ" in found.claim
     assert found.quotes[0].text == "Error: paid 3, total 4"
 
 
@@ -154,8 +162,7 @@ def test_an_error_that_successes_shrug_off_is_not_called_harmful():
         feature="errmsg:Error: method not found", n=4, fail=0, ok=4, p_fail=0.0, p_fail_low=0.0, q=0.08,
         risk_difference=-0.59, believed=False,
     )  # fmt: skip
-    mined = {"outcome_features": [row], "error_signatures": [{"err_sig": "Error: method not found"}]}
-    assert outcome_patterns(mined, turns_of)[0] == []
+    assert outcome_patterns({"outcome_features": [row]}, turns_of)[0] == []
 
 
 def test_too_few_sessions_say_nothing():

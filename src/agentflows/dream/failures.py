@@ -108,7 +108,8 @@ def echoed_steps(text: str) -> list[str]:
 
 def readable(signature: str) -> str:
     """A signature as a person would say it: `…` for what was taken out, no closing dot."""
-    text = re.sub(r"<[a-z]+>", "…", signature)
+    text = re.sub(r"<[a-z]+>", "…", signature).replace("`", "'")
+    text = re.sub(r"^(?:(?:-c: |line )?…: )+(?=\w)", "", text)
     text = re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE)
     text = text.rstrip(".: ")
     return text if len(text) <= _READABLE else f"{text[:_READABLE].rsplit(' ', 1)[0].rstrip('.,:; ')}…"

@@ -158,12 +158,14 @@ def _read_between(steps: Sequence[Step], path: str) -> bool:
     )
 
 
-def _changed_fields(failed: Step, step: Step) -> Fix:
-    """What was different in the call that worked."""
+def _changed_fields(failed: Step, step: Step) -> Fix | None:
+    """What was different in the call that worked; None when all of it was, for then it was another call."""
     old, new = failed.given, step.given
     names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
     if not names:
         return Fix("changed", step, "", "The same call worked later.")
+    if len(names) == len({*old, *new}):
+        return None
     listed = ", ".join(f"`{name}`" for name in names[:3])
     return Fix("changed", step, ", ".join(names[:3]), f"It worked with another {listed}.", tuple(names[:3]))
 

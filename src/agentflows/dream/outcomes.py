@@ -1,6 +1,6 @@
 """Outcomes: what separates sessions that failed from sessions that succeeded, as counted over the archive.
 
-The counts, tests and intervals are the archive's (`outcome_features`, `failed_checks`, `error_signatures`).
+The counts, tests and intervals are the archive's (`outcome_features`, `failed_checks`).
 Here is decided what of them may be said, and how: an association is called one, what vanishes within tasks
 is refused in the open, and what could not be tested within tasks says so.
 """
@@ -17,7 +17,7 @@ from agentflows.dream.quotes import find_turn, quote_at
 from agentflows.session import Session, Turn
 from agentflows.signature import error_line
 
-OUTCOME_QUERIES = ("outcome_features", "failed_checks", "error_signatures")
+OUTCOME_QUERIES = ("outcome_features", "failed_checks")
 """The pattern queries this rests on."""
 
 TurnsOf = Callable[[str], Sequence[Turn]]
@@ -30,6 +30,9 @@ _MIN_RATE = 0.8
 """A check that fails in fewer of its sessions than this is no cause of failure."""
 _MIN_SHARE = 0.03
 """A cause of fewer failures than this is a one-off."""
+_MIN_UNTESTED = 5
+_MIN_DIFFERENCE = 0.15
+"""In failure rates: many sessions make any difference significant, and none of those worth acting on."""
 _MAX_QUOTE = 600
 _MAX_QUOTED = 5
 """Sessions that are quoted for one pattern."""
@@ -77,15 +80,6 @@ def outcome_patterns(
             refused.append(found)
         elif found:
             patterns.append(found)
-    said = {feature_of(row)[1] for row in believed if feature_of(row)[0] == "errmsg"}
-    without = {
-        feature_of(row)[1]: row for row in mined.get("outcome_features", []) if feature_of(row)[0] == "errmsg"
-    }
-    for row in mined.get("error_signatures", []):
-        signature = str(row.get("err_sig", ""))
-        if signature not in said and signature in without and _is_harmful(without[signature], support):
-            patterns.append(_feature_pattern(without[signature], turns_of))
-            said.add(signature)
     return [pattern for pattern in patterns if pattern.quotes], refused
 
 
@@ -131,19 +125,18 @@ def _why_not(row: Mapping[str, Any]) -> str:
             f"{crude}, but within tasks the difference vanishes (odds ratio {_ratio(row)}, {p_value(row, 'cmh_p')}, "
             f"{int(row['strata'])} tasks with both results): the tasks differ, not what was done"
         )
-    untried = number(row, "tasks") >= int(row["n"])
+    kind = feature_of(row)[0]
+    untried = number(row, "tasks") >= int(row["n"]) and not kind.startswith(("err", "repeats"))
     if row.get("stratified") == "no_strata" and (untried or number(row, "risk_difference") < 0):
         return f"{crude}, but no task has both results: it cannot be told from which tasks are easy or hard"
-    if feature_of(row)[0] == "arg" and row.get("stratified") != "holds":
+    if row.get("stratified") == "no_strata" and int(row["n"]) < _MIN_UNTESTED:
+        return f"{crude}, but no task has both results, and {int(row['n'])} sessions are too few to go by"
+    if row.get("believed") and abs(number(row, "risk_difference")) < _MIN_DIFFERENCE:
+        rates = f"{percent(number(row, 'p_fail'))} against {percent(number(row, 'p_fail_without'))}"
+        return f"{crude}, but the difference is small: {rates} fail"
+    if kind == "arg" and row.get("stratified") != "holds":
         return f"{crude}, but an argument's value follows from the task, and within tasks it was not shown"
     return ""
-
-
-def _is_harmful(row: Mapping[str, Any], support: int) -> bool:
-    """Whether an error's sessions failed clearly oftener than the others, if not beyond doubt."""
-    rate, low, other = (number(row, name) for name in ("p_fail", "p_fail_low", "p_fail_without"))
-    against = row.get("stratified") == "vanishes" and number(row, "mh_odds_ratio") <= 1
-    return int(row["n"]) >= support and rate >= _MIN_RATE and low > other and not against
 
 
 def describe(row: Mapping[str, Any]) -> str:

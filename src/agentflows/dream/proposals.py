@@ -121,7 +121,7 @@ def _says(text: str, pattern: Pattern) -> bool:
     """Whether a text holds the claim: its exception, or its words, specifics, negations and hedges."""
     if pattern.kind == "error" and _exception_of(pattern).split(" (")[0] in text:
         return True
-    own, ours = _SUPPORT_NOTE.sub("", text), _SUPPORT_NOTE.sub("", entry_text(pattern)[2:])
+    own, ours = _SUPPORT_NOTE.sub("", _marker_free(text)), _SUPPORT_NOTE.sub("", entry_text(pattern)[2:])
     if pattern.kind == "outcome":
         return _without_numbers(own) == _without_numbers(ours)
     if _folded(ours).rstrip(".") in _folded(own):

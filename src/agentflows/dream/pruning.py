@@ -76,9 +76,11 @@ def contradiction(left: Entry, right: Entry) -> Proposal | None:
     ):
         return None
     told = ""
-    if ours and theirs and len(ours) == len(theirs) <= 2 and all(map(_is_value, ours | theirs)):
+    denies = differing_negation(left.text, right.text)
+    is_other_value = len(ours) == len(theirs) <= 2 and all(map(_is_value, ours | theirs))
+    if ours and is_other_value and not denies:
         told = f"{_listed(ours)} in one, {_listed(theirs)} in the other"
-    elif not ours and not theirs and differing_negation(left.text, right.text):
+    elif not ours and not theirs and denies:
         told = "one denies or limits what the other says"
     if not told:
         return None
