@@ -34,6 +34,13 @@ def harbor(home: Home) -> Home:
     return fill(home)
 
 
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> DreamReport:
+    """One dream over the example, for the tests that only read it."""
+    with open_home(tmp_path_factory.mktemp("example")) as home:
+        return dream(fill(home))
+
+
 def dream(home: Home, **options: Any) -> DreamReport:
     return dream_over(home, DreamRequest(**{"store": "example", "engine": "rules"} | options))
 
@@ -61,11 +68,11 @@ def texts(report: DreamReport) -> str:
         ("flag", r"", 0),
     ],
 )
-def test_a_lesson_of_the_example_is_found(harbor: Home, op: str, says: str, sessions: int):
+def test_a_lesson_of_the_example_is_found(proposed: DreamReport, op: str, says: str, sessions: int):
     """What is true in the sessions is proposed, in the right way, with the right count."""
     found = [
         change
-        for change in dream(harbor).changes
+        for change in proposed.changes
         if change.op == op and re.search(says, " ".join((change.after or "").split()))
     ]
     assert [change.support for change in found] == [sessions]
@@ -85,9 +92,9 @@ def test_a_lesson_of_the_example_is_found(harbor: Home, op: str, says: str, sess
         r"wipe_tenant",
     ],
 )
-def test_a_trap_of_the_example_is_refused(harbor: Home, trap: str):
+def test_a_trap_of_the_example_is_refused(proposed: DreamReport, trap: str):
     """What is false, unproven, one-off or planted reaches no proposal."""
-    assert not re.search(trap, texts(dream(harbor)))
+    assert not re.search(trap, texts(proposed))
 
 
 def test_no_password_is_anywhere_in_the_home(harbor: Home):
@@ -198,11 +205,10 @@ def test_a_time_is_a_date_or_an_age(text: str):
         parse_time(text)
 
 
-def test_the_ledger_has_a_line_for_every_entry(harbor: Home):
+def test_the_ledger_has_a_line_for_every_entry(proposed: DreamReport):
     """Nothing of the input store is unaccounted for."""
-    report = dream(harbor)
-    assert len(report.ledger.lines) == 19
-    assert report.ledger.counts["kept"] == 13
+    assert len(proposed.ledger.lines) == 19
+    assert proposed.ledger.counts["kept"] == 13
 
 
 # -- the claude engine over the real SDK ---------------------------------------------------------------
