@@ -51,6 +51,7 @@ def test_an_approved_change_is_committed_with_all_names(state: State, clock: Clo
     store = commit(state, {"/notes.md": NEW}, [decision])
     assert (store.version, state.files("team")["/notes.md"]) == (2, NEW)
     assert state.changes(dream_id="drm_1")[0].status == "committed"
+    assert state.dream("drm_1").dream.output_version == state.dreams()[0].output_version == 2
     assert state.decisions("drm_1")[0].used_at == clock.time
     assert state.versions("team", dream_id="drm_1")[0].created_by == ADA
     assert [entry.action for entry in state.audit("team", limit=2)] == ["commit", "approved"]
