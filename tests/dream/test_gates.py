@@ -156,6 +156,19 @@ def test_a_claim_turned_round_is_refused_or_held(claim: str, text: str):
 @pytest.mark.parametrize(
     ("claim", "text"),
     [
+        ("Use npm, not bun.", "Use bun, not npm."),
+        ("Write to staging, never to production.", "Write to production, never to staging."),
+        ("Never run the linter.", "Always run the linter."),
+    ],
+)
+def test_a_plain_reversal_is_refused_outright(claim: str, text: str):
+    """What code is sure of does not have to bother a person."""
+    assert gate(claim, text) == "negation"
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
         ("Replace npm with bun.", "Replace bun with npm."),
         ("The backend calls the frontend.", "The frontend calls the backend."),
         ("Staging is copied to production.", "Production is copied to staging."),
@@ -256,6 +269,7 @@ def test_an_altered_character_in_a_quote_is_refused(place: int, char: str):
         ({"end": 10_000}, "quote_verbatim"),
         ({"start": -3}, "quote_verbatim"),
         ({"sha256": "0" * 64}, "quote_verbatim"),
+        ({"text": "Always push to main."}, "quote_verbatim"),
     ],
 )
 def test_a_forged_place_is_refused(change: dict[str, object], expected: str):

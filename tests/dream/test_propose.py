@@ -259,6 +259,32 @@ def test_what_a_reviewer_rejected_does_not_come_back():
     assert gates(proposed(more, answer=ADD, rejected={change.memo_key: "no"})) == ["rejected_before"]
 
 
+def test_a_rejected_change_does_not_stand_in_the_way():
+    """What a reviewer refused must not win an entry from what they have not seen yet."""
+    strong, weak = a_pattern("Always use bun.", sessions="abc"), a_pattern("Always use pnpm.", sessions="de")
+
+    def answer(pattern: Pattern, _: Sequence[Entry]) -> Proposal:
+        return suggests("supersede", "npm", after=f"- {pattern.claim}")
+
+    refused = only(proposed(strong, answer=answer))
+    made = proposed(strong, weak, answer=answer, rejected={refused.memo_key: "no"})
+    assert only(made).after == "- Always use pnpm."
+    assert gates(made) == ["rejected_before"]
+
+
+def test_a_rejected_joint_change_does_not_come_back():
+    """Its parts were never proposed apart, so only the joint one is remembered."""
+    one, other = a_pattern("Use bun in frontend work."), a_pattern("Use yarn in legacy work.")
+
+    def answer(pattern: Pattern, _: Sequence[Entry]) -> Proposal:
+        return suggests("narrow", "npm", after=f"- Always use npm.\n  Exception: {pattern.claim}")
+
+    joint = only(proposed(one, other, answer=answer))
+    made = proposed(one, other, answer=answer, rejected={joint.memo_key: "no"})
+    assert made[0] == []
+    assert gates(made) == ["rejected_before"]
+
+
 def test_one_entry_gets_one_change_the_best_supported():
     """Two edits to one entry would make one of them a lie."""
     strong, weak = a_pattern("Always use bun.", sessions="abc"), a_pattern("Always use pnpm.", sessions="de")
