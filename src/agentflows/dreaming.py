@@ -306,7 +306,9 @@ class DreamRun:
             self._keep(keys[key].session_id, Reading.model_validate_json(text))
         self.from_cache = len(found)
         unread = [info for key, info in keys.items() if key not in found]
-        size = self.home.settings.batch_sessions
+        size, at_once = self.home.settings.batch_sessions, self.home.settings.concurrency
+        if self.engine.model and size > at_once:
+            size -= size % at_once  # else the last round of every batch leaves callers idle
         self.pending = [unread[start : start + size] for start in range(0, len(unread), size)]
         return len(unread)
 
@@ -421,6 +423,7 @@ class DreamRun:
             instructions=self.request.instructions,
             rejected=self._settled(),
             known_evidence=self.home.state.evidence_keys(self.store.store_id),
+            concurrency=self.home.settings.concurrency if self.engine.model else 1,
         )
         self.refusals.extend(refusals)
         return len(self.changes)
