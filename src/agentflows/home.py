@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
@@ -212,7 +212,7 @@ def remembered(client: Callable[[], "Claude"], state: State, model: str) -> Ask:
     def ask(
         *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
     ) -> Answer[T]:
-        key = "ask:" + sha256(repr((model, list(system), list(user), schema.model_json_schema(), max_tokens)))
+        key = "ask:" + sha256(repr((model, list(system), list(user), _json_schema(schema), max_tokens)))
         found = state.cached([key])
         if key in found:
             return Remembered(schema.model_validate_json(found[key]))
@@ -221,6 +221,11 @@ def remembered(client: Callable[[], "Claude"], state: State, model: str) -> Ask:
         return answer
 
     return ask
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, object]:
+    return schema.model_json_schema()  # some milliseconds each time it is made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What is sent: the question with its schema and cache marks, and how it is asked again after a bad reply."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -98,7 +99,13 @@ def question(
         msg = f"`max_tokens` must be at least 1, found {max_tokens!r}."
         raise UsageError(msg)
     told = tuple(part for part in system if part.strip())
-    return Question(told, asked, anthropic.transform_schema(schema), max_tokens)
+    return Question(told, asked, _enforceable(schema), max_tokens)
+
+
+@functools.cache
+def _enforceable(schema: type[BaseModel]) -> dict[str, Any]:
+    # Kept, because making it takes longer than all the rest of a request's preparation. Nobody changes it.
+    return anthropic.transform_schema(schema)
 
 
 def sha256_of(body: dict[str, Any]) -> str:
