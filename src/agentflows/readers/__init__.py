@@ -18,7 +18,7 @@ from agentflows.readers.intake import UNKNOWN, take_back, take_in
 from agentflows.readers.intercode import InterCode
 from agentflows.readers.messages import Messages
 from agentflows.readers.redacting import NoRedaction, Redacts
-from agentflows.readers.source import Limits, Source, open_source, stem
+from agentflows.readers.source import Limits, open_source, source_of, stem
 from agentflows.readers.tau2_bench import Tau2Bench
 from agentflows.readers.tau_bench import TauBench
 from agentflows.session import Quarantined, RawLine, SourceRead
@@ -65,8 +65,9 @@ def read(
     redactor = redactor or NoRedaction()
     limits = limits or Limits()
     if str(path) == STDIN:
-        opened = Source(STDIN, stdin or sys.stdin.buffer, limits)
-        yield take_in(opened, natives, redactor, alone=alone is not False)
+        with source_of(STDIN, stdin or sys.stdin.buffer, limits) as opened:
+            found = take_in(opened, natives, redactor, alone=alone is not False)
+        yield found
         return
     root = Path(path).expanduser()
     alone = not root.is_dir() if alone is None else alone

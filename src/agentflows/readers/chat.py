@@ -89,7 +89,7 @@ class Chat:
             if block.get("type") == "tool_result":
                 is_error = block.get("is_error") is True
                 self.result(text(block.get("tool_use_id")), block.get("content"), place, is_error=is_error)
-            elif block.get("type") in _TEXT_BLOCKS:
+            elif text(block.get("type")) in _TEXT_BLOCKS:
                 said = _words(block)
                 self._draft.add("user", 3, said, spans=typed_spans(said), **place.shared)
             else:
@@ -100,11 +100,11 @@ class Chat:
         thought = text(message.get("reasoning_content")) or text(message.get("reasoning"))
         self._draft.add("thinking", 2, thought, model=place.model, **place.shared)
         for block in _blocks(message.get("content")):
-            if block.get("type") in _TEXT_BLOCKS:
+            if text(block.get("type")) in _TEXT_BLOCKS:
                 self._draft.add("agent", 2, _words(block), model=place.model, **place.shared)
             elif block.get("type") == "thinking":
                 self._draft.add("thinking", 2, text(block.get("thinking")), model=place.model, **place.shared)
-            elif block.get("type") in _CALL_BLOCKS:
+            elif text(block.get("type")) in _CALL_BLOCKS:
                 self.call(block, place)
             else:
                 self._draft.add("system", 1, _shown(block), **place.shared)

@@ -19,7 +19,8 @@ _SHOWS = re.compile(
     re.IGNORECASE,
 )
 _SHOWN = re.compile(
-    r"Contents of [^\n]*(?:" + _NAMES + r")|#\s*claudeMd|user instructions are shown below", re.IGNORECASE
+    r"Contents of [^\n]{0,300}?(?:" + _NAMES + r")|#\s*claudeMd|user instructions are shown below",
+    re.IGNORECASE,
 )
 _FOUND = re.compile(
     r"^(?:[^\n:]{0,300}[/\\])?(?:" + _NAMES + r")[:-]\d+[:-].*$", re.IGNORECASE | re.MULTILINE

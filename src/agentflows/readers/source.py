@@ -80,12 +80,28 @@ def open_source(path: Path, limits: Limits) -> Generator[Source]:
     Raises:
         ReaderError: it cannot be opened or read.
     """
+    with _explained(str(path)), path.open("rb") as raw:
+        yield Source(str(path), raw, limits)
+
+
+@contextmanager
+def source_of(file: str, raw: BinaryIO, limits: Limits) -> Generator[Source]:
+    """The same for an open stream, which stays open.
+
+    Raises:
+        ReaderError: it cannot be read.
+    """
+    with _explained(file):
+        yield Source(file, raw, limits)
+
+
+@contextmanager
+def _explained(file: str) -> Generator[None]:
     try:
-        with path.open("rb") as raw:
-            yield Source(str(path), raw, limits)
+        yield
     except OSError as error:
         msg = (
-            f"{path} cannot be read: {error.strerror or error}. Check its permissions, or name another path."
+            f"{file} cannot be read: {error.strerror or error}. Check its permissions, or name another path."
         )
         raise ReaderError(msg) from error
 
@@ -152,7 +168,10 @@ class _Gunzipped(io.RawIOBase):
         except zlib.error as error:
             if self._step == 1:
                 self.flaw = f"damaged gzip: {error}"
-            self._member, self._step = before, max(1, self._step // 16)  # all before the damage is still given
+            self._member, self._step = (
+                before,
+                max(1, self._step // 16),
+            )  # all before the damage is still given
             return b""
         self._left = (self._member.unused_data if self._member.eof else self._member.unconsumed_tail) + rest
         self._given += len(data)

@@ -97,7 +97,8 @@ def _checks(info: dict[str, Any], messages: Sequence[dict[str, Any]]) -> tuple[C
     The database comparison (`r_actions`) is left out: it is the reward again, and would look like its best cause.
     """
     reward_info = table(info.get("reward_info"))
-    actions = table(info.get("task")).get("actions") or reward_info.get("actions")
+    task = table(info.get("task"))
+    actions = (task if "actions" in task else reward_info).get("actions")
     expected = [
         Call(text(action.get("name")), table(action.get("kwargs", action.get("arguments"))))
         for action in tables(actions)

@@ -6,6 +6,7 @@ shape alone; where the shape is doubtful, the text counts as pasted, because tru
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from agentflows.session import Span, SpanKind
 
@@ -26,7 +27,7 @@ _PASTED = (
     re.compile(r"^[ \t]+at \S.*(?:\n[ \t]+at \S.*)*", re.MULTILINE),
     re.compile(r"https?://\S+"),
 )
-_QUOTATION = re.compile(r'"[^"\n]*"|“[^”\n]*”')
+_QUOTATION = re.compile(r'"[^"\n]*"|“[^“”\n]*”')
 """Matched also when short, so that the end of one quotation is not taken for the beginning of the next."""
 _INTRODUCTION = re.compile(r":[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)")
@@ -70,28 +71,29 @@ def introduced(text: str) -> list[Span]:
     return []
 
 
-_RANK: dict[SpanKind, int] = {"recalled": 0, "pasted": 1, "injected": 2}
+_KINDS: tuple[SpanKind, ...] = ("recalled", "pasted", "injected")
+"""The kind that counts for less stands first."""
 
 
 def disjoint(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
     """The spans cut so that none overlaps another: the kind that counts for less wins. Blank ones are dropped."""
-    kept: list[Span] = []
-    for span in sorted(spans, key=lambda span: (_RANK[span.kind], span.start, -span.end)):
-        kept += _uncovered(span, kept)
-        kept.sort(key=lambda other: other.start)
-    return tuple(span for span in kept if text[span.start : span.end].strip())
-
-
-def _uncovered(span: Span, kept: list[Span]) -> list[Span]:
-    """What of the span none of the kept ones covers."""
-    pieces: list[Span] = []
-    start = span.start
-    for other in kept:
-        if other.end <= start or other.start >= span.end:
+    edges = sorted(
+        edge
+        for span in spans
+        for edge in ((span.start, _KINDS.index(span.kind), 1), (span.end, _KINDS.index(span.kind), -1))
+    )
+    opened = [0] * len(_KINDS)
+    cut: list[Span] = []
+    for (start, rank, step), (end, _, _) in pairwise(edges):
+        opened[rank] += step
+        kind = _lowest(opened)
+        if kind is None or start == end:
             continue
-        if other.start > start:
-            pieces.append(Span(start, other.start, span.kind))
-        start = max(start, other.end)
-    if start < span.end:
-        pieces.append(Span(start, span.end, span.kind))
-    return pieces
+        joins = bool(cut) and (cut[-1].end, cut[-1].kind) == (start, kind)
+        cut.append(Span(cut.pop().start if joins else start, end, kind))
+    return tuple(span for span in cut if text[span.start : span.end].strip())
+
+
+def _lowest(counts: list[int]) -> SpanKind | None:
+    """Of the kinds that are open, the one that counts for least."""
+    return next((kind for kind, count in zip(_KINDS, counts, strict=True) if count), None)

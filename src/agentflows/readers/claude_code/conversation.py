@@ -182,7 +182,7 @@ class Conversation:
         """A sub-agent's message, where the log repeats it in its parent's file."""
         data = table(record.get("data"))
         inner = table(data.get("message"))
-        if data.get("type") != "agent_progress" or inner.get("type") not in {"user", "assistant"}:
+        if data.get("type") != "agent_progress" or text(inner.get("type")) not in {"user", "assistant"}:
             return
         at = moment(inner.get("timestamp")) or place.at
         thread = text(data.get("agentId")) or place.thread or "subagent"
