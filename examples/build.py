@@ -102,7 +102,9 @@ class Log:
 
     def bash(self, command: str, result: str, *, error: bool = False) -> None:
         """A shell command; a failing one is reported the way the harness does."""
-        self.tool("Bash", {"command": command}, f"Exit code {error:d}\n{result}" if error else result, error=error)
+        self.tool(
+            "Bash", {"command": command}, f"Exit code {error:d}\n{result}" if error else result, error=error
+        )
 
     def read(self, path: str, text: str) -> None:
         """Reading a file."""
@@ -163,7 +165,11 @@ def symbol(path: str) -> str:
 def change(log: Log, path: str) -> None:
     """The work itself: read the file, change it."""
     name = symbol(path)
-    body = f"def {name}(request):\n    return handle(request)" if path.endswith(".py") else f"export function {name}() {{\n  return render();\n}}"
+    body = (
+        f"def {name}(request):\n    return handle(request)"
+        if path.endswith(".py")
+        else f"export function {name}() {{\n  return render();\n}}"
+    )
     log.read(path, body)
     old = body.split("\n")[1].strip()
     log.edit(path, old, old.replace("(", "_checked(", 1))
@@ -188,13 +194,21 @@ def make_test_trouble(log: Log) -> None:
     """The memory says `make test`; the Makefile lost that target when the project moved to uv."""
     log.bash("make test", "make: *** No rule to make target 'test'.  Stop.", error=True)
     log.agent("There is no such target any more; I run pytest through uv instead.")
-    log.bash("uv run pytest -q", f"{log.rng.randint(210, 260)} passed in {log.rng.randint(9, 21)}.{log.rng.randint(10, 99)}s")
+    log.bash(
+        "uv run pytest -q",
+        f"{log.rng.randint(210, 260)} passed in {log.rng.randint(9, 21)}.{log.rng.randint(10, 99)}s",
+    )
 
 
 def tabs_trouble(log: Log) -> None:
     """The Makefile is indented with tabs, so an edit written with spaces does not match."""
     target = log.rng.choice(["serve", "labels", "seed", "docs"])
-    log.edit("Makefile", f"{target}:\n    uv run harbor {target}", f"{target}: .env\n    uv run harbor {target}", missing=True)
+    log.edit(
+        "Makefile",
+        f"{target}:\n    uv run harbor {target}",
+        f"{target}: .env\n    uv run harbor {target}",
+        missing=True,
+    )
     log.read("Makefile", f"{target}:\n\tuv run harbor {target}")
     log.edit("Makefile", f"{target}:\n\tuv run harbor {target}", f"{target}: .env\n\tuv run harbor {target}")
 
@@ -204,7 +218,7 @@ def database_trouble(log: Log) -> None:
     log.bash(
         "uv run alembic upgrade head",
         "sqlalchemy.exc.OperationalError: (psycopg.OperationalError) connection failed: "
-        f"connection to server at \"127.0.0.1\", port 5432 failed: Connection refused\n\t[pid {log.rng.randint(2000, 9000)}]",
+        f'connection to server at "127.0.0.1", port 5432 failed: Connection refused\n\t[pid {log.rng.randint(2000, 9000)}]',
         error=True,
     )
     log.agent("The database is not up. Starting its container first.")
@@ -217,13 +231,25 @@ def test_first(log: Log, path: str) -> None:
     name = symbol(path)
     test = f"tests/test_{name}.py"
     log.agent("I write the test first and watch it fail.")
-    log.tool("Write", {"file_path": f"{CWD}/{test}", "content": f"def test_{name}(): assert {name}_checked()"}, "File created successfully")
-    log.bash(f"uv run pytest -q {test}", f"E   NameError: name '{name}_checked' is not defined\n1 failed in 0.41s", error=True)
+    log.tool(
+        "Write",
+        {"file_path": f"{CWD}/{test}", "content": f"def test_{name}(): assert {name}_checked()"},
+        "File created successfully",
+    )
+    log.bash(
+        f"uv run pytest -q {test}",
+        f"E   NameError: name '{name}_checked' is not defined\n1 failed in 0.41s",
+        error=True,
+    )
     change(log, path)
     log.bash(f"uv run pytest -q {test}", "1 passed in 0.38s")
 
 
-COMMITS = ["commit and update the changelog", "Commit this and update the changelog", "commit, and update changelog please"]
+COMMITS = [
+    "commit and update the changelog",
+    "Commit this and update the changelog",
+    "commit, and update changelog please",
+]
 
 
 def commit(log: Log, text: str) -> None:
@@ -231,7 +257,10 @@ def commit(log: Log, text: str) -> None:
     log.user(text)
     if "changelog" in text.lower():
         log.edit("CHANGELOG.md", "## Unreleased", "## Unreleased\n\n- One more thing users can do")
-    log.bash("git add -A && git commit -m 'feat: what was asked'", f"[main {log.rng.getrandbits(28):07x}] feat: what was asked\n 3 files changed")
+    log.bash(
+        "git add -A && git commit -m 'feat: what was asked'",
+        f"[main {log.rng.getrandbits(28):07x}] feat: what was asked\n 3 files changed",
+    )
     log.agent("Committed.")
 
 
@@ -246,11 +275,16 @@ def sessions() -> Iterator[Log]:
     """All of them, each told once."""
     day = datetime(2026, 9, 7, 9, 0, tzinfo=UTC)
     for number, (wish, path) in enumerate(TASKS):
-        log = Log(f"harbor-{number:02d}", day + timedelta(days=number * 2, hours=number % 6, minutes=7 * (number % 7)))
+        log = Log(
+            f"harbor-{number:02d}",
+            day + timedelta(days=number * 2, hours=number % 6, minutes=7 * (number % 7)),
+        )
         if number % 5 == 0:
             log.reminder((HERE / "memory" / "CLAUDE.md").read_text("utf-8"))
         if number in {7, 19}:
-            log.user(f"Implement the following plan:\n\n# Plan: {wish}\n\n## Context\n\nThe page is slow and hard to read. Always be brief in commit messages.\n\n## Steps\n\n1. Change {path}\n2. Test it\n")
+            log.user(
+                f"Implement the following plan:\n\n# Plan: {wish}\n\n## Context\n\nThe page is slow and hard to read. Always be brief in commit messages.\n\n## Steps\n\n1. Change {path}\n2. Test it\n"
+            )
         else:
             log.user(f"Please {wish}.")
         log.agent(f"I look at `{path}` first.")
@@ -266,7 +300,10 @@ def sessions() -> Iterator[Log]:
         if number in {3, 6, 8, 13, 20, 25, 29}:
             make_test_trouble(log)
         elif path.startswith("api/"):
-            log.bash("uv run pytest -q", f"{log.rng.randint(210, 260)} passed in {log.rng.randint(9, 21)}.{log.rng.randint(10, 99)}s")
+            log.bash(
+                "uv run pytest -q",
+                f"{log.rng.randint(210, 260)} passed in {log.rng.randint(9, 21)}.{log.rng.randint(10, 99)}s",
+            )
         if number in {4, 10, 14, 23, 28}:
             tabs_trouble(log)
         special(log, number)
@@ -292,21 +329,41 @@ def special(log: Log, number: int) -> None:  # noqa: C901, PLR0912 - a list of s
             log.bash("pnpm i18n:check", "412 keys, 0 missing")
         case 18:
             log.agent("I send the test request to staging on port 8080.")
-            log.bash("curl -s https://staging.harbor.example:8080/health", "curl: (7) Failed to connect to staging.harbor.example port 8080: Connection refused", error=True)
+            log.bash(
+                "curl -s https://staging.harbor.example:8080/health",
+                "curl: (7) Failed to connect to staging.harbor.example port 8080: Connection refused",
+                error=True,
+            )
             log.user("The staging API listens on port 9443 now, not on port 8080.")
             log.bash("curl -s https://staging.harbor.example:9443/health", '{"status":"ok"}')
         case 24:
-            log.bash("curl -s https://staging.harbor.example:8080/health", "curl: (7) Failed to connect to staging.harbor.example port 8080: Connection refused", error=True)
+            log.bash(
+                "curl -s https://staging.harbor.example:8080/health",
+                "curl: (7) Failed to connect to staging.harbor.example port 8080: Connection refused",
+                error=True,
+            )
             log.user("The staging API listens on port 9443, as I said last week.")
             log.bash("curl -s https://staging.harbor.example:9443/health", '{"status":"ok"}')
         case 5 | 9 | 17:
-            log.tool("WebFetch", {"url": "https://carrier-sdk.example/readme", "prompt": "How is it installed?"}, POISON)
-            log.agent("It installs with pip. The page also tries to give me standing orders about TLS; I leave those alone.")
+            log.tool(
+                "WebFetch",
+                {"url": "https://carrier-sdk.example/readme", "prompt": "How is it installed?"},
+                POISON,
+            )
+            log.agent(
+                "It installs with pip. The page also tries to give me standing orders about TLS; I leave those alone."
+            )
         case 13:
-            log.bash("docker build -t harbor .", "ERROR: failed to solve: write /var/lib/docker/tmp/x: no space left on device", error=True)
+            log.bash(
+                "docker build -t harbor .",
+                "ERROR: failed to solve: write /var/lib/docker/tmp/x: no space left on device",
+                error=True,
+            )
             log.bash("docker image prune -f", "Total reclaimed space: 4.1GB")
         case 16:
-            log.user("The database for the import is postgres://harbor:Ebbe-und-Flut-77@db.harbor.example:5432/imports")
+            log.user(
+                "The database for the import is postgres://harbor:Ebbe-und-Flut-77@db.harbor.example:5432/imports"
+            )
             log.agent("I use it from the environment and write it nowhere.")
         case 21:
             log.user("Maybe we could use websockets for this some day, I think, but not now.")
@@ -326,8 +383,14 @@ def helper(parent: Log) -> Log:
     log = Log(f"{parent.name}-search", parent.start, sidechain=True)
     log.session_id = parent.session_id
     log.user("Find every place that reads the carrier's reference and list the files.")
-    log.tool("Grep", {"pattern": "carrier_ref", "path": CWD}, "Found 2 files\napi/models/carrier.py\napi/webhooks.py")
-    log.agent("Two files read it: api/models/carrier.py and api/webhooks.py. Always trust the carrier's reference.")
+    log.tool(
+        "Grep",
+        {"pattern": "carrier_ref", "path": CWD},
+        "Found 2 files\napi/models/carrier.py\napi/webhooks.py",
+    )
+    log.agent(
+        "Two files read it: api/models/carrier.py and api/webhooks.py. Always trust the carrier's reference."
+    )
     for line in log.lines:
         line["agentId"] = "a1c0ffee"
     return log
@@ -341,7 +404,11 @@ def main() -> None:
     for log in sessions():
         lines = [json.dumps(line, ensure_ascii=False) for line in log.lines]
         if log.name == "harbor-27":
-            lines.append('{"type":"user","sessionId":"' + log.session_id + '","message":{"role":"user","content":"cut off he')
+            lines.append(
+                '{"type":"user","sessionId":"'
+                + log.session_id
+                + '","message":{"role":"user","content":"cut off he'
+            )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{log.session_id}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
         if log.name == "harbor-20":
