@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agentflows.change import Quote
 from agentflows.signature import hedges, negations, sentences, specifics, tokens
@@ -49,6 +50,7 @@ class Polarity:
     affirmed: frozenset[str]
 
 
+@lru_cache(maxsize=50_000)
 def is_negation(word: str) -> bool:
     """Whether one word turns a statement round or limits it."""
     return bool(negations(word)) or word.lower() in _TURNING
@@ -61,7 +63,12 @@ def has_negation(text: str) -> bool:
 
 def content(text: str) -> set[str]:
     """The words that carry meaning, without negations and hedges: what two texts may share."""
-    return {word for word in tokens(text) if not is_negation(word) and not hedges(word)}
+    return {word for word in tokens(text) if not is_negation(word) and not _is_hedge(word)}
+
+
+@lru_cache(maxsize=50_000)
+def _is_hedge(word: str) -> bool:
+    return bool(hedges(word))
 
 
 def polarity(text: str) -> Polarity:

@@ -16,7 +16,7 @@ from agentflows.dream.contest import settle
 from agentflows.dream.engine import Engine, Proposal
 from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
 from agentflows.dream.risks import risks_of
-from agentflows.dream.texts import Problem, goes, says_again, text_problem
+from agentflows.dream.texts import Problem, goes, text_problem
 from agentflows.errors import LimitError, ModelOutputError
 from agentflows.memory import Entry, check_path, parse_entries
 
@@ -56,6 +56,8 @@ class _Desk:
     support: int
     entries: Mapping[str, Entry]
     files: Mapping[str, str]
+    standing: frozenset[str]
+    """What the store says, folded."""
     known: frozenset[tuple[str, str]]
     rejected: Mapping[str, str]
 
@@ -154,17 +156,13 @@ class _Desk:
         """Why a change is not worth making: nothing new, known evidence, or a reviewer's no."""
         if change.memo_key in self.rejected:
             return "rejected_before", f"a reviewer rejected it: {self.rejected[change.memo_key]}"
-        if change.op == "add" and says_again(change.after or "", map(_text_of, self.entries.values())):
+        if change.op == "add" and fold(change.after or "") in self.standing:
             return "nothing_new", "the store says it already"
         if change.op in {"narrow", "supersede"} and change.after == change.before:
             return "nothing_new", "the entry would stay as it is"
         if pattern and change.op != "flag" and _is_known(pattern, self.known):
             return "nothing_new", "the store rests on all of this evidence already"
         return None
-
-
-def _text_of(entry: Entry) -> str:
-    return entry.text
 
 
 def _normalised(proposal: Proposal, pattern: Pattern | None) -> Proposal:
@@ -246,7 +244,8 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
     by_id = {entry.entry_id: entry for entry in entries}
-    desk = _Desk(dream_id, support, by_id, files, known, rejected or {})
+    standing = frozenset(fold(entry.text) for entry in entries)
+    desk = _Desk(dream_id, support, by_id, files, standing, known, rejected or {})
     already = len(engine.dropped)
     judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
     pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")

@@ -6,6 +6,7 @@ is meant to survive, and must speak of what its pattern says.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from agentflows.change import ChangeOp, Pattern
 from agentflows.dream.apply import form_problem
@@ -139,14 +140,14 @@ def goes(entries: Sequence[Entry], after: str) -> str:
     return f" Goes: {', '.join(f'`{item}`' for item in gone)}." if gone else ""
 
 
-def says_again(after: str, standing: Iterable[str]) -> bool:
-    """Whether a text stands in the store already, markers and blanks aside."""
-    folded = fold(after)
-    return any(folded == fold(text) for text in standing)
-
-
 def is_repeat(one: str, other: str) -> bool:
     """Whether two new texts say the same in nearly the same words."""
-    ours, theirs = content(one), content(other)
+    ours, theirs = _content(one), _content(other)
     alike = len(ours & theirs) >= 0.8 * len(ours | theirs) if ours else fold(one) == fold(other)
     return alike and specifics(one) == specifics(other) and not differs(one, other)
+
+
+@lru_cache(maxsize=10_000)
+def _content(text: str) -> frozenset[str]:
+    """Kept, for every new text is compared with every other."""
+    return frozenset(content(text))
