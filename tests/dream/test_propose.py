@@ -12,6 +12,7 @@ from agentflows.dream.apply import apply_changes
 from agentflows.dream.engine import Hint, Nomination, Proposal
 from agentflows.dream.propose import propose
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+from agentflows.dream.texts import says_again
 from agentflows.errors import ModelOutputError
 from agentflows.memory import Entry, parse_entries, sha256
 from agentflows.session import Session
@@ -238,6 +239,12 @@ def test_what_the_store_says_already_changes_nothing():
     assert gates(
         proposed(a_pattern(), answer=ADD, known_evidence=[(a_pattern().key, "a"), (a_pattern().key, "b")])
     ) == ["nothing_new"]
+
+
+def test_a_text_that_stands_is_known_by_its_words():
+    """A review asks this too, when the store has moved since the dream."""
+    assert says_again("* always use   NPM", ["- Always use npm."])
+    assert not says_again("- Always use npm 9.", ["- Always use npm."])
 
 
 def test_evidence_of_joined_patterns_is_known_by_either_key():

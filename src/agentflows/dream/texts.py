@@ -140,6 +140,12 @@ def goes(entries: Sequence[Entry], after: str) -> str:
     return f" Goes: {', '.join(f'`{item}`' for item in gone)}." if gone else ""
 
 
+def says_again(after: str, standing: Iterable[str]) -> bool:
+    """Whether a text stands in the store already, markers and blanks aside."""
+    folded = fold(after)
+    return any(folded == fold(text) for text in standing)
+
+
 def is_repeat(one: str, other: str) -> bool:
     """Whether two new texts say the same in nearly the same words."""
     ours, theirs = _content(one), _content(other)
