@@ -105,7 +105,8 @@ class Home:
         name = model or self.settings.model
         client = _once(lambda: self._kept(self.claude(purse(), model=name, is_money_capped=is_money_capped)))
         ask = remembered(client, self.state, name)
-        return JudgedEngine(ask, model=name, today=date.today()), why  # noqa: DTZ011 - the reader's own day
+        today = date.today()  # noqa: DTZ011 - the reader's own day
+        return JudgedEngine(ask, model=name, today=today, concurrency=self.settings.concurrency), why
 
     def claude(self, purse: LedgerPurse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
         """A model client drawing on `purse`, for the caller to close."""

@@ -1,5 +1,7 @@
 """The claude engine over the real SDK and a real connection: what goes out fits the API, what comes back is used."""
 
+import re
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -145,3 +147,20 @@ def test_a_session_that_cannot_be_read_is_an_error(fake: FakeMessagesAPI, judge:
     with pytest.raises(ModelOutputError):
         judge.extract(session(), [])
     assert judge.dropped == []
+
+
+def test_pairs_are_judged_in_parts_at_once_and_answered_in_their_order(fake: FakeMessagesAPI):
+    """Fifty pairs are three questions, which meet at the endpoint; one after the other, the first would fail."""
+    together = threading.Barrier(3, timeout=10)
+
+    def script(request: FakeRequest) -> dict[str, Any]:
+        together.wait()
+        asked = re.findall(r"pair (\d+)⟧\n⟦A⟧\n.*?claim: Rule (\d+)\.", request.last_text, re.DOTALL)
+        pairs = [{"pair": int(pair), "why": "", "same": int(rule) % 3 == 0} for pair, rule in asked]
+        return {"pairs": pairs}
+
+    fake.script(script)
+    pairs = [(pattern().model_copy(update={"claim": f"Rule {number}."}), pattern()) for number in range(50)]
+    with Claude(model="m", api_key=fake.api_key, base_url=fake.url, purse=UnlimitedPurse()) as claude:
+        judge = JudgedEngine(claude.ask, model="m", today=date(2026, 3, 1), concurrency=3)
+        assert judge.same(pairs) == [number % 3 == 0 for number in range(50)]

@@ -5,6 +5,7 @@ is dropped and counted, never repaired. The engine asks through a callable, so i
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Protocol, TypeVar
 
@@ -33,6 +34,8 @@ from agentflows.session import Session
 
 T = TypeVar("T", bound=BaseModel)
 Value_co = TypeVar("Value_co", covariant=True)
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 PROMPTS = (
     "dream_extract",
@@ -82,6 +85,9 @@ class JudgedEngine:
 
     A reply that cannot be used raises `ModelOutputError` from every method, so that whoever dreams says
     what was not read or judged; "nothing" is only ever what the model said.
+
+    Safe to use from many threads if `ask` is. `concurrency` is how many questions one call of `same` or
+    `prune` asks at once.
     """
 
     name = "claude/1"
@@ -93,15 +99,17 @@ class JudgedEngine:
         model: str,
         today: date,
         max_observations: int = 8,
+        concurrency: int = 1,
         on_drop: Callable[[Refusal], None] | None = None,
     ) -> None:
         self.model = model
         self.prompt_sha256 = prompt_sha256(*PROMPTS)
         self.dropped: list[Refusal] = []
-        """What the model said and code did not let through, in the order it was met."""
+        """What the model said and code did not let through, in the order its answers came."""
         self._ask = ask
         self._today = today
         self._max_observations = max_observations
+        self._concurrency = concurrency
         self._on_drop = on_drop
 
     def __repr__(self) -> str:
@@ -174,10 +182,7 @@ class JudgedEngine:
         Raises:
             ModelOutputError: a reply is unusable.
         """
-        verdicts: list[bool] = []
-        for start in range(0, len(pairs), PAIRS_PER_CALL):
-            verdicts += self._same(pairs[start : start + PAIRS_PER_CALL])
-        return verdicts
+        return self._by_parts(self._same, pairs, PAIRS_PER_CALL)
 
     def _same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
         cards = [pair_card(number, *pair) for number, pair in enumerate(pairs, start=1)]
@@ -224,10 +229,7 @@ class JudgedEngine:
         Raises:
             ModelOutputError: a reply is unusable.
         """
-        proposals: list[Proposal] = []
-        for start in range(0, len(nominations), NOMINATIONS_PER_CALL):
-            proposals += self._prune(nominations[start : start + NOMINATIONS_PER_CALL], instructions)
-        return proposals
+        return self._by_parts(lambda part: self._prune(part, instructions), nominations, NOMINATIONS_PER_CALL)
 
     def _prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
         cards = [nomination_card(number, group) for number, group in enumerate(nominations, start=1)]
@@ -248,6 +250,16 @@ class JudgedEngine:
             else:
                 proposals.append(found)
         return proposals
+
+    def _by_parts(
+        self, ask: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item], size: int
+    ) -> list[Found]:
+        """What `ask` says of the items, `size` of them to a question, in their order."""
+        parts = [items[start : start + size] for start in range(0, len(items), size)]
+        if self._concurrency == 1 or len(parts) < 2:
+            return [found for part in parts for found in ask(part)]
+        with ThreadPoolExecutor(self._concurrency) as pool:
+            return [found for answer in pool.map(ask, parts) for found in answer]
 
     def _steered(self, task: str, instructions: str) -> list[str]:
         """The system text of a task that the owner's instructions steer."""
