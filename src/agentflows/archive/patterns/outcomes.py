@@ -36,6 +36,7 @@ OUTCOME_FEATURES = PatternQuery(
         "stratified": "`holds`, `untestable`, `no_strata` or `vanishes`",
         "believed": "see above",
         "addresses": "where up to five sessions show it, failed ones first (the session alone for features of absence)",
+        "session_ids": "the distinct root sessions that have it",
     },
     sql="""
 WITH labelled AS (
@@ -82,10 +83,10 @@ WITH labelled AS (
     SELECT task, count(*) AS n, count(*) FILTER (failed) AS fail FROM labelled GROUP BY task
 ), cells AS (
     SELECT feature, task, count(*) FILTER (failed) AS a, count(*) FILTER (NOT failed) AS b,
-           list((NOT failed, place) ORDER BY NOT failed, place)[1:5] AS places
+           list((NOT failed, place) ORDER BY NOT failed, place)[1:5] AS places, list(root_id) AS ids
     FROM features JOIN labelled USING (root_id) GROUP BY feature, task
 ), tables AS (
-    SELECT feature, task, a, b, fail - a AS c, n - fail - b AS d, n, places,
+    SELECT feature, task, a, b, fail - a AS c, n - fail - b AS d, n, places, ids,
            (a + b) * fail / n AS expected,
            (a + b) * (n - a - b) * fail * (n - fail) / nullif(n * n * (n - 1), 0) AS variance,
            least(a + b, fail) AS most, greatest(0, a + b + fail - n) AS least
@@ -95,7 +96,8 @@ WITH labelled AS (
            sum(a - expected) AS shift, coalesce(sum(variance), 0) AS spread,
            sum(most - expected) AS room_up, sum(expected - least) AS room_down,
            sum(a * d / n) AS mh_for, sum(b * c / n) AS mh_against,
-           count(*) FILTER (variance > 0) AS strata, flatten(list(places ORDER BY task)) AS places
+           count(*) FILTER (variance > 0) AS strata, flatten(list(places ORDER BY task)) AS places,
+           list_sort(flatten(list(ids))) AS session_ids
     FROM tables GROUP BY feature
 ), crude AS (
     SELECT tested.*, all_n, all_fail, fail + ok AS n, fisher_p(fail, ok, all_fail - fail, all_n - all_fail - ok) AS fisher_p,
@@ -127,7 +129,8 @@ WITH labelled AS (
 SELECT feature, n, fail, ok, fail / n AS p_fail, wilson_low(fail, n) AS p_fail_low, wilson_high(fail, n) AS p_fail_high,
        (all_fail - fail) / (all_n - n) AS p_fail_without, risk_difference, fisher_p, q, mh_odds_ratio, cmh_p,
        strata, tasks, stratified, q <= 0.05 AND stratified <> 'vanishes' AS believed,
-       list_transform(list_sort(places)[1:5], lambda p: p[2][1] || coalesce('#' || p[2][2], '')) AS addresses
+       list_transform(list_sort(places)[1:5], lambda p: p[2][1] || coalesce('#' || p[2][2], '')) AS addresses,
+       session_ids
 FROM told
 ORDER BY believed DESC, fisher_p, feature
 """,
@@ -153,7 +156,7 @@ FAILED_CHECKS = PatternQuery(
         "p_fail_high": "upper end",
         "share_of_failures": "`failed_sessions` over all failed sessions",
         "detail": "one detail as the source gives it",
-        "session_ids": "up to five failed sessions",
+        "session_ids": "the distinct root sessions in which it failed, those that ended in failure first",
     },
     sql="""
 WITH per AS (
@@ -167,7 +170,7 @@ counted AS (
            count(*) FILTER (NOT broken) AS passed_check,
            count(DISTINCT nullif(task, '')) FILTER (broken) AS tasks,
            arg_min(detail, root_id) FILTER (broken) AS detail,
-           list(root_id ORDER BY verdict, root_id) FILTER (broken)[1:5] AS session_ids
+           list(root_id ORDER BY verdict, root_id) FILTER (broken) AS session_ids
     FROM per JOIN roots USING (root_id) GROUP BY name
 )
 SELECT name, sessions, failed_sessions, succeeded_sessions, passed_check, tasks,
