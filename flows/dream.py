@@ -87,6 +87,12 @@ def finish(run: DreamRun) -> DreamReport:
     return run.finish()
 
 
+@task(name="settle", task_run_name="commit or hold", **_STEP)
+def settle(run: DreamRun) -> DreamReport:
+    """Commit what an earlier run of the same dream was to commit and did not live to."""
+    return run.settle()
+
+
 @task(name="report", task_run_name="report", **_STEP)
 def publish(report: DreamReport) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
@@ -176,8 +182,9 @@ def dream(
         snapshot(run)
         if run.earlier is not None:
             say(f"The same dream was dreamt before ({run.dream.dream_id}): nothing is done twice.")
-            publish(run.earlier)
-            return summary_json(run.earlier)
+            report = settle(run)
+            publish(report)
+            return summary_json(report)
         try:
             mine(run, len(run.infos))
             _review_sessions(run)

@@ -8,7 +8,7 @@ the session's content as soon as it is known, every model answer is kept under i
 is one transaction. A run that dies anywhere is simply run again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,7 @@ from agentflows.home import EngineChoice, Home
 from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.review import commit_by_policy
 from agentflows.session import Session, SessionInfo, Turn
+from agentflows.store.failpoints import failpoint
 
 MAX_INSTRUCTIONS = 4_096
 """Hosted limit, in characters."""
@@ -247,6 +248,7 @@ class DreamRun:
         if run.earlier is None:
             run._estimate()
             home.state.save_dream(run.report())
+            failpoint("dream.started")
         return run
 
     def _earlier(self) -> DreamReport | None:
@@ -254,7 +256,8 @@ class DreamRun:
             report = self.home.state.dream(self.dream.dream_id)
         except NotFoundError:
             return None
-        return report if report.dream.status == "completed" else None
+        # What could not be read then is asked for again; what was read is known, so only that is paid for.
+        return report if report.dream.status == "completed" and not report.coverage.failed else None
 
     def _estimate(self) -> None:
         if not self.engine.model:
@@ -294,6 +297,7 @@ class DreamRun:
         self.mined = {
             name: self.home.archive.pattern(name, session_ids=ids, limit=500) for name in deed.MINED
         }
+        failpoint("dream.mined")
         return sum(len(rows) for rows in self.mined.values())
 
     # -- 3. extract ------------------------------------------------------------------------------
@@ -310,6 +314,7 @@ class DreamRun:
         if self.engine.model and size > at_once:
             size -= size % at_once  # else the last round of every batch leaves callers idle
         self.pending = [unread[start : start + size] for start in range(0, len(unread), size)]
+        failpoint("dream.recalled")
         return len(unread)
 
     def extract(self, number: int) -> int:
@@ -324,15 +329,23 @@ class DreamRun:
         hints = deed.hints(self.mined, {info.session_id for info in batch})
         keys = {info.session_id: self._key(info) for info in batch}
         sessions = self.home.archive.sessions([info.session_id for info in batch])
-        if not self.engine.model:
-            readings = {
-                session.session_id: self._read(session, hints.get(session.session_id, []))
-                for session in sessions
-            }
-            self.home.state.cache(
-                {keys[name]: reading.model_dump_json() for name, reading in readings.items()}
-            )
-            return sum(self._keep(name, reading) for name, reading in readings.items())
+        read = self._read_at_once if self.engine.model else self._read_in_turn
+        made = read(sessions, hints, keys)
+        failpoint(f"dream.batch.{number}")
+        return made
+
+    def _read_in_turn(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> int:
+        readings = {
+            session.session_id: self._read(session, hints.get(session.session_id, [])) for session in sessions
+        }
+        self.home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
+        return sum(self._keep(name, reading) for name, reading in readings.items())
+
+    def _read_at_once(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> int:
         made = 0
         with ThreadPoolExecutor(self.home.settings.concurrency) as pool:
             jobs = {
@@ -348,6 +361,7 @@ class DreamRun:
                         continue
                     self.home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
                     made += self._keep(jobs[job], reading)
+                    failpoint(f"dream.read.{len(self.observations)}")
             except AgentflowsError:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -371,7 +385,17 @@ class DreamRun:
     # -- 4 to 6. check quotes, cluster, propose ----------------------------------------------------
 
     def check_quotes(self) -> tuple[int, int]:
-        """Find every quote at its address in the archive. Returns observations (passed, refused)."""
+        """Find every quote at its address in the archive. Returns observations (passed, refused).
+
+        Raises:
+            DreamError: no session at all could be read: that is a failure, not a dream of nothing.
+        """
+        if len(self.failures) == len(self.infos):
+            msg = (
+                f"None of the {len(self.infos):,} sessions could be read. The first: {self.failures[0]} "
+                "Check the model, or use --engine rules; nothing was written."
+            )
+            raise DreamError(msg)
         roots = {info.session_id: info.root_id for info in self.infos}
         wanted = sorted(session_id for session_id, found in self.observations.items() if found)
         passed: dict[str, list[Observation]] = {}
@@ -390,6 +414,7 @@ class DreamRun:
                 else:
                     passed.setdefault(session.session_id, []).append(checked)
         self.observations = passed
+        failpoint("dream.checked")
         return sum(len(found) for found in passed.values()), refused
 
     def _turn_of(self, own: str, turns: dict[int, Turn]) -> Callable[[str, int], Turn]:
@@ -408,6 +433,7 @@ class DreamRun:
             self.mined, self._turns_of, support=self.request.support
         )
         self.refusals.extend(refused)
+        failpoint("dream.clustered")
         return len(self.patterns) + len(self.outcome_patterns)
 
     def _turns_of(self, session_id: str) -> Sequence[Turn]:
@@ -426,6 +452,7 @@ class DreamRun:
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
         )
         self.refusals.extend(refusals)
+        failpoint("dream.proposed")
         return len(self.changes)
 
     def _settled(self) -> dict[str, str]:
@@ -455,6 +482,7 @@ class DreamRun:
         if unbalanced:
             msg = f"The ledger does not balance: {unbalanced}. Nothing was written; please report this."
             raise DreamError(msg)
+        failpoint("dream.verified")
         return before - len(self.changes)
 
     # -- 10 and 11. commit or hold, report -----------------------------------------------------------
@@ -465,14 +493,24 @@ class DreamRun:
         output = self.store
         if self.request.output == "create_new" and self.changes:
             output = self._copy()
+            failpoint("dream.copied")
         self.dream = self.dream.model_copy(
             update={"status": "completed", "ended_at": now, "output_store_id": output.store_id}
         )
         self.home.state.save_dream(self.report())
+        failpoint("dream.saved")
+        return self.settle()
+
+    def settle(self) -> DreamReport:
+        """Commit what the policy lets through and no commit has taken yet, and return the dream as it stands.
+
+        A dream that was killed, or refused by a full disk, after it was saved is finished by this.
+
+        Raises:
+            ConflictError: others kept committing to the store meanwhile; run again.
+        """
         if self.request.commit == "auto":
-            eligible = [change for change in self.changes if change.status == "proposed"]
-            if eligible:
-                commit_by_policy(self.home.state, self.dream, eligible, scan=self.home.secret_in)
+            commit_by_policy(self.home.state, self.dream.dream_id, scan=self.home.secret_in)
         return self.home.state.dream(self.dream.dream_id)
 
     def _copy(self) -> MemoryStore:
@@ -537,7 +575,7 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
     """A whole dream without Prefect: for tests, and for programs that have a scheduler of their own."""
     run = DreamRun.start(home, request)
     if run.earlier is not None:
-        return run.earlier
+        return run.settle()
     try:
         run.mine()
         run.recall()

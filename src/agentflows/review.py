@@ -10,12 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agentflows import dream as deed
-from agentflows.change import Change, Dream
-from agentflows.errors import ConflictError, NotFoundError, StoreError, UsageError
+from agentflows.change import Change, Decision, Dream
+from agentflows.dream.nominate import fold
+from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
 from agentflows.store import State
+from agentflows.store.failpoints import failpoint
 
 Scan = Callable[[str], str]
+_TRIES = 5
+"""How often a policy's commit is made anew when others commit to the same store meanwhile."""
+_OPEN = ("held", "approved")
+"""What can be approved: a change that was approved and not committed is one whose commit was killed."""
 
 
 class ReviewResult(BaseModel):
@@ -36,11 +42,15 @@ class ReviewResult(BaseModel):
 
 def held(state: State, dream_id: str) -> list[Change]:
     """The changes of a dream that wait, in the order `review show` numbers them."""
-    return [change for change in state.dream(dream_id).changes if change.status == "held"]
+    return [change for change in state.dream(dream_id).changes if change.status in _OPEN]
 
 
-def choose(state: State, dream_id: str, only: Sequence[str] | None) -> list[Change]:
+def choose(
+    state: State, dream_id: str, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
+) -> list[Change]:
     """The held changes that `only` names, by number (as `review show` prints them) or id; all when None.
+
+    `statuses` is what counts as held.
 
     Raises:
         NotFoundError: a name fits no change of this dream.
@@ -48,7 +58,7 @@ def choose(state: State, dream_id: str, only: Sequence[str] | None) -> list[Chan
     """
     changes = list(state.dream(dream_id).changes)
     if only is None:
-        return [change for change in changes if change.status == "held"]
+        return [change for change in changes if change.status in statuses]
     by_name = {str(number): change for number, change in enumerate(changes, 1)}
     by_name |= {change.change_id: change for change in changes}
     chosen: list[Change] = []
@@ -57,7 +67,7 @@ def choose(state: State, dream_id: str, only: Sequence[str] | None) -> list[Chan
             msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
             raise NotFoundError(msg)
         change = by_name[name]
-        if change.status != "held":
+        if change.status not in statuses:
             msg = f"Change {name} is {change.status} already ({change.status_reason or 'no reason kept'}); only held changes can be decided."
             raise UsageError(msg)
         chosen.append(change)
@@ -76,18 +86,19 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
 ) -> ReviewResult:
     """Approve held changes and commit them in one transaction.
 
-    `edits` gives the reviewer's own text for a change, by number or id.
+    `edits` gives the reviewer's own text for a change, by number or id. What an earlier call approved and did
+    not live to commit is committed as it was approved.
 
     Raises:
         NotFoundError, UsageError: a name fits no held change.
         ConflictError: the store moved while this ran; nothing was written, try again.
         StoreError: what was approved breaks an invariant; nothing was written.
     """
-    changes = choose(state, dream_id, only)
+    changes = choose(state, dream_id, only, statuses=_OPEN)
     edited = {
         change.change_id: text
         for name, text in (edits or {}).items()
-        for change in choose(state, dream_id, [name])
+        for change in choose(state, dream_id, [name], statuses=_OPEN)
     }
     dream = state.dream(dream_id).dream
     actor = Actor(kind="user_actor", name=reviewer)
@@ -118,16 +129,35 @@ def reject(
     )
 
 
-def commit_by_policy(
-    state: State,
-    dream: Dream,
-    changes: Sequence[Change],
-    *,
-    scan: Scan | None = None,
-) -> ReviewResult:
-    """Commit what `commit="auto"` lets through: the same records, with the policy as the one who decided."""
-    actor = Actor(kind="dream_actor", name=dream.dream_id)
-    return _commit(state, dream, changes, actor=actor, reason='commit="auto"', edited={}, scan=scan)
+def commit_by_policy(state: State, dream_id: str, *, scan: Scan | None = None) -> ReviewResult:
+    """Commit what `commit="auto"` lets through: the same records, with the policy as the one who decided.
+
+    When others commit meanwhile, what still fits is checked again and goes on top of theirs. Changes that are
+    committed already are left alone, so that this can be called again after it failed or was killed.
+
+    Raises:
+        ConflictError: others committed each time it was tried; nothing was written.
+    """
+    actor = Actor(kind="dream_actor", name=dream_id)
+    for left in reversed(range(_TRIES)):
+        report = state.dream(dream_id)
+        mine = {decision.change_id for decision in state.decisions(dream_id) if decision.reviewer == dream_id}
+        changes = [
+            change
+            for change in report.changes
+            if change.status == "proposed" or (change.status == "approved" and change.change_id in mine)
+        ]
+        if not changes:
+            break
+        try:
+            return _commit(
+                state, report.dream, changes, actor=actor, reason='commit="auto"', edited={}, scan=scan
+            )
+        except (ConflictError, NotApprovedError):
+            if not left:
+                raise
+    dream = state.dream(dream_id).dream
+    return ReviewResult(dream_id=dream_id, store_name=dream.store_name, store_version=None)
 
 
 def _commit(  # noqa: PLR0913 - each is a condition of the same commit
@@ -141,8 +171,11 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
     scan: Scan | None,
 ) -> ReviewResult:
     store = state.get_store(dream.output_store_id or dream.store_id)
+    if store.archived_at is not None:
+        msg = f"The store {store.name!r} is archived, which is final. Nothing was decided. Dream with output=create_new."
+        raise StoreError(msg)
     files = state.files(store.store_id, store.version)
-    changes, refused = _still_fit(changes, files)
+    changes, refused = _still_fit(_undone(state, dream, changes), files)
     for change_id, why in refused.items():
         state.set_status([change_id], "expired", why)
     if not changes:
@@ -155,17 +188,20 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
     ]
     after = deed.apply_changes(files, final)
     _check(files, after, final, scan)
-    decisions = [
-        state.decide(
-            change.change_id,
-            "approved",
-            reviewer=actor.name,
-            reason=reason,
-            edited_after=edited.get(change.change_id),
-            base_version=store.version,
+    decisions: list[Decision] = []
+    for number, change in enumerate(changes, 1):
+        decisions.append(
+            state.decide(
+                change.change_id,
+                "approved",
+                reviewer=actor.name,
+                reason=reason,
+                edited_after=edited.get(change.change_id),
+                base_version=store.version,
+            )
         )
-        for change in changes
-    ]
+        failpoint(f"review.decided.{number}")
+    failpoint("review.decided")
     edits = [
         MemoryEdit(
             path=path, content=after.get(path), expected_sha256=sha256(files[path]) if path in files else None
@@ -200,15 +236,29 @@ def _result(
     )
 
 
+def _undone(state: State, dream: Dream, changes: Sequence[Change]) -> list[Change]:
+    """The changes as they stand now, without those that somebody else committed or decided otherwise.
+
+    Asked after the store was read: whoever commits after that moves the store, and then nothing is decided.
+    """
+    now = {change.change_id: change for change in state.changes(dream_id=dream.dream_id)}
+    found = [now[change.change_id] for change in changes]
+    return [change for change in found if change.status in {"proposed", *_OPEN}]
+
+
 def _still_fit(changes: Sequence[Change], files: Mapping[str, str]) -> tuple[list[Change], dict[str, str]]:
     """Split into what can be applied to `files` as they are, and why the rest cannot."""
-    standing = {entry.entry_id for path, text in files.items() for entry in parse_entries(path, text)}
+    entries = [entry for path, text in files.items() for entry in parse_entries(path, text)]
+    standing = {entry.entry_id for entry in entries}
+    said = {fold(entry.text) for entry in entries}
     fit: list[Change] = []
     refused: dict[str, str] = {}
     for change in changes:
         gone = [entry_id for entry_id in change.entry_ids if entry_id not in standing]
         if gone:
             refused[change.change_id] = f"the store moved: {', '.join(gone)} no longer stands as it was"
+        elif change.op == "add" and fold(change.after or "") in said:
+            refused[change.change_id] = "the store says it already"
         else:
             fit.append(change)
     return fit, refused

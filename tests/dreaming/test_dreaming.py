@@ -278,12 +278,36 @@ def test_a_budget_that_is_too_small_spends_nothing(claude_home: Home, fake: Fake
 
 
 def test_malformed_replies_are_sessions_not_read(claude_home: Home, fake: FakeMessagesAPI):
-    """They are named in the coverage; the dream goes on with the others."""
-    calls = iter(range(10**6))
-    fake.script(lambda request: Reply.text("no JSON") if next(calls) < 12 else oracle(request))
+    """They are named in the coverage; the dream goes on with the others, and a re-run asks for them alone."""
+    is_bad = [True]
+
+    def script(request: FakeRequest) -> Reply:
+        asked = str(request.body["messages"][0]["content"])
+        return Reply.text('{"observations": 1}') if is_bad[0] and len(asked) % 3 == 0 else oracle(request)
+
+    fake.script(script)
     report = dream(claude_home, engine="claude")
-    assert report.coverage.failed == len(report.coverage.failures) > 0
-    assert report.coverage.read + report.coverage.failed == 33
+    failed = report.coverage.failed
+    assert failed == len(report.coverage.failures)
+    assert 0 < failed < 33
+    assert report.coverage.read + failed == 33
+    is_bad[0] = False
+    again = dream(claude_home, engine="claude")
+    assert again.dream.dream_id == report.dream.dream_id
+    assert (again.coverage.from_cache, again.coverage.read, again.coverage.failed) == (33 - failed, failed, 0)
+
+
+def test_a_dream_that_could_read_nothing_is_a_failure(claude_home: Home, fake: FakeMessagesAPI):
+    """Not an empty success; the dream says why, and the same command works once the model does."""
+    fake.script(lambda _: Reply.text('{"observations": 1}'))
+    with pytest.raises(DreamError, match="None of the 33 sessions could be read"):
+        dream(claude_home, engine="claude")
+    (failed,) = claude_home.state.dreams()
+    assert (failed.status, failed.error_type) == ("failed", "DreamError")
+    assert "could be read" in failed.error
+    fake.script(oracle)
+    assert dream(claude_home, engine="claude").dream.dream_id == failed.dream_id
+    assert [(one.status, one.error) for one in claude_home.state.dreams()] == [("completed", "")]
 
 
 def test_claude_without_key_or_endpoint_says_what_to_set(harbor: Home):

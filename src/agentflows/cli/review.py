@@ -40,7 +40,8 @@ def list_(
         rows: list[dict[str, object]] = []
         for dream in doors.state.dreams(store=store or None):
             changes = doors.state.changes(dream_id=dream.dream_id)
-            held = sum(change.status == "held" for change in changes)
+            # approved and not committed: an approval that was killed; approving again finishes it
+            held = sum(change.status in {"held", "approved"} for change in changes)
             if held or all_:
                 rows.append(
                     {

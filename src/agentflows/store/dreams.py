@@ -26,6 +26,8 @@ class Dreams(Opened):
 
         What was decided meanwhile stands: only changes still proposed or held follow the report. A held change
         takes the place of an older dream's held change that says the same for the same place (`replaced`).
+        A dream that was completed stays so: a report of the same dream under way or failed, as a second process
+        may bring it, changes nothing; and only a completed report says what is no longer proposed.
 
         Raises:
             NotFoundError: its store does not exist.
@@ -33,6 +35,10 @@ class Dreams(Opened):
         now = self._now()
         with self._db.write() as session:
             find_store(session, report.dream.store_id, lock=True)
+            completed = report.dream.status == "completed"
+            earlier = session.get(DreamRow, report.dream.dream_id)
+            if earlier is not None and earlier.status == "completed" and not completed:
+                return
             _keep_report(session, report)
             known = {row.change_id: row for row in _changes_of(session, report.dream.dream_id)}
             for position, change in enumerate(report.changes):
@@ -43,7 +49,7 @@ class Dreams(Opened):
                     session.flush()
                     _replace_older(session, row, report.dream)
             for row in known.values():
-                if row.status in _OPEN:
+                if row.status in _OPEN and completed:
                     _mark(row, "replaced", "the dream was dreamt again and did not propose it")
                     session.add(row)
 
