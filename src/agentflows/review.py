@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agentflows import dream as deed
 from agentflows.change import Change, Decision, Dream
-from agentflows.dream.nominate import fold
+from agentflows.dream.texts import says_again
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
 from agentflows.store import State
@@ -250,14 +250,14 @@ def _still_fit(changes: Sequence[Change], files: Mapping[str, str]) -> tuple[lis
     """Split into what can be applied to `files` as they are, and why the rest cannot."""
     entries = [entry for path, text in files.items() for entry in parse_entries(path, text)]
     standing = {entry.entry_id for entry in entries}
-    said = {fold(entry.text) for entry in entries}
+    said = [entry.text for entry in entries]
     fit: list[Change] = []
     refused: dict[str, str] = {}
     for change in changes:
         gone = [entry_id for entry_id in change.entry_ids if entry_id not in standing]
         if gone:
             refused[change.change_id] = f"the store moved: {', '.join(gone)} no longer stands as it was"
-        elif change.op == "add" and fold(change.after or "") in said:
+        elif change.op == "add" and says_again(change.after or "", said):
             refused[change.change_id] = "the store says it already"
         else:
             fit.append(change)
