@@ -29,6 +29,7 @@ from agentflows.dream import (
     sample_refusals,
     summary,
     summary_json,
+    telling,
 )
 from agentflows.dream.engine import Mined
 from agentflows.dream.escape import block, code, inline, plain
@@ -275,3 +276,15 @@ def test_hints_point_at_turns_of_the_asked_sessions():
 def test_every_engine_says_what_it_cannot_judge():
     """A reader must know whether a model or a rule spoke."""
     assert engine_notes(RulesEngine(), "") == RulesEngine().notes()
+
+
+def test_the_quotes_that_tell_most_come_first():
+    """An error before the call that met it, and each wording once before it is repeated."""
+    call, error = {"kind": "tool_call", "trust": 2}, {"kind": "tool_result", "trust": 1}
+    quotes = [
+        quote("make test").model_copy(update=call),
+        quote("No rule").model_copy(update=error),
+        quote("no  rule").model_copy(update=error),
+        quote("Use uv.").model_copy(update={"kind": "user"}),
+    ]
+    assert [item.text for item in telling(quotes)] == ["Use uv.", "No rule", "make test", "no  rule"]

@@ -162,4 +162,6 @@ def _say(report: BaseModel, *, json: bool) -> None:
     if json:
         print_json(report)
     else:
-        print_table(["", ""], [[name.replace("_", " "), value] for name, value in report.model_dump().items()])
+        print_table(
+            ["", ""], [[name.replace("_", " "), value] for name, value in report.model_dump().items()]
+        )

@@ -7,6 +7,7 @@ from rich.text import Text
 from agentflows.archive import AddReport, ArchiveStats
 from agentflows.change import Change, ChangeOp, DreamReport, Quote
 from agentflows.cli.output import console, print_table, program
+from agentflows.dream import telling
 from agentflows.dream.marks import reveal
 from agentflows.review import ReviewResult
 
@@ -59,7 +60,7 @@ def _change(number: int, change: Change) -> None:
     if change.after and change.op != "reinforce":
         _diff("+", change.after, "green")
     _line(f"    why: {reveal(change.reason)}")
-    for quote in change.quotes[:_QUOTES]:
+    for quote in telling(change.quotes)[:_QUOTES]:
         _quote(quote)
     if len(change.quotes) > _QUOTES:
         _line(f"      … {len(change.quotes) - _QUOTES} more quotes", style="dim")

@@ -28,6 +28,7 @@ from agentflows.dream.report import (
     sample_refusals,
     summary,
     summary_json,
+    telling,
 )
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
 
@@ -62,6 +63,7 @@ __all__ = [
     "sample_refusals",
     "summary",
     "summary_json",
+    "telling",
     "verify",
     "violations",
     "whole_dream_hold",

@@ -16,6 +16,7 @@ MAX_CHANGES_SHOWN = 100
 MAX_QUOTE_SHOWN = 500
 _MAX_PATTERNS = 40
 _SAMPLES_EACH = 5
+_TELLING = {"user": 0, "tool_result": 1, "agent": 2}
 _SPEAKERS = {1: "a tool, file or page", 2: "the agent", 3: "the user"}
 
 
@@ -242,7 +243,7 @@ def _change(number: int, change: Change) -> list[str]:
     shown = _diff(change)
     parts.extend([block(shown, "diff")] if shown else [])
     parts.append("\n".join(f"- {fact}" for fact in facts))
-    parts.extend(_quote(quote) for quote in change.quotes)
+    parts.extend(_quote(quote) for quote in telling(change.quotes))
     return parts
 
 
@@ -263,6 +264,20 @@ def _diff(change: Change) -> str:
     lines.extend(f"- {line}" for line in before[kept:])
     lines.extend(f"+ {line}" for line in after[kept:])
     return "\n".join(lines)
+
+
+def telling(quotes: Sequence[Quote]) -> list[Quote]:
+    """The quotes in the order they convince: what a user said, what a tool answered, what was called; then repeats.
+
+    The same words from another session prove that it happened again, but tell a reader nothing new.
+    """
+    seen: set[str] = set()
+    ranked: list[tuple[bool, int, int]] = []
+    for place, quote in sorted(enumerate(quotes), key=lambda item: (_TELLING.get(item[1].kind, 3), item[0])):
+        words = " ".join(quote.text.casefold().split())
+        ranked.append((words in seen, _TELLING.get(quote.kind, 3), place))
+        seen.add(words)
+    return [quotes[place] for _, _, place in sorted(ranked)]
 
 
 def _quote(quote: Quote) -> str:
