@@ -78,6 +78,12 @@ def test_a_lesson_of_the_example_is_found(proposed: DreamReport, op: str, says: 
     assert [change.support for change in found] == [sessions]
 
 
+def test_the_proof_of_an_error_is_what_came_back(proposed: DreamReport):
+    """A command proves that it was called; the error and the step that worked prove the lesson."""
+    narrowed = next(change for change in proposed.changes if change.op == "narrow")
+    assert {"tool_call", "tool_result"} <= {quote.kind for quote in narrowed.quotes}
+
+
 @pytest.mark.parametrize(
     "trap",
     [

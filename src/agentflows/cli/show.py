@@ -65,8 +65,7 @@ def _change(number: int, change: Change) -> None:
     if len(change.quotes) > _QUOTES:
         _line(f"      … {len(change.quotes) - _QUOTES} more quotes", style="dim")
     status = change.status + (f": {change.status_reason}" if change.status_reason else "")
-    risks = f" ({', '.join(risk.replace('_', ' ') for risk in change.risks)})" if change.risks else ""
-    _line(f"    {status}{risks}", style="yellow" if change.status == "held" else "dim")
+    _line(f"    {status}", style="yellow" if change.status == "held" else "dim")
 
 
 def _diff(sign: str, text: str, style: str) -> None:

@@ -199,6 +199,10 @@ def _backing(speaker: Observation) -> list[Quote]:
         if len(left) < len(missing):
             chosen.append(quote)
             missing = left
+    # A command proves that it was called, not that it failed: what came back belongs to the proof of an error.
+    answers = [quote for quote in ranked if quote.kind == "tool_result"]
+    if speaker.kind == "error" and answers and not any(quote.kind == "tool_result" for quote in chosen):
+        chosen.append(answers[0])
     return chosen
 
 
