@@ -7,22 +7,30 @@ commit, compare-and-swap on what was read, a sha256 checked on every read, an ap
 from agentflows.store.edits import Scan
 from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
+from agentflows.store.forgetting import Committed, Forgetful, OpenFate
 from agentflows.store.leases import Lease
 from agentflows.store.opened import StoreRef
+from agentflows.store.pins import Pin, pinned_ids, touches_pinned
 from agentflows.store.spending import LedgerPurse
 from agentflows.store.state import AuditEntry, State
 
 __all__ = [
     "AuditEntry",
+    "Committed",
     "Evidence",
     "FolderRead",
+    "Forgetful",
     "Lease",
     "LedgerPurse",
+    "OpenFate",
+    "Pin",
     "Scan",
     "Skipped",
     "State",
     "StoreRef",
     "evidence_of",
     "import_files",
+    "pinned_ids",
     "read_folder",
+    "touches_pinned",
 ]

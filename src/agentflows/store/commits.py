@@ -18,6 +18,7 @@ from agentflows.store.evidence import record_evidence
 from agentflows.store.failpoints import failpoint
 from agentflows.store.leases import Lease, check_fence
 from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, plain, store_word
+from agentflows.store.pins import pinned_ids, pins_of, touches_pinned
 from agentflows.store.tables import (
     AuditRow,
     ChangeRow,
@@ -218,6 +219,7 @@ def _approved_changes(
         return []
     rows = use_decisions(session, store, order.decisions, dream_id=order.dream_id, at=order.at)
     approved = [Change.model_validate_json(row.body) for row in rows]
+    _check_pins(session, store, files, approved)
     problem = unapproved(files, edits, approved)
     said = {change.sha256 for change in order.changes}
     if said and said != {change.sha256 for change in approved}:
@@ -226,6 +228,20 @@ def _approved_changes(
         msg = f"The commit is not what was approved: {problem}. Nothing was written. Decide on it as it is."
         raise NotApprovedError(msg)
     return rows
+
+
+def _check_pins(
+    session: Session, store: StoreRow, files: Mapping[str, str], changes: Sequence[Change]
+) -> None:
+    pinned = pinned_ids(pins_of(session, store), files)
+    for change in changes:
+        touched = touches_pinned(change, pinned)
+        if touched:
+            msg = (
+                f"{change.change_id} ({change.op}) touches {touched}, which is pinned. Nothing was written. "
+                "Unpin it first, or reject the change."
+            )
+            raise NotApprovedError(msg)
 
 
 def _files(session: Session, head: Mapping[str, MemoryRow]) -> dict[str, str]:

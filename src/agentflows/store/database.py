@@ -157,6 +157,9 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise explain(error, self.place) from error
+        except UnicodeDecodeError as error:  # the driver's own, where names of tables or columns are damaged
+            msg = f"The state database {self.place} is damaged. Restore the file from a backup; nothing was served."
+            raise CorruptionError(msg) from error
         except OSError as error:
             msg = f"The state database {self.place} could not be used: {error}. Nothing was written."
             raise StoreError(msg) from error

@@ -147,7 +147,7 @@ class Dreams(Opened):
         Rejected changes, and committed ones that a restore undid; for a copy, its original's too.
         """
         with self._db.read() as session:
-            lineage = _lineage(session, find_store(session, store))
+            lineage = lineage_of(session, find_store(session, store))
             there = col(ChangeRow.store_id).in_(lineage) | col(ChangeRow.committed_store).in_(lineage)
             unwanted = (col(ChangeRow.status) == "rejected") | col(ChangeRow.undone_version).is_not(None)
             statement = select(ChangeRow, DreamRow).join(
@@ -315,8 +315,8 @@ def _complete(dream: DreamRow, rows: Sequence[ChangeRow]) -> list[Change]:
     return [change_word(row) for row in rows]
 
 
-def _lineage(session: Session, store: StoreRow) -> list[str]:
-    """The store and what it was copied from, back to the first."""
+def lineage_of(session: Session, store: StoreRow) -> list[str]:
+    """The ids of the store and of what it was copied from, back to the first."""
     ids = [store.store_id]
     while store.copied_from and store.copied_from not in ids:
         store = find_store(session, store.copied_from)

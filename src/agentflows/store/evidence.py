@@ -100,6 +100,16 @@ def copy_evidence(session: Session, source: StoreRow, target: StoreRow) -> None:
     insert_evidence(session, target.store_id, [_word(row) for row in rows])
 
 
+def restate_evidence(session: Session, store: StoreRow, restated: Mapping[tuple[str, str], str]) -> None:
+    """Let entries that say the same in new words rest on what the old words rested on."""
+    for (path, old), new in restated.items():
+        statement = select(EvidenceRow).where(
+            EvidenceRow.store_id == store.store_id, EvidenceRow.path == path, EvidenceRow.entry_sha256 == old
+        )
+        rows = [_word(row).model_copy(update={"entry_sha256": new}) for row in session.exec(statement).all()]
+        insert_evidence(session, store.store_id, rows)
+
+
 def record_evidence(
     session: Session,
     store: StoreRow,

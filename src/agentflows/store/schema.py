@@ -9,11 +9,16 @@ from sqlmodel import Session, select
 from agentflows.errors import StoreError
 from agentflows.store.database import Database
 from agentflows.store.rows import Row, table_name
-from agentflows.store.tables import SCHEMA_VERSION, SchemaRow
+from agentflows.store.tables import SCHEMA_VERSION, PinRow, SchemaRow
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+
+def _add_pins(connection: Connection) -> None:
+    Row.metadata.create_all(connection, tables=[Row.metadata.tables[table_name(PinRow)]])
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_pins}
 """`MIGRATIONS[n]` takes a database from layout n to n + 1, inside one transaction for all steps."""
 
 _ADVISORY_LOCK = 4_207_849_223

@@ -12,8 +12,10 @@ from agentflows.store.caching import Cache
 from agentflows.store.decisions import Decisions
 from agentflows.store.evidence import EvidenceLog
 from agentflows.store.folders import Folders
+from agentflows.store.forgetting import Forgetting
 from agentflows.store.leases import Leases
 from agentflows.store.opened import StoreRef, find_store
+from agentflows.store.pins import Pins
 from agentflows.store.schema import open_database
 from agentflows.store.spending import Spending
 from agentflows.store.tables import AuditRow
@@ -28,14 +30,15 @@ class AuditEntry(BaseModel):
     actor_kind: str
     actor_name: str
     action: str
-    """`create_store`, `commit`, `restore`, `copy_store`, `archive_store`, `redact`, `approved`, `rejected`."""
+    """`create_store`, `commit`, `restore`, `copy_store`, `archive_store`, `redact`, `approved`, `rejected`,
+    `pin`, `unpin`, `forget`."""
     store_id: str
     store_version: int | None
     dream_id: str
     detail: str
 
 
-class State(Folders, Decisions, EvidenceLog, Cache, Spending, Leases):
+class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, Cache, Spending, Leases):
     """One state database, open. Use it as a context manager, or call `close`.
 
     Any number of processes and threads may have the same database open. Every method is one transaction:

@@ -39,6 +39,7 @@ from agentflows.store.opened import (
     plain,
     store_word,
 )
+from agentflows.store.pins import copy_pins
 from agentflows.store.tables import CommitRow, ContentRow, MemoryRow, MemoryVersionRow, StoreRow
 
 
@@ -89,7 +90,7 @@ class Stores(Opened):
     def copy_store(
         self, store: StoreRef, new_name: str, *, actor: Actor, description: str | None = None
     ) -> MemoryStore:
-        """Make a new store with the same memories and the same evidence; the original is untouched.
+        """Make a new store with the same memories, evidence and pins; the original is untouched.
 
         What is approved for the original, at the version copied, may be committed to the copy.
 
@@ -118,6 +119,7 @@ class Stores(Opened):
                 session, row, edits, Order(actor=actor, at=self._now(), action="copy_store", message=message)
             )
             copy_evidence(session, source, row)
+            copy_pins(session, source, row)
             return store_word(row)
 
     def memories(self, store: StoreRef) -> list[Memory]:

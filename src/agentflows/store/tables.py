@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from agentflows.store.rows import Moment, Row, Sealed, Utf8
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it with every change to a table, and add the step to `MIGRATIONS` in `schema.py`."""
 
 
@@ -244,6 +244,22 @@ class EvidenceRow(Sealed, table=True):
     pattern_key: str
     change_id: str
     dream_id: str
+
+
+class PinRow(Sealed, table=True):
+    """An entry that no dream and no forgetting may touch. It is named by its place and text, not by position."""
+
+    __tablename__ = "pin"
+    __table_args__ = (ForeignKeyConstraint(["store_id"], ["store.store_id"]),)
+    pin_id: str = Field(primary_key=True)
+    store_id: str = Field(index=True)
+    path: str
+    entry_sha256: str
+    text: str = Field(sa_type=Utf8)
+    actor_kind: str
+    actor_name: str
+    reason: str
+    pinned_at: datetime = Field(sa_type=Moment)
 
 
 class CacheRow(Row, table=True):
