@@ -37,6 +37,7 @@ from agentflows.dream.engine import Engine, Hint, Mined
 from agentflows.errors import (
     AgentflowsError,
     BudgetError,
+    ConflictError,
     DreamError,
     ModelOutputError,
     NotFoundError,
@@ -46,6 +47,7 @@ from agentflows.home import EngineChoice, Home
 from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.review import commit_by_policy
 from agentflows.session import Session, SessionInfo, Turn
+from agentflows.store import pinned_ids
 from agentflows.store.failpoints import failpoint
 
 MAX_INSTRUCTIONS = 4_096
@@ -173,6 +175,8 @@ class DreamRun:
     ledger: Ledger = field(default_factory=Ledger)
     pending: list[list[SessionInfo]] = field(default_factory=list[list[SessionInfo]])
     """Batches of sessions still to be read."""
+    pinned: frozenset[str] = frozenset()
+    """Ids of entries that only a person may touch."""
     estimated_dollars: float = 0.0
     earlier: DreamReport | None = None
     """The same dream, when it was dreamt to its end before."""
@@ -196,7 +200,9 @@ class DreamRun:
         try:
             store = home.state.get_store(request.store)
         except NotFoundError:
-            store = home.state.create_store(request.store, actor=home.actor())
+            store = _made(
+                home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
+            )
             notes.append(f"The store {request.store!r} did not exist and was created empty.")
         named: list[str] = []
         engine, why = home.engine(
@@ -205,6 +211,8 @@ class DreamRun:
             model=request.model,
             is_money_capped=request.budget.dollars is not None,
         )
+        files = home.state.files(store.store_id, store.version)
+        pinned = pinned_ids(home.state.pins(store.store_id), files)
         dream_id = "drm_" + identity(
             store.store_id,
             store.version,
@@ -214,6 +222,7 @@ class DreamRun:
             (request.instructions, request.commit, request.output, request.support),
             # What nobody decided in time is proposed anew, by a new dream.
             sorted(item.change_id for item in home.state.changes(store=store.store_id, status="expired")),
+            *([sorted(pinned)] if pinned else []),
         )
         named.append(dream_id)
         dream = Dream(
@@ -237,7 +246,8 @@ class DreamRun:
             engine=engine,
             why_engine=why,
             store=store,
-            files=home.state.files(store.store_id, store.version),
+            files=files,
+            pinned=pinned,
             infos=infos,
             dream=dream,
             archived=archived.sessions,
@@ -449,6 +459,7 @@ class DreamRun:
             instructions=self.request.instructions,
             rejected=self._settled(),
             known_evidence=self.home.state.evidence_keys(self.store.store_id),
+            pinned=self.pinned,
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
         )
         self.refusals.extend(refusals)
@@ -474,7 +485,9 @@ class DreamRun:
     def verify(self) -> int:
         """Check in code what no engine is trusted with; a change that breaks it is refused. Returns refused."""
         before = len(self.changes)
-        self.changes, refusals = deed.verify(self.files, self.changes, scan=self.home.secret_in)
+        self.changes, refusals = deed.verify(
+            self.files, self.changes, scan=self.home.secret_in, pins=self.pinned
+        )
         self.refusals.extend(refusals)
         self.changes = deed.hold(self.changes, self.entries(), commit=self.request.commit)
         self.ledger = deed.build_ledger(self.entries(), self.changes)
@@ -518,7 +531,8 @@ class DreamRun:
         try:
             return self.home.state.get_store(name)
         except NotFoundError:
-            return self.home.state.copy_store(self.store.store_id, name, actor=self.home.actor())
+            copy = self.home.state.copy_store
+            return _made(self.home, name, lambda: copy(self.store.store_id, name, actor=self.home.actor()))
 
     def fail(self, error: BaseException, *, now: datetime | None = None) -> None:
         """Record that the dream ended without a result, and why."""
@@ -589,6 +603,14 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
     except Exception as error:
         run.fail(error)
         raise
+
+
+def _made(home: Home, name: str, make: Callable[[], MemoryStore]) -> MemoryStore:
+    """The store that `make` makes, or the one of that name that another process made just before."""
+    try:
+        return make()
+    except ConflictError:
+        return home.state.get_store(name)
 
 
 def _nothing_to_read(archived: int) -> str:

@@ -14,7 +14,7 @@ from agentflows.change import Change, Decision, Dream
 from agentflows.dream.texts import says_again
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
-from agentflows.store import State
+from agentflows.store import State, pinned_ids, touches_pinned
 from agentflows.store.failpoints import failpoint
 
 Scan = Callable[[str], str]
@@ -175,9 +175,11 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         msg = f"The store {store.name!r} is archived, which is final. Nothing was decided. Dream with output=create_new."
         raise StoreError(msg)
     files = state.files(store.store_id, store.version)
-    changes, refused = _still_fit(_undone(state, dream, changes), files)
+    free, pinned = _unpinned(state, store, files, _undone(state, dream, changes))
+    changes, refused = _still_fit(free, files)
     for change_id, why in refused.items():
         state.set_status([change_id], "expired", why)
+    refused |= pinned
     if not changes:
         return _result(state, dream, store, [], refused)
     final = [
@@ -244,6 +246,22 @@ def _undone(state: State, dream: Dream, changes: Sequence[Change]) -> list[Chang
     now = {change.change_id: change for change in state.changes(dream_id=dream.dream_id)}
     found = [now[change.change_id] for change in changes]
     return [change for change in found if change.status in {"proposed", *_OPEN}]
+
+
+def _unpinned(
+    state: State, store: MemoryStore, files: Mapping[str, str], changes: Sequence[Change]
+) -> tuple[list[Change], dict[str, str]]:
+    """Split into what touches no pinned entry, and why the rest waits: once unpinned it can be approved."""
+    pins = pinned_ids(state.pins(store.store_id), files)
+    why = {
+        change.change_id: f"{name} is pinned: `agentflows memory unpin {name} --store {store.name}` first"
+        for change in changes
+        if (name := touches_pinned(change, pins))
+    }
+    for change in changes:
+        if change.change_id in why and change.status == "proposed":
+            state.set_status([change.change_id], "held", why[change.change_id])
+    return [change for change in changes if change.change_id not in why], why
 
 
 def _still_fit(changes: Sequence[Change], files: Mapping[str, str]) -> tuple[list[Change], dict[str, str]]:

@@ -248,15 +248,23 @@ def _pinned(entries: Sequence[Entry], changes: Sequence[Change], pins: Collectio
 
 
 def verify(
-    files: Mapping[str, str], changes: Sequence[Change], *, scan: Scan, canaries: Collection[str] = ()
+    files: Mapping[str, str],
+    changes: Sequence[Change],
+    *,
+    scan: Scan,
+    canaries: Collection[str] = (),
+    pins: Collection[str] = (),
 ) -> tuple[list[Change], list[Refusal]]:
     """The changes that can be carried out together without a violation, and those refused for one.
 
-    Where a violation is nobody's in particular, each change is tried alone; if none breaks anything alone,
+    `pins` names entries that only a person may touch, as for `check_invariants`. Where a violation is nobody's in particular, each change is tried alone; if none breaks anything alone,
     all are refused, for what they do together is not known to be safe.
     """
-    kept = list(changes)
-    refusals: list[Refusal] = []
+    touching = {one.change_id: one for one in _pinned(_entries(files) if pins else (), changes, pins)}
+    refusals = [
+        _refusal(change, touching[change.change_id]) for change in changes if change.change_id in touching
+    ]
+    kept = [change for change in changes if change.change_id not in touching]
     while kept:
         found = _trial(files, kept, scan, canaries)
         if not found:
@@ -288,4 +296,5 @@ def _refusal(change: Change, violation: Violation) -> Refusal:
     claim = change.after or change.reason
     if violation.rule in {"secret", "canary"}:
         claim = f"{change.op} in {change.path} (its text is not repeated here)"
-    return Refusal(gate=violation.rule, reason=violation.reason, claim=claim[:1_000], key=change.pattern_key)
+    gate = "pinned" if violation.rule == "pin" else violation.rule
+    return Refusal(gate=gate, reason=violation.reason, claim=claim[:1_000], key=change.pattern_key)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agentflows.change import Change, ChangeOp, Pattern, Refusal, identity
-from agentflows.dream.apply import FIXED_KINDS, WRITING, as_item, before_of, fitted, roomy
+from agentflows.dream.apply import FIXED_KINDS, REMOVING, WRITING, as_item, before_of, fitted, roomy
 from agentflows.dream.cluster import SUPPORT
 from agentflows.dream.contest import settle
 from agentflows.dream.engine import Engine, Proposal
@@ -60,6 +60,7 @@ class _Desk:
     """What the store says, folded."""
     known: frozenset[tuple[str, str]]
     rejected: Mapping[str, str]
+    pinned: frozenset[str] = frozenset()
 
     def change(self, proposal: Proposal, pattern: Pattern | None) -> Change | Refusal:
         """The change a proposal comes to, or the gate that stops it."""
@@ -67,6 +68,11 @@ class _Desk:
         problem = self._problem(proposal, pattern)
         if problem:
             return _refusal(*problem, proposal, pattern)
+        touched = self._touched(proposal)
+        if touched and pattern is None:
+            return _refusal("pinned", f"{touched[0]} is pinned: only a person may touch it", proposal, None)
+        if touched:
+            proposal = _flagged(proposal, touched)
         change = self._made(proposal, pattern)
         problem = self._vain(change, pattern)
         return _refusal(*problem, proposal, pattern) if problem else change
@@ -88,6 +94,10 @@ class _Desk:
         if proposal.op not in _FROM_STORE and not (pattern and pattern.quotes):
             return "no_quotes", f"`{proposal.op}` needs quotes, and there are none"
         return self._place_problem(proposal) or self._after_problem(proposal, entries, pattern)
+
+    def _touched(self, proposal: Proposal) -> tuple[str, ...]:
+        """The pinned entries that the proposal would retire or rewrite."""
+        return tuple(name for name in proposal.entry_ids if proposal.op in REMOVING and name in self.pinned)
 
     def _place_problem(self, proposal: Proposal) -> Problem | None:
         if proposal.op != "add":
@@ -177,6 +187,13 @@ def _normalised(proposal: Proposal, pattern: Pattern | None) -> Proposal:
     return proposal.model_copy(update=update)
 
 
+def _flagged(proposal: Proposal, touched: tuple[str, ...]) -> Proposal:
+    """What sessions say against a pinned entry is put to a person, with its quotes; nothing is written."""
+    would = f" It would say: {proposal.after.strip()}" if proposal.after else ""
+    reason = f"{touched[0]} is pinned, and sessions suggest to {proposal.op} it: {proposal.reason}{would}"
+    return Proposal(op="flag", entry_ids=touched, path=proposal.path, reason=reason, risks=proposal.risks)
+
+
 def _refusal(gate: str, reason: str, proposal: Proposal, pattern: Pattern | None) -> Refusal:
     claim = pattern.claim if pattern else (proposal.after or proposal.reason)
     return Refusal(
@@ -231,13 +248,15 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     instructions: str = "",
     rejected: Mapping[str, str] | None = None,
     known_evidence: Collection[tuple[str, str]] = (),
+    pinned: Collection[str] = (),
     support: int = SUPPORT,
     concurrency: int = 1,
 ) -> tuple[list[Change], list[Refusal]]:
     """What the patterns mean for the files, best supported first, and what was refused.
 
     `rejected` maps the memo key of what reviewers rejected to their reason; `known_evidence` holds each
-    (pattern key, root session) that the store rests on already; `concurrency` is how many patterns are put
+    (pattern key, root session) that the store rests on already; `pinned` are the ids of entries that only a person may touch:
+    what sessions say against one becomes a flag, all else is refused (`pinned`); `concurrency` is how many patterns are put
     to the engine at once. An unusable answer of the engine is refused under `model_output`, and what the engine
     itself did not let through is counted with the refusals; the rest goes on.
     """
@@ -245,7 +264,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
     by_id = {entry.entry_id: entry for entry in entries}
     standing = frozenset(fold(entry.text) for entry in entries)
-    desk = _Desk(dream_id, support, by_id, files, standing, known, rejected or {})
+    desk = _Desk(dream_id, support, by_id, files, standing, known, rejected or {}, frozenset(pinned))
     already = len(engine.dropped)
     judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
     pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")
