@@ -137,14 +137,19 @@ def _speaker(observations: Sequence[Observation], support: int) -> Observation:
     for observation in candidates:
         wordings.setdefault(fold(observation.claim), []).append(observation)
 
-    def rank(observation: Observation) -> tuple[object, ...]:
-        peers = wordings[fold(observation.claim)]
-        outright = said_outright(observation)
-        trust = max(low_water(peer.quotes) for peer in peers)
-        own = (-low_water(observation.quotes), observation.claim, observation.session_id)
-        return (-trust, not outright, -len(_roots(peers)), fold(observation.claim), *own)
+    standing = {
+        wording: (-max(low_water(peer.quotes) for peer in peers), -len(_roots(peers)))
+        for wording, peers in wordings.items()
+    }
 
-    return min(candidates, key=lambda one: (*rank(one), one.model_dump_json()))
+    def rank(observation: Observation) -> tuple[object, ...]:
+        wording = fold(observation.claim)
+        trust, sessions = standing[wording]
+        own = (-low_water(observation.quotes), observation.claim, observation.session_id)
+        return (trust, not said_outright(observation), sessions, wording, *own)
+
+    best = min(map(rank, candidates))
+    return min((one for one in candidates if rank(one) == best), key=Observation.model_dump_json)
 
 
 def _with_common_value(candidates: Sequence[Observation], support: int) -> Sequence[Observation]:
