@@ -4,69 +4,76 @@
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from make_sessions import make_sessions
 
-CODE = {
-    "ingest": "from agentflows import open_home; from agentflows.ingesting import ingest_files; from agentflows.readers import discover\n"
-    "with open_home({home!r}) as home: ingest_files(home, discover({sessions!r}))",
-    "plain": "from agentflows import open_home, DreamRequest; from agentflows.dreaming import dream_over\n"
-    "with open_home({home!r}) as home: report = dream_over(home, DreamRequest(store={store!r}, engine='rules'))\n"
-    "print(len(report.changes), len(report.patterns), report.coverage.read)",
-    "flow": "from agentflows import run_dream\n"
-    "import time; started = time.perf_counter()\n"
-    "report = run_dream({store!r}, home={home!r}, engine='rules')\n"
-    "print(len(report.changes), len(report.patterns), report.coverage.read)",
-}
+PLAIN = """
+import resource, time
+from agentflows import DreamRequest, open_home
+from agentflows.dreaming import dream_over
+started = time.perf_counter()
+with open_home({home!r}) as home:
+    report = dream_over(home, DreamRequest(store={store!r}, engine="rules"))
+seconds = time.perf_counter() - started
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(report.changes), report.coverage.read)
+"""
+FLOW = """
+from prefect import flow
+from agentflows import run_dream
+@flow
+def nothing(): pass
+started = time.perf_counter()
+nothing()
+up = time.perf_counter() - started
+started = time.perf_counter()
+report = run_dream({store!r}, home={home!r}, engine="rules")
+print(time.perf_counter() - started, up, len(report.changes), report.coverage.read)
+"""
+INGEST = """
+from agentflows import open_home
+from agentflows.ingesting import batches, ingest_files
+from agentflows.readers import discover
+started = time.perf_counter()
+with open_home({home!r}) as home:
+    for paths in batches(discover({sessions!r})):
+        ingest_files(home, paths)
+print(time.perf_counter() - started)
+"""
 
 
-def run(name: str, **values: str) -> tuple[float, float, str]:
-    """Run a piece of code in a process of its own: seconds, peak MiB, what it printed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    started = time.perf_counter()
+def run(code: str, **values: str) -> list[float]:
+    """The numbers that a piece of code prints, run in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", CODE[name].format(**values)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code.format(**values)], check=True, capture_output=True, text=True
     )
-    seconds = time.perf_counter() - started
-    peak = max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
-    return seconds, peak, done.stdout.strip()
+    return [float(word) for word in done.stdout.split()]
 
 
 def main() -> None:
-    """Measure each size in a home of its own; the flow dreams over the same sessions with nothing cached."""
-    options = argparse.ArgumentParser(description=__doc__)
+    """Each size in homes of its own: once as plain calls, once as a flow, over the same sessions with nothing cached."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--sessions", type=int, nargs="+", default=[100, 1000])
-    empty, *_ = run_empty()
-    print(f"an empty flow, temporary server included: {empty:.1f} s")
     for count in options.parse_args().sessions:
         with tempfile.TemporaryDirectory() as folder:
-            sessions = str(Path(folder) / "sessions")
+            sessions, home, second = (str(Path(folder) / name) for name in ("sessions", "one", "two"))
             size = make_sessions(Path(sessions), count)
-            home, second = str(Path(folder) / "one"), str(Path(folder) / "two")
-            ingest, *_ = run("ingest", home=home, sessions=sessions)
-            run("ingest", home=second, sessions=sessions)
-            plain, peak, said = run("plain", home=home, store="bench")
-            flow, _, _ = run("flow", home=second, store="bench")
-            again, _, _ = run("plain", home=home, store="other")
+            (ingest,) = run(INGEST, home=home, sessions=sessions)
+            run(INGEST, home=second, sessions=sessions)
+            plain, peak, changes, read = run(PLAIN, home=home, store="bench")
+            flow, up, *_ = run(FLOW, home=second, store="bench")
+            again, *_ = run(PLAIN, home=home, store="other")
             print(
-                f"{count:>6} sessions ({size / 1e6:.1f} MB): ingest {ingest:.1f} s; dream without Prefect {plain:.1f} s "
-                f"(changes, patterns, read: {said}), peak {peak:.0f} MiB; as a flow {flow:.1f} s: Prefect's share "
-                f"{max(0.0, flow - plain) / flow:.0%}, of which start-up {empty / flow:.0%}; second store, all cached {again:.1f} s"
+                f"{count:>6} sessions ({size / 1e6:.1f} MB): ingest {ingest:.1f} s; dream {plain:.2f} s without Prefect "
+                f"({changes:.0f} changes, {read:.0f} read, peak {peak:.0f} MiB), {flow:.2f} s as a flow on a running "
+                f"server: Prefect's share {max(0.0, flow - plain) / flow:.0%} ({1000 * (flow - plain) / count:.1f} ms a "
+                f"session); server start {up:.1f} s; a second store, all known {again:.2f} s"
             )
-
-
-def run_empty() -> tuple[float, float]:
-    """What Prefect takes to start its server and run nothing."""
-    code = "from prefect import flow\n@flow\ndef nothing(): pass\nnothing()"
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    return time.perf_counter() - started, 0.0
 
 
 if __name__ == "__main__":
