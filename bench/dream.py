@@ -22,6 +22,7 @@ seconds = time.perf_counter() - started
 print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(report.changes), report.coverage.read)
 """
 FLOW = """
+import time
 from prefect import flow
 from agentflows import run_dream
 @flow
@@ -34,6 +35,7 @@ report = run_dream({store!r}, home={home!r}, engine="rules")
 print(time.perf_counter() - started, up, len(report.changes), report.coverage.read)
 """
 INGEST = """
+import time
 from agentflows import open_home
 from agentflows.ingesting import batches, ingest_files
 from agentflows.readers import discover
