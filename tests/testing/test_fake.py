@@ -86,6 +86,7 @@ def test_structured_output_is_checked_against_the_schema_asked_for(open_fake: An
         (Reply.json({"x": 1}), "asks for none"),
         (Reply.tool_use("jump", {}), r"calls the tools \['jump'\]"),
         (Reply.stream_error(), "only a streaming request"),
+        (Reply.expired(), "only a request in a batch"),
     ],
 )
 def test_a_script_at_fault_says_so_when_the_fake_closes(scripted: Reply | None, match: str):
@@ -248,6 +249,28 @@ def test_a_canceled_batch_ends_canceled(open_fake: Any):
     assert client.messages.batches.cancel(batch.id).processing_status == "canceling"
     assert client.messages.batches.retrieve(batch.id).request_counts.canceled == 1
     assert fake.requests == []
+
+
+def test_a_request_of_a_batch_can_expire(open_fake: Any):
+    """After a day the hosted API gives up on what it has not begun."""
+    fake, client = open_fake()
+    fake.queue(Reply.expired())
+    batch = client.messages.batches.create(requests=[{"custom_id": "a", "params": ASK}])
+    assert client.messages.batches.retrieve(batch.id).request_counts.expired == 1
+    assert [line.result.type for line in client.messages.batches.results(batch.id)] == ["expired"]
+
+
+def test_requests_about_batches_can_fail(open_fake: Any):
+    """One is refused and does nothing; the other is carried out, and its answer lost."""
+    fake, client = open_fake()
+    fake.first_on_batches(Reply.overloaded(), Reply.drop())
+    requests = [{"custom_id": "a", "params": ASK}]
+    with pytest.raises(anthropic.OverloadedError):
+        client.messages.batches.create(requests=requests)
+    assert fake.batches == []
+    with pytest.raises(anthropic.APIConnectionError):
+        client.messages.batches.create(requests=requests)
+    assert len(fake.batches) == 1
 
 
 @pytest.mark.parametrize(

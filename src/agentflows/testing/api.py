@@ -21,6 +21,7 @@ OutputConfig = Literal["supported", "rejected", "ignored"]
 Drop = Literal["", "before_headers", "after_headers", "mid_body"]
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_ANSWERED_FAULTS = ("error", "broken_json", "wrong_content_type")
 _DROPS: Mapping[str, Drop] = {
     "drop_before_headers": "before_headers",
     "drop_after_headers": "after_headers",
@@ -116,7 +117,7 @@ class FakeAPI:
         if (method, path) == ("POST", "/v1/messages/count_tokens"):
             return self._count(_decoded(body, headers))
         if path.startswith("/v1/messages/batches"):
-            return self._batch(method, path, headers, body, base_url)
+            return self._batch_or_fault(number, method, path, headers, body, base_url)
         if method == "GET" and path.startswith("/v1/models"):
             return self._model(path.removeprefix("/v1/models").lstrip("/"))
         raise RefusalError(404, f"Not found: {method} {path}")
@@ -141,7 +142,12 @@ class FakeAPI:
         with self._lock:
             self.requests.append(request)
         reply = self.scripts.answer(self._as_seen(request))
-        if reply.fault in ("error", "broken_json", "wrong_content_type"):
+        if reply.fault == "expired":
+            msg = (
+                "The script answers with `expired`, which only a request in a batch can be; this one is not."
+            )
+            raise ScriptError(msg)
+        if reply.fault in _ANSWERED_FAULTS:
             return _timed(_faulty(reply, f"req_fake_{number:06d}"), reply)
         full = message(reply, body, f"msg_fake_{number:06d}", self._cache.usage(body))
         drop = _DROPS.get(reply.fault or "", "")
@@ -183,6 +189,17 @@ class FakeAPI:
         known = [_model_info(name) for name in self.behaviour.models or ()]
         return _json({"data": known, "has_more": False, "first_id": None, "last_id": None})
 
+    def _batch_or_fault(
+        self, number: int, method: str, path: str, headers: Mapping[str, str], body: bytes, base_url: str
+    ) -> Answer:
+        fault = self.scripts.batch_fault()
+        if fault and fault.fault in _ANSWERED_FAULTS:
+            return _faulty(fault, f"req_fake_{number:06d}")
+        answer = self._batch(
+            method, path, headers, body, base_url
+        )  # a connection may drop after the work was done
+        return replace(answer, drop=_DROPS.get(fault.fault or "", "")) if fault else answer
+
     def _batch(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, base_url: str
     ) -> Answer:
@@ -222,6 +239,8 @@ class FakeAPI:
             with self._lock:
                 self.script_errors.append(error)
             reply = Reply.error(400, f"The fake's script is at fault. {error}")
+        if reply.fault == "expired":
+            return {"type": "expired"}
         if reply.fault:
             detail = {"type": reply.error_type or "api_error", "message": reply.error_message}
             return {"type": "errored", "error": {"type": "error", "error": detail, "request_id": None}}

@@ -47,12 +47,14 @@ FaultKind = Literal[
     "stream_error",
     "stream_cut_before_delta",
     "stream_cut_after_delta",
+    "expired",
 ]
 """* `error`: an HTTP status with an error body
 * `drop_…`: the connection ends without a word, before the answer, after its headers, in its middle
 * `broken_json`, `wrong_content_type`: status 200, and yet no message
 * `stream_error`: an `error` event inside a stream, HTTP status 200
 * `stream_cut_…`: the stream ends cleanly but too early, before or after `message_delta`
+* `expired`: a request of a batch that was not begun in time
 """
 
 
@@ -179,6 +181,11 @@ class Reply:
         """A stream that ends cleanly before, or right after, its `message_delta`. Streaming requests only."""
         reply = Reply.text(text) if isinstance(text, str) else Reply.json(text)
         return replace(reply, fault="stream_cut_after_delta" if after_delta else "stream_cut_before_delta")
+
+    @staticmethod
+    def expired() -> "Reply":
+        """The batch ran out of time before this request. Requests in batches only."""
+        return Reply(fault="expired", stop_reason=None)
 
     def after(self, seconds: float) -> "Reply":
         """The same, `seconds` later."""

@@ -67,6 +67,7 @@ class Scripts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: deque[Reply] = deque()
+        self._batch_faults: deque[Reply] = deque()
         self._queue: deque[Scripted] = deque()
         self._marked: list[tuple[str, deque[Scripted] | Script]] = []
         self._script: Script | None = None
@@ -75,6 +76,16 @@ class Scripts:
         """Answer the next requests with these, whatever they ask."""
         with self._lock:
             self._faults.extend(replies)
+
+    def first_on_batches(self, *faults: Reply) -> None:
+        """Let the next requests about batches (not those in them) end so, whatever they ask."""
+        with self._lock:
+            self._batch_faults.extend(faults)
+
+    def batch_fault(self) -> Reply | None:
+        """How the request about a batch that is to be answered now shall end; None for well."""
+        with self._lock:
+            return self._batch_faults.popleft() if self._batch_faults else None
 
     def queue(self, *replies: Scripted) -> None:
         """Answer with these, one each, in this order."""

@@ -84,6 +84,14 @@ class FakeMessagesAPI:
         self._api.scripts.always(script)
         return self
 
+    def first_on_batches(self, *faults: Reply) -> Self:
+        """Let the next requests about batches end in `Reply.error`, `drop`, `broken_json` or `wrong_content_type`.
+
+        That is creating, looking, canceling and fetching results; what a drop interrupts was carried out.
+        """
+        self._api.scripts.first_on_batches(*faults)
+        return self
+
     def queue(self, *replies: Scripted) -> Self:
         """Answer the next requests with these, one each, in this order."""
         self._api.scripts.queue(*replies)
