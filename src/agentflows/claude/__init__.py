@@ -6,10 +6,23 @@
 Retries, deadlines, budgets, caching, structured output and its fallback are decided here, once.
 """
 
+from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchState
 from agentflows.claude.client import Claude
 from agentflows.claude.fault import FaultKind
 from agentflows.claude.pace import Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import OutputKind
 
-__all__ = ["Answer", "CallRecord", "Claude", "Estimate", "FaultKind", "OutputKind", "Pace"]
+__all__ = [
+    "Answer",
+    "BatchAsk",
+    "BatchHandle",
+    "BatchResult",
+    "BatchState",
+    "CallRecord",
+    "Claude",
+    "Estimate",
+    "FaultKind",
+    "OutputKind",
+    "Pace",
+]

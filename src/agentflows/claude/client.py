@@ -1,7 +1,7 @@
 """The one client: asks a model for structured output, within a budget and a deadline, and tells what it cost."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -11,9 +11,11 @@ import httpx2
 from pydantic import BaseModel
 
 from agentflows.budget import Purse
+from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchState
+from agentflows.claude.batches import SHARE, Batches
 from agentflows.claude.exchange import Exchange, Trip
 from agentflows.claude.fault import SEEN_ERRORS, fault_of
-from agentflows.claude.pace import Breaker, Pace
+from agentflows.claude.pace import Breaker, Deadline, Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import UnusableError, accept
 from agentflows.claude.request import Mode, Question, question, sha256_of
@@ -116,6 +118,7 @@ class Claude:
         self._exchange = Exchange(
             self._sdk, model, self.url, purse, self.price, self._pace, Breaker(self._pace.clock), attempts
         )
+        self._batches = Batches(self._exchange, SHARE if self.url == ANTHROPIC_URL else 1.0, on_call)
 
     def __repr__(self) -> str:
         return f"<Claude {self.model} at {self.url}>"
@@ -165,6 +168,67 @@ class Claude:
         """The most that `ask` with these arguments takes if its first reply is good."""
         return self._most(question(system, user, schema, max_tokens))
 
+    # -- batches ---------------------------------------------------------------------------------
+
+    def submit_batch(self, requests: Sequence[BatchAsk], *, purpose: str) -> BatchHandle:
+        """Hand in many questions to be answered within a day.
+
+        The budget reserves the most that all of them can cost, and gets back the rest when they are collected.
+
+        Store the handle's `id` before anything else is done. The API knows no idempotency key: handing in the same
+        questions again makes and bills another batch, so a caller who finds a stored id collects instead. A
+        process that dies before it stored the id loses the batch; the budget then counts it as spent.
+
+        Raises:
+            UsageError: there are no requests, or too many for one batch.
+            BudgetError: the purse does not allow all of them together; nothing was sent.
+            EndpointError: no batch is known to have been created. Where one may have been all the same (the
+                connection was lost, say), it is not tried again and the budget counts it as spent.
+        """
+        asked = [question(ask.system, ask.user, ask.schema, ask.max_tokens) for ask in requests]
+        costed = [(one, self._most(one)) for one in asked]
+        with self._slots:
+            return self._batches.submit(costed, purpose=purpose, deadline=self._deadline())
+
+    def poll_batch(self, handle_id: str) -> BatchState:
+        """Look how far a batch is. Once a minute is often enough.
+
+        Raises:
+            UsageError: that is no id of a batch.
+            EndpointError: it could not be found out, for the reason in its `kind`.
+        """
+        with self._slots:
+            return self._batches.poll(handle_id, deadline=self._deadline())
+
+    def cancel_batch(self, handle_id: str) -> BatchState:
+        """Stop what has not begun. What has begun is finished and billed; poll until the batch has ended.
+
+        Raises:
+            UsageError, EndpointError: as in `poll_batch`.
+        """
+        with self._slots:
+            return self._batches.cancel(handle_id, deadline=self._deadline())
+
+    def collect_batch(self, handle_id: str, schemas: Mapping[str, type[BaseModel]]) -> Iterator[BatchResult]:
+        """The results of an ended batch in no particular order: custom id, and `Answer` or `ModelError`.
+
+        Everything is fetched and settled before the first result is handed out, so stopping halfway loses
+        nothing, and collecting again gives the same and charges nothing. The endpoint keeps results for weeks.
+        Replies are held to their schema as in `ask`, but there is nobody to repair them: ask again.
+
+        Args:
+            handle_id: the `id` of what `submit_batch` returned, here or in another process.
+            schemas: by custom id, the schema of each result wanted; the others are settled, not handed out.
+
+        Raises:
+            UsageError: that is no id of a batch, or the batch has not ended.
+            EndpointError: the results cannot be had; what was reserved stays reserved.
+        """
+        with self._slots:
+            return self._batches.collect(handle_id, schemas, deadline=self._deadline())
+
+    # -- the endpoint ----------------------------------------------------------------------------
+
     def check(self) -> str:
         """Find out whether the model can be called; returns one line that says what was found.
 
@@ -208,7 +272,7 @@ class Claude:
 
     def _converse(self, asked: Question, schema: type[M], purpose: str) -> Answer[M]:
         call = _Call(purpose)
-        deadline = self._pace.deadline(self._deadline_seconds)
+        deadline = self._deadline()
         try:
             if self._mode == "native":
                 try:
@@ -262,6 +326,9 @@ class Claude:
             value, call.usage, reply.model or self.model, reply.request_id, reply.stop_reason, call.dollars,
             call.attempts,
         )  # fmt: skip
+
+    def _deadline(self) -> Deadline:
+        return self._pace.deadline(self._deadline_seconds)
 
     def _most(self, asked: Question) -> Estimate:
         tokens = self._bound.of(asked.texts)

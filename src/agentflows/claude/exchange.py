@@ -5,9 +5,10 @@ that got lost may have been billed.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import anthropic
@@ -33,8 +34,8 @@ from agentflows.session import Usage
 
 T = TypeVar("T")
 
-_Create = Callable[..., AbstractContextManager[anthropic.APIResponse[anthropic.types.Message]]]
-"""What the SDK's overloads come to, which the type checker cannot see through."""
+Request = Callable[..., AbstractContextManager[anthropic.APIResponse[Any]]]
+"""A method of the SDK's `with_streaming_response`, all arguments bound but `timeout`."""
 
 CONNECT_SECONDS = 10.0
 STREAM_SILENCE_SECONDS = 120.0
@@ -58,6 +59,8 @@ class Trip:
     lost_tokens: int = 0
     dollars: float = 0.0
     reply: Heard | None = None
+    is_lost: bool = False
+    """Whether the last attempt that failed may have been carried out all the same."""
 
     @property
     def tokens(self) -> int:
@@ -90,9 +93,47 @@ class Exchange:
             BudgetError: the purse does not allow (another) attempt; nothing was sent for it.
             EndpointError: no reply came, for the reason in its `kind`.
         """
+        with self._watched():
+            trip.reply = self._until_answered(body, cost, purpose, deadline, trip)
+        return trip.reply
+
+    def fetch(
+        self,
+        request: Request,
+        read: Callable[[bytes], T],
+        *,
+        deadline: Deadline,
+        trip: Trip,
+        is_safe: bool = True,
+    ) -> T:
+        """What `read` makes of the body of the answer to a request that no purse needs to be asked for.
+
+        `read` raises `NotAMessageError` or `CutReplyError` for a body that cannot be right. `is_safe` is whether
+        doing it twice does no harm; if not, it is not tried again after an attempt that may have been carried out.
+
+        Raises:
+            EndpointError: no answer came, for the reason in its `kind`; `trip.is_lost` tells which sort it was.
+        """
+        with self._watched():
+            while True:
+                self._check_deadline(deadline, trip)
+                trip.attempts += 1
+                try:
+                    return read(self._body(request, deadline)[0])
+                except SEEN_ERRORS as error:
+                    fault = fault_of(error)
+                    trip.is_lost = fault.is_charged
+                    fault, pause = self._verdict(fault, trip.attempts, deadline)
+                    if pause is None or (trip.is_lost and not is_safe):
+                        raise self._error(fault, trip) from error
+                self.pace.sleep(pause)
+
+    @contextmanager
+    def _watched(self) -> Generator[None, None, None]:
+        """Let the breaker decide beforehand, and tell it afterwards."""
         self._admit()
         try:
-            trip.reply = self._until_answered(body, cost, purpose, deadline, trip)
+            yield
         except EndpointError as error:
             if error.kind in _BREAKING:
                 self.breaker.failed()
@@ -103,7 +144,6 @@ class Exchange:
             self.breaker.abandoned()
             raise
         self.breaker.succeeded()
-        return trip.reply
 
     def _admit(self) -> None:
         wait = self.breaker.admit()
@@ -186,15 +226,20 @@ class Exchange:
             raise NotAMessageError(msg) from error
 
     def _whole(self, body: Mapping[str, Any], deadline: Deadline) -> Heard:
-        # The raw body, because the SDK answers a 200 of another content type with a `str`, and because a
-        # timeout per read does not bound a server that trickles.
-        timeout = _timeout(deadline, silence=deadline.remaining)
-        create = cast("_Create", self.sdk.messages.with_streaming_response.create)
-        with create(model=self.model, timeout=timeout, **body) as response:
-            _expect("application/json", response.headers)
-            raw = b"".join(_within(deadline, response.iter_bytes()))
-            request_id = response.headers.get("request-id", "")
+        create = cast("Request", self.sdk.messages.with_streaming_response.create)
+        raw, request_id = self._body(partial(create, model=self.model, **body), deadline, "application/json")
         return _heard(json.loads(raw), request_id)
+
+    def _body(self, request: Request, deadline: Deadline, content_type: str = "") -> tuple[bytes, str]:
+        """The body of an answer, and the request's id.
+
+        The raw body, because the SDK answers a 200 of another content type with a `str`, and because a timeout
+        per read does not bound a server that trickles.
+        """
+        with request(timeout=_timeout(deadline, silence=deadline.remaining)) as response:
+            _expect(content_type, response.headers)
+            raw = b"".join(_within(deadline, response.iter_bytes()))
+            return raw, response.headers.get("request-id", "")
 
     def _streamed(self, body: Mapping[str, Any], deadline: Deadline) -> Heard:
         listener = Listener()

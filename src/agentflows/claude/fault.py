@@ -34,6 +34,9 @@ FaultKind = Literal[
     "rate_limit",
     "server_error",
     "overloaded",
+    "canceled",
+    "expired",
+    "missing",
 ]
 """`EndpointError.kind`.
 
@@ -41,6 +44,7 @@ FaultKind = Literal[
 * `timeout`, `dropped`: the connection was made, and no whole answer came
 * `deadline`: the time for the whole call ran out; `circuit_open`: too many calls in a row had failed
 * `not_a_message`: status 200, but no message in it: something else than a Messages API answers there
+* `canceled`, `expired`, `missing`: of a batch: the request did not run, before its end or at all; or it is not told
 * all others: the endpoint refused, and said why
 """
 
@@ -93,6 +97,9 @@ _ADVICE: Mapping[FaultKind, str] = {
     "rate_limit": "Try again later, or lower AGENTFLOWS_CONCURRENCY",
     "server_error": "Try again later; what was already read is kept",
     "overloaded": "Try again later; what was already read is kept",
+    "canceled": "Ask again if the answer is still wanted",
+    "expired": "Ask again",
+    "missing": "Ask again; the budget counts it as spent",
 }
 
 
@@ -160,6 +167,11 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, CutReplyError):
         return Fault("dropped", str(error), is_retried=True, is_charged=True)
     return _transport_fault(error) or Fault("not_a_message", str(error), status=200, is_charged=True)
+
+
+def item_fault(error_type: str, detail: str) -> Fault:
+    """The fault of one request in a batch whose error is of Anthropic's type `error_type`."""
+    return Fault(_KIND_OF_TYPE.get(error_type, "server_error"), detail)
 
 
 def _transport_fault(error: Exception) -> Fault | None:
