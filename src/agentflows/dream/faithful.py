@@ -204,6 +204,8 @@ def _sentence_doubts(claim: str, text: str) -> list[str]:
             found.append("it leaves out half of what a quoted sentence says")
         if _limits(part) - _limits(own):
             found.append("it does not keep a quote's only, unless or without")
+        if any(not stands_in(item, claim) for item in specifics(part)):
+            found.append("it leaves out a number or name of a quote")
         if _reordered(own, part):
             found.append("it has a quote's words in another order")
     return found

@@ -240,6 +240,8 @@ def _other_value(pattern: Pattern, old: str) -> bool:
     if len(ours - theirs) > 2 or not all(map(has_digit, ours ^ theirs)):
         return False
     left, right = (tokens(_without(text, found)) for text, found in ((claim, ours), (old, theirs)))
+    if left - right and right - left:  # each names what the other does not: two things, not two values of one
+        return False
     return len(left & right) >= 2 and jaccard(left, right) >= 0.6 and not differing_qualifier(claim, old)
 
 
