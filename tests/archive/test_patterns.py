@@ -417,3 +417,35 @@ def test_a_call_without_a_result_is_a_step_that_neither_failed_nor_worked(archiv
         False,
     )
     assert archive.pattern("error_fixes") == []
+
+
+def test_projects_are_counted_apart(archive: Archive):
+    """One product's sessions fail more; its tools are not to blame for that."""
+    add(
+        archive,
+        *[
+            session(
+                f"{project}{n}",
+                act(f"{project}_lookup"),
+                *([act("shout")] if n % 2 else []),
+                verdict="failure" if n % 4 < fails else "success",
+                checks=[("polite", n % 4 >= fails)],
+                project=project,
+            )
+            for project, fails in (("shop", 1), ("bank", 3))
+            for n in range(16)
+        ],
+    )
+    rows = archive.pattern("outcome_features")
+    assert not [row for row in rows if "lookup" in row["feature"]]
+    shouts = {
+        row["project"]: (row["n"], row["fail"], row["p_fail_without"])
+        for row in rows
+        if row["feature"] == "uses:shout"
+    }
+    assert shouts == {"shop": (8, 0, 0.5), "bank": (8, 4, 1.0)}
+    checks = {
+        row["project"]: (row["failed_sessions"], row["share_of_failures"])
+        for row in archive.pattern("failed_checks")
+    }
+    assert checks == {"shop": (4, 1.0), "bank": (12, 1.0)}

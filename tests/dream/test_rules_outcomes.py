@@ -147,7 +147,7 @@ def test_what_only_restates_the_result_is_no_cause():
 def test_an_error_tried_once_per_task_is_said_with_its_doubt():
     """What an agent met is its doing more than what its task needed, but the tasks may differ all the same."""
     row = feature(
-        feature="errmsg:Error: paid <n>, total <n>", n=13, fail=12, p_fail=12 / 13, p_fail_low=0.67,
+        feature="errmsg:Error: paid <n>, total <n>", n=13, fail=12, p_fail=12 / 13, p_fail_low=0.67, p_fail_without=0.4,
         stratified="no_strata", strata=0, tasks=13, addresses=["a#1"],
     )  # fmt: skip
     (found,), _ = outcome_patterns({"outcome_features": [row]}, turns_of)
@@ -171,3 +171,57 @@ def test_too_few_sessions_say_nothing():
     assert outcome_patterns(
         {"outcome_features": [few[0]], "failed_checks": [few[1]]}, turns_of, support=3
     ) == ([], [])
+
+
+def test_a_small_share_of_two_sessions_says_nothing_even_when_two_are_enough():
+    """Two of six failures are a third of them; two of fifty are two customers."""
+    some = check(failed_sessions=2, share_of_failures=2 / 6)
+    few = check(failed_sessions=2, share_of_failures=2 / 50)
+    found, _ = outcome_patterns({"failed_checks": [some, few]}, turns_of, support=2)
+    assert [one.claim[:24] for one in found] == ["In 2 of 6 failed session"]
+
+
+def test_each_project_is_spoken_of_by_itself():
+    """What fails in one product says nothing of another, and neither hides the other's."""
+    rows = [feature(project="shop"), feature(project="bank", n=9, fail=9, fisher_p=0.001)]
+    checks = [check(project="shop"), check(project="bank", failed_sessions=4, share_of_failures=0.4)]
+    found, _ = outcome_patterns({"outcome_features": rows, "failed_checks": checks}, turns_of)
+    assert [(one.subject, one.scope) for one in found] == [
+        ("book", "shop"),
+        ("book", "bank"),
+        ("book", "shop"),
+        ("book", "bank"),
+    ]
+    assert len({one.key for one in found}) == 4
+
+
+def test_that_a_shell_command_failed_is_no_lesson():
+    """Every command runs in the same tool; which one failed is what matters."""
+    rows = [feature(feature="err:Bash"), feature(feature="uses>=2:run_shell", fisher_p=0.002)]
+    assert outcome_patterns({"outcome_features": rows}, turns_of) == ([], [])
+
+
+def test_a_repeated_call_is_said_with_what_else_explains_it():
+    """Who fails tries longer, and so repeats more."""
+    row = feature(feature="repeats_identical_call", addresses=["a#0"])
+    (found,), _ = outcome_patterns({"outcome_features": [row]}, turns_of)
+    assert "Sessions that fail also go on longer" in found.claim
+
+
+def test_what_no_task_can_test_must_be_plain():
+    """Whole tasks may fail more often; only a difference far beyond chance is worth telling in spite of that."""
+    untested: dict[str, Any] = {
+        "stratified": "no_strata",
+        "strata": 0,
+        "tasks": 506,
+        "n": 506,
+        "p_fail": 0.35,
+    }
+    rows = [
+        feature(feature="errmsg:Unknown column <str>", p_fail_low=0.31, p_fail_without=0.18, **untested),
+        feature(feature="err:query", p_fail_low=0.31, p_fail_without=0.1, **untested),
+    ]
+    found, refused = outcome_patterns({"outcome_features": rows}, turns_of)
+    assert found == []
+    assert all("too little to rule out the tasks" in one.reason for one in refused)
+    assert len(refused) == 2

@@ -15,7 +15,7 @@ from agentflows.dream.failures import readable
 from agentflows.dream.gates import low_water
 from agentflows.dream.quotes import find_turn, quote_at
 from agentflows.session import Session, Turn
-from agentflows.signature import error_line
+from agentflows.signature import error_line, is_shell
 
 OUTCOME_QUERIES = ("outcome_features", "failed_checks")
 """The pattern queries this rests on."""
@@ -30,6 +30,8 @@ _MIN_RATE = 0.8
 """A check that fails in fewer of its sessions than this is no cause of failure."""
 _MIN_SHARE = 0.03
 """A cause of fewer failures than this is a one-off."""
+_FEW, _FEW_SHARE = 3, 0.2
+"""Fewer sessions than this are said of only where they are this share of all failures."""
 _MIN_UNTESTED = 5
 _MIN_DIFFERENCE = 0.15
 """In failure rates: many sessions make any difference significant, and none of those worth acting on."""
@@ -70,7 +72,7 @@ def outcome_patterns(
 ) -> tuple[list[Pattern], list[Refusal]]:
     """What may be said about failure and success, and what looked like it and is refused.
 
-    `support` is the number of distinct sessions below which nothing is said.
+    `support` is the number of distinct sessions below which nothing is said. Every count is of one project.
     """
     believed, refused = _features(mined.get("outcome_features", []), support)
     patterns = [_feature_pattern(row, turns_of) for row in believed]
@@ -93,18 +95,28 @@ def _features(
     rows: Sequence[Mapping[str, Any]], support: int
 ) -> tuple[list[Mapping[str, Any]], list[Refusal]]:
     """The features that are believed, one for each thing they are about; what vanishes is refused."""
-    believed: dict[str, Mapping[str, Any]] = {}
+    believed: dict[tuple[str, str], Mapping[str, Any]] = {}
     refused: list[Refusal] = []
     for row in sorted(rows, key=lambda row: (number(row, "fisher_p"), str(row.get("feature")))):
-        if int(row["n"]) < support or number(row, "q") > 0.05:
+        if int(row["n"]) < support or number(row, "q") > 0.05 or _says_nothing(row):
             continue
         reason = _why_not(row)
         if reason:
             claim = f"{describe(row)}: {int(row['fail'])} of {int(row['n'])} sessions failed."
             refused.append(Refusal(gate=_GATE, reason=reason, claim=claim, key=f"outcome|{row['feature']}"))
         elif row.get("believed"):
-            believed.setdefault(_thing(row), row)
+            believed.setdefault((_project(row), _thing(row)), row)
     return list(believed.values()), refused
+
+
+def _project(row: Mapping[str, Any]) -> str:
+    return str(row.get("project") or "")
+
+
+def _says_nothing(row: Mapping[str, Any]) -> bool:
+    """Whether a feature leaves open what was done: that a shell was used, or that some command in it failed."""
+    kind, about = feature_of(row)
+    return kind.startswith(("uses", "err")) and kind != "errmsg" and is_shell(about)
 
 
 def _thing(row: Mapping[str, Any]) -> str:
@@ -131,12 +143,19 @@ def _why_not(row: Mapping[str, Any]) -> str:
         return f"{crude}, but no task has both results: it cannot be told from which tasks are easy or hard"
     if row.get("stratified") == "no_strata" and int(row["n"]) < _MIN_UNTESTED:
         return f"{crude}, but no task has both results, and {int(row['n'])} sessions are too few to go by"
+    rates = f"{percent(number(row, 'p_fail'))} against {percent(number(row, 'p_fail_without'))}"
     if row.get("believed") and abs(number(row, "risk_difference")) < _MIN_DIFFERENCE:
-        rates = f"{percent(number(row, 'p_fail'))} against {percent(number(row, 'p_fail_without'))}"
         return f"{crude}, but the difference is small: {rates} fail"
+    if row.get("stratified") == "no_strata" and (kind == "err" or _at_least(row) < _MIN_DIFFERENCE):
+        return f"{crude}, but no task has both results, and that is too little to rule out the tasks: {rates} fail"
     if kind == "arg" and row.get("stratified") != "holds":
         return f"{crude}, but an argument's value follows from the task, and within tasks it was not shown"
     return ""
+
+
+def _at_least(row: Mapping[str, Any]) -> float:
+    """How far the whole interval of the failure rate lies above the rate without the feature."""
+    return number(row, "p_fail_low") - number(row, "p_fail_without")
 
 
 def describe(row: Mapping[str, Any]) -> str:
@@ -186,11 +205,9 @@ def _advice(row: Mapping[str, Any]) -> str:
         return ""
     if kind.startswith("uses"):
         return f"Take extra care with work that needs `{about}`."
-    return (
-        "Prevent it rather than repeat the call."
-        if kind in {"err", "errmsg", "repeats_identical_call"}
-        else ""
-    )
+    if kind == "repeats_identical_call":
+        return "Sessions that fail also go on longer; but change something before calling again."
+    return "Prevent it rather than repeat the call." if kind in {"err", "errmsg"} else ""
 
 
 def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern | Refusal | None:
@@ -201,6 +218,8 @@ def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern |
     if failed < support or number(row, "share_of_failures") < _MIN_SHARE:
         return None
     if kind in _RESULTS:
+        return None
+    if failed < _FEW and number(row, "share_of_failures") < _FEW_SHARE:
         return None
     what, advice = _CHECKS.get(kind, (f"the check `{name}` failed", ""))
     what = what.format(about)
@@ -266,13 +285,15 @@ def _pattern(
     quoted = {quote.root_id or quote.session_id for quote in quotes}
     sessions = sorted({*quoted, *(str(session_id) for session_id in _listed(row, "session_ids"))})
     times = sorted(quote.at for quote in quotes if quote.at)
-    key = f"outcome|{subject}|{attribute}|".lower()
+    scope = _project(row)
+    key = f"outcome|{subject}|{attribute}|{scope}".lower()
     return Pattern(
         pattern_id="pat_" + identity(key),
         key=key,
         kind="outcome",
         subject=subject,
         attribute=attribute,
+        scope=scope,
         claim=claim,
         sessions=tuple(sessions),
         origins=len({quote.origin for quote in quotes}),

@@ -6,7 +6,8 @@ OUTCOME_FEATURES = PatternQuery(
     name="outcome_features",
     title="What separates failure from success",
     description=(
-        "Features of labelled root sessions against how they ended: tools used, used twice or more, "
+        "Features of labelled root sessions against how they ended, project by project, for what fails in one "
+        "says nothing of another: tools used, used twice or more, "
         "failing, error messages, short arguments with few values, no error, nothing written. Fisher's "
         "exact test says whether a difference is chance, Benjamini and Hochberg's `q` corrects for asking so "
         "often. Then it is asked within each task (Cochran, Mantel and Haenszel, continuity corrected), "
@@ -19,6 +20,7 @@ OUTCOME_FEATURES = PatternQuery(
     columns={
         "feature": "`uses:TOOL`, `uses>=2:TOOL`, `err:TOOL`, `errmsg:SIGNATURE`, `arg:TOOL.name=value`, "
         "`no_error`, `no_write_made`, `repeats_identical_call` (twice in a row)",
+        "project": "where it was counted: sessions of other projects are neither with it nor without it",
         "n": "labelled root sessions with the feature",
         "fail": "of these, failed",
         "ok": "of these, succeeded",
@@ -40,9 +42,9 @@ OUTCOME_FEATURES = PatternQuery(
     },
     sql="""
 WITH labelled AS (
-    SELECT root_id, task, verdict = 'failure' AS failed FROM roots WHERE verdict <> 'unknown'
+    SELECT root_id, project, task, verdict = 'failure' AS failed FROM roots WHERE verdict <> 'unknown'
 ), mine AS (
-    SELECT s.* FROM steps s WHERE root_id IN (SELECT root_id FROM labelled)
+    SELECT s.* EXCLUDE (project), labelled.project FROM steps s JOIN labelled USING (root_id)
 ), used AS (
     SELECT root_id, tool, count(*) AS n, count(*) FILTER (is_error) AS errors,
            min((session_id, seq)) AS place, min((session_id, result_seq)) FILTER (is_error) AS bad_place
@@ -51,12 +53,12 @@ WITH labelled AS (
     SELECT root_id, head, count(*) AS n, min((session_id, seq)) AS place
     FROM mine WHERE head <> tool GROUP BY root_id, head
 ), args AS (
-    SELECT root_id, tool, unnest(args) AS arg, session_id, seq FROM mine
+    SELECT root_id, project, tool, unnest(args) AS arg, session_id, seq FROM mine
 ), argued AS (
-    SELECT root_id, tool, arg, split_part(arg, '=', 1) AS name, min((session_id, seq)) AS place
+    SELECT root_id, project, tool, arg, split_part(arg, '=', 1) AS name, min((session_id, seq)) AS place
     FROM args GROUP BY ALL
 ), choices AS (
-    SELECT tool, name FROM argued GROUP BY tool, name HAVING count(DISTINCT arg) BETWEEN 2 AND 12
+    SELECT project, tool, name FROM argued GROUP BY ALL HAVING count(DISTINCT arg) BETWEEN 2 AND 12
 ), present AS (
     SELECT root_id, 'uses:' || tool AS feature, place FROM used
     UNION ALL SELECT root_id, 'uses>=2:' || tool, place FROM used WHERE n >= 2
@@ -65,7 +67,7 @@ WITH labelled AS (
     UNION ALL SELECT root_id, 'uses>=2:' || head, place FROM commands WHERE n >= 2
     UNION ALL SELECT root_id, 'errmsg:' || err_sig, min((session_id, result_seq)) FROM mine
         WHERE is_error GROUP BY root_id, err_sig
-    UNION ALL SELECT root_id, 'arg:' || tool || '.' || arg, place FROM argued JOIN choices USING (tool, name)
+    UNION ALL SELECT root_id, 'arg:' || tool || '.' || arg, place FROM argued JOIN choices USING (project, tool, name)
     UNION ALL SELECT root_id, 'no_error', (root_id, NULL::INTEGER) FROM labelled
         WHERE root_id NOT IN (SELECT root_id FROM mine WHERE is_error)
     UNION ALL SELECT root_id, 'no_write_made', (root_id, NULL::INTEGER) FROM labelled
@@ -78,41 +80,41 @@ WITH labelled AS (
 ), features AS (
     SELECT root_id, feature, min(place) AS place FROM present GROUP BY root_id, feature
 ), totals AS (
-    SELECT count(*) AS all_n, count(*) FILTER (failed) AS all_fail FROM labelled
+    SELECT project, count(*) AS all_n, count(*) FILTER (failed) AS all_fail FROM labelled GROUP BY project
 ), by_task AS (
-    SELECT task, count(*) AS n, count(*) FILTER (failed) AS fail FROM labelled GROUP BY task
+    SELECT project, task, count(*) AS n, count(*) FILTER (failed) AS fail FROM labelled GROUP BY project, task
 ), cells AS (
-    SELECT feature, task, count(*) FILTER (failed) AS a, count(*) FILTER (NOT failed) AS b,
+    SELECT project, feature, task, count(*) FILTER (failed) AS a, count(*) FILTER (NOT failed) AS b,
            list((NOT failed, place) ORDER BY NOT failed, place)[1:5] AS places, list(root_id) AS ids
-    FROM features JOIN labelled USING (root_id) GROUP BY feature, task
+    FROM features JOIN labelled USING (root_id) GROUP BY project, feature, task
 ), tables AS (
-    SELECT feature, task, a, b, fail - a AS c, n - fail - b AS d, n, places, ids,
+    SELECT project, feature, task, a, b, fail - a AS c, n - fail - b AS d, n, places, ids,
            (a + b) * fail / n AS expected,
            (a + b) * (n - a - b) * fail * (n - fail) / nullif(n * n * (n - 1), 0) AS variance,
            least(a + b, fail) AS most, greatest(0, a + b + fail - n) AS least
-    FROM cells JOIN by_task USING (task)
+    FROM cells JOIN by_task USING (project, task)
 ), tested AS (
-    SELECT feature, sum(a)::BIGINT AS fail, sum(b)::BIGINT AS ok, count(*) FILTER (task <> '') AS tasks,
+    SELECT project, feature, sum(a)::BIGINT AS fail, sum(b)::BIGINT AS ok, count(*) FILTER (task <> '') AS tasks,
            sum(a - expected) AS shift, coalesce(sum(variance), 0) AS spread,
            sum(most - expected) AS room_up, sum(expected - least) AS room_down,
            sum(a * d / n) AS mh_for, sum(b * c / n) AS mh_against,
            count(*) FILTER (variance > 0) AS strata, flatten(list(places ORDER BY task)) AS places,
            list_sort(flatten(list(ids))) AS session_ids
-    FROM tables GROUP BY feature
+    FROM tables GROUP BY project, feature
 ), crude AS (
     SELECT tested.*, all_n, all_fail, fail + ok AS n, fisher_p(fail, ok, all_fail - fail, all_n - all_fail - ok) AS fisher_p,
            fail / (fail + ok) - (all_fail - fail) / nullif(all_n - fail - ok, 0) AS risk_difference,
            least(exp(log_choose(all_fail, least(fail + ok, all_fail)) + log_choose(all_n - all_fail, fail + ok - least(fail + ok, all_fail)) - log_choose(all_n, fail + ok)),
                  exp(log_choose(all_n - all_fail, least(fail + ok, all_n - all_fail)) + log_choose(all_fail, fail + ok - least(fail + ok, all_n - all_fail)) - log_choose(all_n, fail + ok))) AS smallest_p
-    FROM tested, totals WHERE fail + ok >= 2 AND fail + ok < all_n
+    FROM tested JOIN totals USING (project) WHERE fail + ok >= 2 AND fail + ok < all_n
 ), ranked AS (
     SELECT *, CASE WHEN smallest_p <= 0.05 THEN
-               fisher_p * count(*) OVER (PARTITION BY smallest_p <= 0.05)
-               / row_number() OVER (PARTITION BY smallest_p <= 0.05 ORDER BY fisher_p, feature) END AS step_q
+               fisher_p * count(*) OVER (PARTITION BY project, smallest_p <= 0.05)
+               / row_number() OVER (PARTITION BY project, smallest_p <= 0.05 ORDER BY fisher_p, feature) END AS step_q
     FROM crude
 ), corrected AS (
     SELECT *, CASE WHEN step_q IS NULL THEN 1.0 ELSE least(1.0, min(step_q) OVER (
-               PARTITION BY step_q IS NULL ORDER BY fisher_p DESC, feature DESC)) END AS q,
+               PARTITION BY project, step_q IS NULL ORDER BY fisher_p DESC, feature DESC)) END AS q,
            CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0, abs(shift) - 0.5), 2) / spread) END AS cmh_p,
            CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0,
                CASE WHEN risk_difference > 0 THEN room_up ELSE room_down END - 0.5), 2) / spread) END AS best_p,
@@ -126,13 +128,13 @@ WITH labelled AS (
                    ELSE 'vanishes' END AS stratified
     FROM corrected
 )
-SELECT feature, n, fail, ok, fail / n AS p_fail, wilson_low(fail, n) AS p_fail_low, wilson_high(fail, n) AS p_fail_high,
+SELECT feature, project, n, fail, ok, fail / n AS p_fail, wilson_low(fail, n) AS p_fail_low, wilson_high(fail, n) AS p_fail_high,
        (all_fail - fail) / (all_n - n) AS p_fail_without, risk_difference, fisher_p, q, mh_odds_ratio, cmh_p,
        strata, tasks, stratified, q <= 0.05 AND stratified <> 'vanishes' AS believed,
        list_transform(list_sort(places)[1:5], lambda p: p[2][1] || coalesce('#' || p[2][2], '')) AS addresses,
        session_ids
 FROM told
-ORDER BY believed DESC, fisher_p, feature
+ORDER BY believed DESC, fisher_p, feature, project
 """,
 )
 
@@ -140,12 +142,14 @@ FAILED_CHECKS = PatternQuery(
     name="failed_checks",
     title="Outcome checks that failed",
     description=(
-        "What the sessions' own sources checked about the result and found wrong, by the check's name. A check "
+        "What the sessions' own sources checked about the result and found wrong, by the check's name, project "
+        "by project. A check "
         "that fails in many failed sessions names a cause; one that also fails in sessions that succeeded "
         "names a coincidence."
     ),
     columns={
         "name": "the check",
+        "project": "where it was counted; sessions of other projects count for nothing here",
         "sessions": "distinct root sessions in which it failed",
         "failed_sessions": "of these, sessions that ended in failure",
         "succeeded_sessions": "of these, sessions that ended in success",
@@ -154,7 +158,7 @@ FAILED_CHECKS = PatternQuery(
         "p_fail": "failure rate of the labelled among `sessions`",
         "p_fail_low": "lower end of the 95 % interval",
         "p_fail_high": "upper end",
-        "share_of_failures": "`failed_sessions` over all failed sessions",
+        "share_of_failures": "`failed_sessions` over all failed sessions of the project",
         "detail": "one detail as the source gives it",
         "session_ids": "the distinct root sessions in which it failed, those that ended in failure first",
     },
@@ -162,23 +166,23 @@ FAILED_CHECKS = PatternQuery(
 WITH per AS (
     SELECT name, root_id, bool_or(NOT passed) AS broken, any_value(detail) FILTER (NOT passed) AS detail
     FROM checks GROUP BY name, root_id
-), base AS (SELECT count(*) FILTER (verdict = 'failure') AS failures FROM roots),
+), base AS (SELECT project, count(*) FILTER (verdict = 'failure') AS failures FROM roots GROUP BY project),
 counted AS (
-    SELECT name, count(*) FILTER (broken) AS sessions,
+    SELECT project, name, count(*) FILTER (broken) AS sessions,
            count(*) FILTER (broken AND verdict = 'failure') AS failed_sessions,
            count(*) FILTER (broken AND verdict = 'success') AS succeeded_sessions,
            count(*) FILTER (NOT broken) AS passed_check,
            count(DISTINCT nullif(task, '')) FILTER (broken) AS tasks,
            arg_min(detail, root_id) FILTER (broken) AS detail,
            list(root_id ORDER BY verdict, root_id) FILTER (broken) AS session_ids
-    FROM per JOIN roots USING (root_id) GROUP BY name
+    FROM per JOIN roots USING (root_id) GROUP BY project, name
 )
-SELECT name, sessions, failed_sessions, succeeded_sessions, passed_check, tasks,
+SELECT name, project, sessions, failed_sessions, succeeded_sessions, passed_check, tasks,
        failed_sessions / nullif(failed_sessions + succeeded_sessions, 0) AS p_fail,
        wilson_low(failed_sessions, failed_sessions + succeeded_sessions) AS p_fail_low,
        wilson_high(failed_sessions, failed_sessions + succeeded_sessions) AS p_fail_high,
        failed_sessions / nullif(failures, 0) AS share_of_failures, detail, session_ids
-FROM counted, base WHERE sessions > 0
-ORDER BY failed_sessions DESC, sessions DESC, name
+FROM counted JOIN base USING (project) WHERE sessions > 0
+ORDER BY failed_sessions DESC, sessions DESC, name, project
 """,
 )
