@@ -4,6 +4,7 @@
 commit, compare-and-swap on what was read, a sha256 checked on every read, an approval used once.
 """
 
+from agentflows.store.binding import said
 from agentflows.store.edits import Scan
 from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
@@ -32,5 +33,6 @@ __all__ = [
     "import_files",
     "pinned_ids",
     "read_folder",
+    "said",
     "touches_pinned",
 ]
