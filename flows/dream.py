@@ -1,7 +1,7 @@
 """Dream: archive + store → changes with their proof, committed or held for review.
 
 Each step of a dream is a task here; what a step does stands in `agentflows.dreaming`. Steps hand their work
-on through one `DreamRun`, so that no content becomes a Prefect parameter, result or event.
+on through one `Work`, so that no content becomes a Prefect parameter, result or event.
 """
 
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
-from agentflows.change import Budget, DreamReport
+from agentflows.change import Budget
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.home import open_home
@@ -25,77 +25,90 @@ from agentflows.home import open_home
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 
 
+class Work:
+    """What the steps share.
+
+    A plain object on purpose: Prefect looks for futures inside every list, model and dataclass it is given, and
+    over a thousand sessions that took five times as long as the dream.
+    """
+
+    def __init__(self, run: DreamRun) -> None:
+        self.run = run
+        self.report = run.report()
+
+
 def say(text: str) -> None:
     """One progress line: in the run's log, and in the terminal when the command line runs the flow."""
     get_run_logger().info(text, extra={"progress": True})
 
 
 @task(name="snapshot", task_run_name="snapshot store and select sessions", **_STEP)
-def snapshot(run: DreamRun) -> None:
+def snapshot(work: Work) -> None:
     """Say what was frozen and chosen; the freezing itself names the run, so it came first."""
     say(
-        f"1/8 snapshot: store {run.store.name!r} version {run.store.version}, {len(run.entries())} entries; "
-        f"{len(run.infos):,} of {run.archived:,} sessions selected; engine {run.why_engine}"
+        f"1/8 snapshot: store {work.run.store.name!r} version {work.run.store.version}, {len(work.run.entries())} entries; "
+        f"{len(work.run.infos):,} of {work.run.archived:,} sessions selected; engine {work.run.why_engine}"
     )
 
 
 @task(name="mine", task_run_name="mine {count} sessions", **_STEP)
-def mine(run: DreamRun, count: int) -> None:  # noqa: ARG001 - names the run
+def mine(work: Work, count: int) -> None:  # noqa: ARG001 - names the run
     """Ask the archive's pattern queries."""
-    say(f"2/8 mine: {run.mine():,} signals from the archive's pattern queries")
+    say(f"2/8 mine: {work.run.mine():,} signals from the archive's pattern queries")
 
 
 @task(name="extract", task_run_name="review sessions · batch {number}", **_STEP)
-def extract(run: DreamRun, number: int) -> int:
+def extract(work: Work, number: int) -> int:
     """Review one batch of sessions; each is kept as soon as it is read."""
-    return run.extract(number)
+    return work.run.extract(number)
 
 
 @task(name="check quotes", task_run_name="check quotes", **_STEP)
-def check_quotes(run: DreamRun) -> None:
+def check_quotes(work: Work) -> None:
     """Find every quote at its address in the archive."""
-    passed, refused = run.check_quotes()
+    passed, refused = work.run.check_quotes()
     say(f"4/8 check quotes: {passed:,} observations stand word for word in the archive, {refused:,} refused")
 
 
 @task(name="cluster", task_run_name="find patterns", **_STEP)
-def cluster(run: DreamRun) -> None:
+def cluster(work: Work) -> None:
     """Bring together what distinct sessions say alike."""
     say(
-        f"5/8 patterns: {run.cluster():,} with support from at least {run.request.support} sessions or said outright"
+        f"5/8 patterns: {work.run.cluster():,} with support from at least {work.run.request.support} sessions or said outright"
     )
 
 
 @task(name="propose", task_run_name="prune and propose", **_STEP)
-def propose(run: DreamRun) -> None:
+def propose(work: Work) -> None:
     """Hold the patterns against every entry of the store."""
-    say(f"6/8 prune and propose: {run.propose():,} changes")
+    say(f"6/8 prune and propose: {work.run.propose():,} changes")
 
 
 @task(name="verify", task_run_name="check invariants", **_STEP)
-def verify(run: DreamRun) -> None:
+def verify(work: Work) -> None:
     """Balance the ledger, guard against loss and secrets."""
-    refused = run.verify()
+    refused = work.run.verify()
     say(
-        f"7/8 invariants: ledger balances over {len(run.ledger.lines):,} entries, {refused:,} changes refused"
+        f"7/8 invariants: ledger balances over {len(work.run.ledger.lines):,} entries, {refused:,} changes refused"
     )
 
 
 @task(name="finish", task_run_name="commit or hold", **_STEP)
-def finish(run: DreamRun) -> DreamReport:
+def finish(work: Work) -> None:
     """Save the dream; commit what the policy lets through, hold the rest."""
-    return run.finish()
+    work.report = work.run.finish()
 
 
 @task(name="settle", task_run_name="commit or hold", **_STEP)
-def settle(run: DreamRun) -> DreamReport:
+def settle(work: Work) -> None:
     """Commit what an earlier run of the same dream was to commit and did not live to."""
-    return run.settle()
+    work.report = work.run.settle()
 
 
 @task(name="report", task_run_name="report", **_STEP)
-def publish(report: DreamReport) -> None:
+def publish(work: Work) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
+    report = work.report
     name = report.dream.store_name.lower().replace("_", "-")
     slug = "".join(char if char.isalnum() or char == "-" else "-" for char in name).strip("-") or "store"
     create_markdown_artifact(
@@ -111,17 +124,17 @@ def publish(report: DreamReport) -> None:
         )
 
 
-def _review_sessions(run: DreamRun) -> None:
-    unread, batches = run.recall(), len(run.pending)
+def _review_sessions(work: Work) -> None:
+    unread, batches = work.run.recall(), len(work.run.pending)
     say(
-        f"3/8 review: {unread:,} sessions to read in {batches} batches, {run.from_cache:,} known from earlier"
+        f"3/8 review: {unread:,} sessions to read in {batches} batches, {work.run.from_cache:,} known from earlier"
     )
     if not unread:
         return
     progress = create_progress_artifact(0.0, key="dream-sessions", description="Sessions reviewed")
     done = 0
-    for number, batch in enumerate(run.pending, 1):
-        extract(run, number)
+    for number, batch in enumerate(work.run.pending, 1):
+        extract(work, number)
         done += len(batch)
         update_progress_artifact(progress, 100.0 * done / unread)  # pyright: ignore[reportArgumentType]
         say(f"    reviewed {done:,}/{unread:,}")
@@ -179,25 +192,26 @@ def dream(
             support=support,
         )
         run = DreamRun.start(doors, request)
-        snapshot(run)
+        work = Work(run)
+        snapshot(work)
         if run.earlier is not None:
             say(f"The same dream was dreamt before ({run.dream.dream_id}): nothing is done twice.")
-            report = settle(run)
-            publish(report)
-            return summary_json(report)
+            settle(work)
+            publish(work)
+            return summary_json(work.report)
         try:
-            mine(run, len(run.infos))
-            _review_sessions(run)
-            check_quotes(run)
-            cluster(run)
-            propose(run)
-            verify(run)
-            report = finish(run)
+            mine(work, len(run.infos))
+            _review_sessions(work)
+            check_quotes(work)
+            cluster(work)
+            propose(work)
+            verify(work)
+            finish(work)
         except BaseException as error:
             run.fail(error)
             raise
-        publish(report)
-        counts = summary_json(report)
+        publish(work)
+        counts = summary_json(work.report)
         say(
             f"8/8 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"
         )
