@@ -23,6 +23,11 @@ def _end_quietly() -> None:
 atexit.register(_end_quietly)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--kills N`: how many times the crash tests kill at a random moment."""
+    parser.addoption("--kills", type=int, default=3, help="random kills of each crash test (default: 3)")
+
+
 @pytest.fixture(autouse=True)
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
     """A key or home of the person who runs the tests must not decide their outcome."""

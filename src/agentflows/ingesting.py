@@ -10,6 +10,7 @@ from agentflows.archive import AddReport
 from agentflows.errors import ReaderError
 from agentflows.home import Home
 from agentflows.session import SourceRead
+from agentflows.store.failpoints import failpoint
 
 BATCH_BYTES = 32 << 20
 """Bytes of logs per batch: one set of Parquet files, one Prefect task."""
@@ -45,13 +46,15 @@ def ingest_files(
 
     def unseen() -> Iterator[SourceRead]:
         nonlocal unchanged
-        for path in paths:
+        for number, path in enumerate(paths, 1):
             if home.archive.has_source(_sha256(path)):
                 unchanged += 1
                 continue
             yield from readers.read(path, source=source, redactor=redactor, alone=alone)
+            failpoint(f"ingest.read.{number}")
 
     report = home.archive.add(unseen())
+    failpoint("ingest.added")
     return report.model_copy(
         update={"files": report.files + unchanged, "unchanged_files": report.unchanged_files + unchanged}
     )
