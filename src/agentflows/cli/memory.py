@@ -1,17 +1,28 @@
-"""`agentflows memory`: read a store, its history, and take it out or back in."""
+"""`agentflows memory`: read a store and why it says so; pin, forget, restore; take it out or back in."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agentflows import lineage
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, print_table
+from agentflows.cli.trace import show_forgotten, show_why
 from agentflows.errors import NotFoundError
 from agentflows.home import open_home
+from agentflows.store import pinned_ids
 
 app = typer.Typer(
-    help="Read memory stores and their history; restore, export and import them.", no_args_is_help=True
+    help="Read memory stores, why they say so and since when; pin, forget, restore, export and import.",
+    no_args_is_help=True,
 )
+
+EntryArgument = Annotated[
+    str,
+    typer.Argument(metavar="ENTRY", help="An entry's id (/learned.md#ab12…), or words that only it holds"),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Kept on record")]
+ByOption = Annotated[str, typer.Option("--by", help="Who acts [default: AGENTFLOWS_REVIEWER or your login]")]
 
 
 @app.command("list")
@@ -199,3 +210,165 @@ def import_(
         console.print(
             f"{found.name!r} is at version {found.version} with {len(paths)} memories.", markup=False
         )
+
+
+@app.command()
+def why(
+    entry: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENTRY",
+            help="An entry's id (/learned.md#ab12…), words that only it holds, or a memory's path for all of its entries",
+        ),
+    ],
+    store: StoreOption = "team",
+    around: Annotated[int, typer.Option(help="Turns shown before and after a quote", min=0, max=50)] = 2,
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Print the chain from an entry to its proof: changes, approvals, sessions, each quote in its context.
+
+    JSON: {entries: [{entry_id, text, pin, written, links, pattern_keys, sessions, origins, quotes, forgotten, …}]}
+    """
+    with open_home(home) as doors:
+        records = lineage.Records(doors.state, doors.state.get_store(store))
+        entries = lineage.find_entries(records.files, entry)
+        told = lineage.explain(records, doors.archive, entries, around=around)
+    if json:
+        print_json({"entries": told})
+        return
+    for one in told:
+        show_why(one)
+    if not told:
+        console.print(f"{entry} has no entry.", markup=False)
+
+
+@app.command()
+def forget(
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, or the beginning of it")],
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    home: HomeOption = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is only shown")] = False,
+    keep_archive: Annotated[
+        bool, typer.Option("--keep-archive", help="Leave the session itself in the archive")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what rests on SESSION in all stores, and with --yes take it out of them and out of the archive.
+
+    Entries that rest on it alone go, or say again what they said before; those that rest on others too are counted
+    anew. Exit code 3: done, and some entries wait for a person.
+
+    JSON: {session_id, sub_agents, is_archived, is_done, stores: [{store_name, version, made_version, evidence,
+    entries: [{action, entry_id, text, becomes, sessions, quotes, reason}]}], waiting, cached, archive_removed}
+    """
+    with open_home(home) as doors:
+        if yes:
+            result = lineage.forget(
+                doors.state,
+                doors.archive,
+                session,
+                actor=doors.actor(by),
+                reason=reason,
+                keep_archive=keep_archive,
+                scan=doors.secret_in,
+            )
+        else:
+            result = lineage.plan_forget(doors.state, doors.archive, session)
+    if json:
+        print_json(result)
+    else:
+        show_forgotten(result, home, keep_archive=keep_archive)
+    if result.is_done and result.for_a_person:
+        raise typer.Exit(3)
+
+
+@app.command()
+def pin(
+    entry: EntryArgument,
+    store: StoreOption = "team",
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Pin an entry: no dream and no forgetting retires, merges, supersedes or narrows it.
+
+    The pin names the entry's text: it survives edits elsewhere in the memory, and lapses when you edit the entry.
+
+    JSON: {entry_id, pin}
+    """
+    with open_home(home) as doors:
+        found = doors.state.get_store(store)
+        named = lineage.find_entry(doors.state.files(found.store_id), entry)
+        made = doors.state.pin(found.store_id, named, actor=doors.actor(by), reason=reason)
+    if json:
+        print_json({"entry_id": named.entry_id, "pin": made})
+    else:
+        console.print(f"{named.entry_id} is pinned, by {made.pinned_by}.", markup=False)
+
+
+@app.command()
+def unpin(
+    entry: EntryArgument,
+    store: StoreOption = "team",
+    by: ByOption = "",
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Take the pin off an entry, also off one that was edited since.
+
+    JSON: {entry_id}
+    """
+    with open_home(home) as doors:
+        found = doors.state.get_store(store)
+        named = lineage.find_pin(doors.state.pins(found.store_id), entry)
+        doors.state.unpin(found.store_id, named.path, named.entry_sha256, actor=doors.actor(by))
+    if json:
+        print_json({"entry_id": named.entry_id})
+    else:
+        console.print(f"{named.entry_id} is not pinned any more.", markup=False)
+
+
+@app.command()
+def pins(store: StoreOption = "team", home: HomeOption = None, *, json: JsonOption = False) -> None:
+    """List what is pinned, and which pins lapsed because the entry was edited.
+
+    JSON: {pins: [{entry_id, path, text, pinned_by, pinned_at, reason, stands}]}
+    """
+    with open_home(home) as doors:
+        found = doors.state.get_store(store)
+        listed = doors.state.pins(found.store_id)
+        standing = pinned_ids(listed, doors.state.files(found.store_id))
+    if json:
+        print_json(
+            {
+                "pins": [
+                    {
+                        **item.model_dump(mode="json"),
+                        "entry_id": item.entry_id,
+                        "stands": item.entry_id in standing,
+                    }
+                    for item in listed
+                ]
+            }
+        )
+        return
+    rows = [
+        [
+            item.entry_id,
+            item.text,
+            item.pinned_by,
+            item.reason,
+            "" if item.entry_id in standing else "edited since",
+        ]
+        for item in listed
+    ]
+    print_table(["entry", "text", "by", "why", ""], rows)
+    if not rows:
+        console.print(f"Nothing is pinned in {found.name!r}.", markup=False)

@@ -13,7 +13,7 @@ from agentflows.lineage.forgetting import (
     forget,
     plan_forget,
 )
-from agentflows.lineage.naming import find_entries, find_entry
+from agentflows.lineage.naming import find_entries, find_entry, find_pin
 from agentflows.lineage.records import Records
 from agentflows.lineage.why import ContextTurn, Link, QuoteInContext, Why, Written, explain
 
@@ -31,6 +31,7 @@ __all__ = [
     "explain",
     "find_entries",
     "find_entry",
+    "find_pin",
     "forget",
     "plan_forget",
 ]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from agentflows.archive import Archive
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.lineage.records import Records, Reports
-from agentflows.lineage.remembered import observed_texts
+from agentflows.lineage.remembered import kept_answers
 from agentflows.lineage.unravel import EntryFate, Unravelled, unravel
 from agentflows.lineage.waiting import settle_waiting
 from agentflows.memory import Actor
@@ -160,8 +160,7 @@ def _plan(state: State, archive: Archive, session: str) -> _Plan:
         if found is not None:
             unravelled.append(found)
     waiting = settle_waiting(state, reports, session_id)
-    texts = observed_texts(state, session_id)
-    keys = tuple(state.cache_keys(texts))
+    keys = tuple(kept_answers(state, session_id))
     sub_agents = tuple(
         sorted(info.session_id for info in infos if info.root_id == session_id != info.session_id)
     )

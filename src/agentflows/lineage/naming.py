@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from agentflows.dream.nominate import fold
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.memory import Entry, parse_entries
+from agentflows.store import Pin
 
 _SHOWN = 6
 
@@ -46,6 +47,32 @@ def find_entry(files: Mapping[str, str], wanted: str) -> Entry:
         UsageError: several are meant; the message lists their ids.
     """
     return _only(find_entries(files, wanted), wanted)
+
+
+def find_pin(pins: Sequence[Pin], wanted: str) -> Pin:
+    """The pin that is meant, by the id of its entry or by words that only its text holds.
+
+    Raises:
+        NotFoundError: nothing of the kind is pinned.
+        UsageError: several are meant; the message lists their ids.
+    """
+    name, words = base_id(wanted), fold(wanted)
+    found = [pin for pin in pins if name in {pin.entry_id, f"#{pin.entry_sha256[:10]}"}]
+    found = found or [pin for pin in pins if words and words in fold(pin.text)]
+    ids = "; ".join(pin.entry_id for pin in (found or pins)[:_SHOWN])
+    if not found:
+        msg = f"{wanted!r} is not pinned. Pinned are: {ids or 'none'}."
+        raise NotFoundError(msg)
+    if len(found) > 1:
+        msg = f"{wanted!r} fits {len(found)} pins. Name one by its id: {ids}."
+        raise UsageError(msg)
+    return found[0]
+
+
+def base_id(entry_id: str) -> str:
+    """An entry's id without the number of its repetition."""
+    path, _, name = entry_id.rpartition("#")
+    return f"{path}#{name.partition('.')[0]}"
 
 
 def _only(entries: Sequence[Entry], wanted: str) -> Entry:

@@ -7,6 +7,7 @@ from agentflows.change import Change, DreamReport, Pattern, Quote
 from agentflows.dream.apply import WRITING
 from agentflows.errors import CorruptionError, NotFoundError, StoreError
 from agentflows.lineage.counts import without_counts
+from agentflows.lineage.naming import base_id
 from agentflows.memory import MemoryStore, MemoryVersion, parse_entries, sha256
 from agentflows.store import Committed, Evidence, State, said
 
@@ -93,7 +94,7 @@ class Records:
         change = one.change
         if change.op == "reinforce":
             for name in change.entry_ids:
-                self._reinforced.setdefault(_base(name), []).append(one)
+                self._reinforced.setdefault(base_id(name), []).append(one)
         if change.op in WRITING and change.after:
             for entry in parse_entries(change.path, change.after):
                 self._makers.setdefault((change.path, _words(entry.text)), []).append(one)
@@ -180,12 +181,6 @@ class Records:
 _ALL = 1_000_000
 _BRINGS_BACK = ("restore ", "copy of ", "forget ")
 """How the messages of commits begin that bring back what others wrote."""
-
-
-def _base(entry_id: str) -> str:
-    """An entry's id without the number of its repetition."""
-    path, _, name = entry_id.rpartition("#")
-    return f"{path}#{name.partition('.')[0]}"
 
 
 def _words(text: str) -> tuple[str, ...]:

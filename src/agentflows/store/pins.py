@@ -30,6 +30,11 @@ class Pin(BaseModel):
     pinned_at: datetime
     reason: str = ""
 
+    @property
+    def entry_id(self) -> str:
+        """The id of the entry, of the first one where its text stands twice."""
+        return f"{self.path}#{self.entry_sha256[:10]}"
+
 
 class Pins(Opened):
     """The part of `State` that knows what is pinned."""
@@ -62,7 +67,7 @@ class Pins(Opened):
             if found is None:
                 return False
             session.delete(found)
-            detail = json.dumps({"entry_id": f"{path}#{entry_sha256[:10]}"})
+            detail = json.dumps({"entry_id": _word(found).entry_id})
             session.add(audit_row("unpin", row, actor, self._now(), detail=detail))
             return True
 
