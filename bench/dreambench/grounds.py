@@ -20,7 +20,7 @@ class Grounds:
         store = "\n".join(world.files.values())
         bare = {text: BLANK.sub(" ", _NOTE.sub("", text)) for text in texts}
         self._missing = {text: specifics(plain) - specifics(store) for text, plain in bare.items()}
-        self._words = {text: words(plain) for text, plain in bare.items()}
+        self._words = {text: words(_told(plain)) for text, plain in bare.items()}
         best = words(store)
         self._share = {text: _overlap(own, best) for text, own in self._words.items()}
         asked: dict[str, set[str]] = {}
@@ -57,6 +57,11 @@ class Grounds:
         """What is not held."""
         missing = ", ".join(sorted(self._missing[text]))
         return missing or f"{self._share[text]:.0%} of its words in one session"
+
+
+def _told(text: str) -> str:
+    """Of a text that quotes, what it quotes: the frame around it is its writer's own, and rightly."""
+    return " ".join(re.findall(r"“([^”]+)”", text)) or text
 
 
 def _overlap(own: set[str], other: set[str]) -> float:

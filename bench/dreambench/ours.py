@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from agentflows import DreamRequest, open_home, readers, review
+from agentflows import DreamRequest, lineage, open_home, readers, review
 from agentflows.change import Change, DreamReport
 from agentflows.dreaming import dream_over
 from agentflows.errors import AgentflowsError
@@ -118,8 +118,13 @@ class Agentflows:
         return any(_file_holds(path, wanted) for path in self._folder.glob("state.db*"))
 
     def forget(self, session_ids: Iterable[str]) -> Mapping[str, str] | None:
-        """Not in the product yet."""
-        del session_ids
+        """Forget the sessions one by one, in the store and in the archive."""
+        actor = self._home.actor("bench")
+        for session_id in session_ids:
+            lineage.forget(
+                self._home.state, self._home.archive, session_id, actor=actor, scan=self._home.secret_in
+            )
+        return self._files()
 
     def close(self) -> None:
         """Close the home and the fake endpoint."""

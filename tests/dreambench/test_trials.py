@@ -65,6 +65,12 @@ def test_ten_dreams_keep_every_number_and_name():
     assert min(report.aging) == 1.0
 
 
+def test_what_rested_on_forgotten_sessions_alone_is_gone():
+    """And what rests on others too stays."""
+    report = tried("rules")
+    assert (report.forget_sole_left, report.forget_mixed_lost) == (0, 0)
+
+
 def test_a_perfect_reader_gets_all_that_is_planted_and_loses_nothing():
     """So whatever a real model misses is not the machinery's doing."""
     report = tried("claude:oracle", "auto", "approve", "again")
