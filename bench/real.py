@@ -29,7 +29,7 @@ class Row(NamedTuple):
     name: str
     says: str
     """What a change says that tells it, as a pattern over its text."""
-    count: int
+    sessions: int
     """Sessions, by the data's own truth; 0 for a trap."""
     wanted: bool = True
 
@@ -60,7 +60,12 @@ CASES = {
             Row("TypeScript errors: check before commit", r"`tsc` fails", 3),
             Row("trap: stale output", r"stale", 0, wanted=False),
             Row("trap: a failing test of test-first work", r"assert|expect\(", 0, wanted=False),
-            Row("trap: one-off frictions (git flag, missing path)", r"rtk git\S* fails|No such file", 0, wanted=False),
+            Row(
+                "trap: one-off frictions (git flag, missing path)",
+                r"rtk git\S* fails|No such file",
+                0,
+                wanted=False,
+            ),
         ],
     ),
     "tau": Case(
@@ -154,7 +159,7 @@ def main() -> None:
             said = f"found: {report.changes[hits[0]].op}, {count_of(report, hits[0])}" if hits else "MISSED"
         else:
             said = f"BELIEVED: change {hits[0] + 1}" if hits else "refused"
-        print(f"{row.name:<58} {row.count or '':>8}  {said}")
+        print(f"{row.name:<58} {row.sessions or '':>8}  {said}")
     print("\nOther changes:")
     for number, change in enumerate(report.changes):
         if number not in matched:

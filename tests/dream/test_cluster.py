@@ -13,7 +13,7 @@ from agentflows.dream.cluster import cluster
 from agentflows.dream.engine import Hint, Nomination, Proposal
 from agentflows.dream.nominate import differs, nominate, nominate_pairs, quantities, similar
 from agentflows.dream.tally import independent_sessions
-from agentflows.errors import DreamError
+from agentflows.errors import DreamError, ModelOutputError
 from agentflows.memory import Entry, parse_entries, sha256
 from agentflows.session import Session
 
@@ -186,6 +186,17 @@ def test_an_engine_that_does_not_answer_for_every_pair_is_stopped():
     """A missing verdict must not shift the others by one."""
     with pytest.raises(DreamError, match="1 pairs"):
         cluster([seen("a", subject="git commit"), seen("b", subject="commits")], Judge(answers=0))
+
+
+def test_an_engine_that_cannot_judge_pairs_leaves_them_apart():
+    """One malformed reply must not end a dream whose sessions were all read and paid for."""
+
+    class Mute(Judge):
+        def same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
+            raise ModelOutputError(str(len(pairs)))
+
+    _, refusals = cluster([seen("a", subject="git commit"), seen("b", subject="commits")], Mute())
+    assert "no_verdict" in {refusal.gate for refusal in refusals}
 
 
 def test_naming_fewer_things_is_not_different():

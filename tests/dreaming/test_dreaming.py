@@ -16,7 +16,9 @@ from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply, minimal_reply
 from tests.conftest import EXAMPLES
-from tests.postgres_server import postgres_server  # noqa: F401 - a fixture
+from tests.postgres_server import postgres_server
+
+__all__ = ["postgres_server"]
 
 NO_RULE = "make: *** No rule to make target 'test'.  Stop."
 
@@ -42,7 +44,7 @@ def proposed(tmp_path_factory: pytest.TempPathFactory) -> DreamReport:
 
 
 def dream(home: Home, **options: Any) -> DreamReport:
-    return dream_over(home, DreamRequest(**{"store": "example", "engine": "rules"} | options))
+    return dream_over(home, DreamRequest.model_validate({"store": "example", "engine": "rules"} | options))
 
 
 def texts(report: DreamReport) -> str:

@@ -13,7 +13,7 @@ from agentflows.dream.engine import Engine
 from agentflows.dream.faithful import content, opposed
 from agentflows.dream.nominate import fold, places, quantities, similar
 from agentflows.dream.tally import lacking, tally
-from agentflows.errors import DreamError
+from agentflows.errors import DreamError, ModelOutputError
 from agentflows.signature import specifics
 
 SUPPORT = 2
@@ -69,13 +69,13 @@ def cluster(
     """Patterns with at least `support` independent sessions, best supported first, and what was refused.
 
     Gates: `support` (too few sessions or sources), `contradicted` (a better supported or newer value stands
-    against it, or as many sessions do).
+    against it, or as many sessions do), `no_verdict` (the engine could not say what says the same: kept apart).
 
     Raises:
         DreamError: the engine did not answer for every pair.
     """
-    buckets = _join(_buckets(observations), engine, support)
     refusals: list[Refusal] = []
+    buckets = _join(_buckets(observations), engine, support, refusals)
     supported: list[tuple[_Bucket, Pattern]] = []
     rivals: dict[tuple[str, str, str], list[Pattern]] = {}
     for bucket in buckets:
@@ -201,7 +201,7 @@ def _roots(observations: Iterable[Observation]) -> set[str]:
 # -- several keys ------------------------------------------------------------------------------------
 
 
-def _join(buckets: list[_Bucket], engine: Engine, support: int) -> list[_Bucket]:
+def _join(buckets: list[_Bucket], engine: Engine, support: int, refusals: list[Refusal]) -> list[_Bucket]:
     """Bring together what goes by different keys, where the engine says so and code has no veto."""
     alike = similar([_words(bucket) for bucket in buckets], _ALIKE_KEYS)
     nominated = sorted((one, other) for one, other, _ in alike if _may_join(buckets[one], buckets[other]))
@@ -209,7 +209,13 @@ def _join(buckets: list[_Bucket], engine: Engine, support: int) -> list[_Bucket]
         return buckets
     wanted = sorted({number for pair in nominated for number in pair})
     drafts = {number: _pattern(buckets[number], support) for number in wanted}
-    verdicts = engine.same([(drafts[one], drafts[other]) for one, other in nominated])
+    try:
+        verdicts = engine.same([(drafts[one], drafts[other]) for one, other in nominated])
+    except ModelOutputError as error:
+        refusals.append(
+            Refusal(gate="no_verdict", reason=str(error), claim=f"{len(nominated)} pairs say the same")
+        )
+        return buckets
     if len(verdicts) != len(nominated):
         msg = f"The engine {engine.name} was asked about {len(nominated)} pairs and answered for {len(verdicts)}."
         raise DreamError(msg)
