@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agentflows.dreaming import DreamRequest, SessionFilter
     from agentflows.errors import AgentflowsError
     from agentflows.home import Home, open_home
+    from agentflows.lineage import explain, forget, plan_forget
     from agentflows.memory import Entry, Memory, MemoryStore, MemoryVersion, parse_entries
     from agentflows.project import load_flow
     from agentflows.readers import read
@@ -57,10 +58,13 @@ _WHERE = {
     "State": "store",
     "Turn": "session",
     "approve": "review",
+    "explain": "lineage",
+    "forget": "lineage",
     "load_flow": "project",
     "load_settings": "settings",
     "open_home": "home",
     "parse_entries": "memory",
+    "plan_forget": "lineage",
     "read": "readers",
     "reject": "review",
     "run_dream": "running",
@@ -91,10 +95,13 @@ __all__ = [
     "State",
     "Turn",
     "approve",
+    "explain",
+    "forget",
     "load_flow",
     "load_settings",
     "open_home",
     "parse_entries",
+    "plan_forget",
     "read",
     "reject",
     "run_dream",

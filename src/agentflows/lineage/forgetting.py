@@ -5,14 +5,14 @@ they can be put back exactly; where not, it is listed for a person and left as i
 over all stores. Then the session leaves the archive, for good. A run that dies between the two is run again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from agentflows.archive import Archive
 from agentflows.errors import NotFoundError, UsageError
-from agentflows.lineage.records import Records, Reports
+from agentflows.lineage.records import Records, Reports, root_of
 from agentflows.lineage.remembered import kept_answers
 from agentflows.lineage.unravel import EntryFate, Unravelled, unravel
 from agentflows.lineage.waiting import settle_waiting
@@ -152,8 +152,8 @@ def _with_version(store: StoreForgotten, made: dict[str, int]) -> StoreForgotten
 
 def _plan(state: State, archive: Archive, session: str) -> _Plan:
     infos = archive.info()
-    session_id = _named(state, infos, session)
     reports = Reports(state)
+    session_id = _named(state, infos, reports, session)
     unravelled: list[Unravelled] = []
     for store in state.list_stores(archived=True):
         found = unravel(Records(state, store, reports), session_id)
@@ -212,36 +212,43 @@ def _waiting_word(fate: OpenFate) -> WaitingFate:
     )
 
 
-def _named(state: State, infos: Sequence[SessionInfo], wanted: str) -> str:
+def _named(state: State, infos: Sequence[SessionInfo], reports: Reports, wanted: str) -> str:
     """The root session that is meant, by its id or the beginning of it."""
-    parents = {info.session_id: info.root_id for info in infos}
-    for store in state.list_stores(archived=True):
-        for row in state.evidence(store.store_id):
-            parents.setdefault(row.session_id, row.root_id)
-    for root in list(parents.values()):
-        parents.setdefault(root, root)
-    for change in state.changes():
-        for quote in change.quotes:
-            parents.setdefault(quote.session_id, quote.root_id or quote.session_id)
-    found = (
-        [wanted]
-        if wanted in parents
-        else sorted(name for name in parents if wanted and name.startswith(wanted))
-    )
-    own = [name for name in found if parents[name] == name]
-    if found and not own:
-        msg = (
-            f"{found[0]!r} is a sub-agent's part of the session {parents[found[0]]!r}, and the two count as one. "
-            f"Forget {parents[found[0]]!r}."
-        )
-        raise UsageError(msg)
-    if len(own) > 1:
+    known = _known(state, infos)
+    found = _fitting(known, wanted)
+    if not found:  # one that was only counted, and left the archive some other way
+        counted = {root for change in state.changes() for root in reports.sessions(change)}
+        known = {root: root for root in counted}
+        found = _fitting(known, wanted)
+    own = [name for name in found if known[name] == name]
+    if len(own) == 1:
+        return own[0]
+    if own:
         msg = f"{wanted!r} begins {len(own)} ids: {', '.join(own[:5])}. Give more of it."
         raise UsageError(msg)
-    if not own:
-        msg = (
-            f"No session {wanted!r} is in the archive, and nothing rests on one. "
-            "`agentflows archive search` and `archive sql` find ids."
-        )
-        raise NotFoundError(msg)
-    return own[0]
+    if found:
+        root = known[found[0]]
+        msg = f"{found[0]!r} is a sub-agent's part of the session {root!r}, and both count as one. Forget {root!r}."
+        raise UsageError(msg)
+    msg = (
+        f"No session {wanted!r} is in the archive, and nothing rests on one. "
+        "`agentflows archive search` and `archive sql` find ids."
+    )
+    raise NotFoundError(msg)
+
+
+def _known(state: State, infos: Sequence[SessionInfo]) -> dict[str, str]:
+    """Each session that is archived, quoted or was forgotten before, and the one it counts for."""
+    known = {info.session_id: info.root_id for info in infos}
+    for store in state.list_stores(archived=True):
+        known |= {row.session_id: row.root_id for row in state.evidence(store.store_id)}
+        known |= {root: root for root in state.forgotten(store.store_id)}
+    quotes = [quote for change in state.changes() for quote in change.quotes]
+    known |= {quote.session_id: root_of(quote) for quote in quotes}
+    return known | {root: root for root in known.values()}
+
+
+def _fitting(known: Mapping[str, str], wanted: str) -> list[str]:
+    if wanted in known:
+        return [wanted]
+    return sorted(name for name in known if wanted and name.startswith(wanted))

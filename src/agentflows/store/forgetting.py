@@ -21,6 +21,8 @@ from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, pla
 from agentflows.store.tables import AuditRow, CacheRow, ChangeRow, DreamRow, EvidenceRow, StoreRow
 
 _FORGET = "forget"
+_NO_TEXT = {"reinforce", "flag"}
+"""What makes no version of its own, and so comes after the commit that made the one it names."""
 _WAITING = ("proposed", "held", "approved")
 
 
@@ -82,6 +84,8 @@ class Forgetting(Opened):
             key=lambda pair: (
                 rank[pair[0].committed_store],
                 pair[0].committed_version or 0,
+                pair[0].op in _NO_TEXT,
+                pair[1].created_at,
                 pair[0].position,
                 pair[0].change_id,
             ),

@@ -1,0 +1,134 @@
+"""`memory why`, `forget`, `pin`, `unpin` and `pins` as a person meets them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentflows import review
+from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.home import open_home
+from agentflows.ingesting import ingest_files
+from agentflows.readers import discover
+from tests.conftest import EXAMPLES
+
+CENTS = "1099d6ef-3d9f-49f5-bf5e-414b3c60d8ba"
+ENGLISH = "78b45c27-3c0f-440a-95c7-51152791c33e"
+"""Sessions of the example: one of two in which a user asked for integer cents; the only one that asks for English."""
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `agentflows memory …` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "agentflows", "memory", *map(str, words)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "120"},
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def approved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where all that a dream over the example proposed was approved."""
+    folder = tmp_path_factory.mktemp("cli-lineage") / "home"
+    with open_home(folder) as home:
+        ingest_files(home, discover(EXAMPLES / "sessions"))
+        home.state.create_store("team", actor=home.actor("tester"))
+        home.state.import_folder("team", EXAMPLES / "memory", actor=home.actor("tester"))
+        report = dream_over(home, DreamRequest(store="team", engine="rules"))
+        review.approve(home.state, report.dream.dream_id, reviewer="ada", reason="reads well")
+    return folder
+
+
+@pytest.fixture
+def home(approved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(approved, tmp_path / "home"))
+
+
+def test_why_prints_the_chain_with_the_quote_marked_in_its_turn(approved: Path):
+    """On one screen: the entry, its change, who approved it, and the words with what was said around them."""
+    done = run("why", "integer cents", "--home", approved)
+    assert done.returncode == 0, done.stderr
+    assert "approved by ada" in done.stdout
+    assert "reads well" in done.stdout
+    assert "rests on 2 sessions; 2 quotes on record" in done.stdout
+    assert "never round money before the sum. »Always keep amounts in integer cents.«" in done.stdout
+    assert "Understood: integer cents" in done.stdout
+
+
+def test_why_of_a_memory_is_every_entry_of_it(approved: Path):
+    """So ids can be found; people's entries name their author."""
+    done = run("why", "/glossary.md", "--home", approved, "--json")
+    entries = json.loads(done.stdout)["entries"]
+    assert len(entries) > 1
+    assert {entry["written"]["by"]["name"] for entry in entries} == {"tester"}
+    assert all(entry["entry_id"].startswith("/glossary.md#") for entry in entries)
+
+
+def test_forget_shows_first_and_does_it_when_told(home: Path):
+    """Nothing is written without --yes; with it the entry, the evidence and the session are gone."""
+    shown = run("forget", ENGLISH[:8], "--home", home)
+    assert shown.returncode == 0, shown.stderr
+    assert "removed" in shown.stdout
+    assert f"memory forget {ENGLISH} --yes" in shown.stdout
+    assert run("why", "commit messages in English", "--home", home).returncode == 0
+    done = run("forget", ENGLISH, "--yes", "--reason", "asked to", "--home", home)
+    assert done.returncode == 0, done.stderr
+    assert "memory restore 2 --store team" in done.stdout
+    assert "neither the session nor the evidence comes back" in done.stdout
+    assert run("why", "commit messages in English", "--home", home).returncode == 2
+    again = json.loads(run("forget", ENGLISH, "--yes", "--json", "--home", home).stdout)
+    assert (again["stores"], again["archive_removed"]) == ([], 0)
+
+
+def test_forget_counts_anew_and_can_leave_the_archive_alone(home: Path):
+    """The other session still says it."""
+    done = json.loads(run("forget", CENTS, "--yes", "--keep-archive", "--json", "--home", home).stdout)
+    assert {entry["action"] for entry in done["stores"][0]["entries"]} == {"recounted"}
+    assert done["archive_removed"] == 0
+    assert "(said in 1 session" in run("why", "integer cents", "--home", home).stdout
+
+
+def test_what_is_left_to_a_person_is_exit_code_3(home: Path):
+    """A script must notice that somebody has to look."""
+    assert run("pin", "commit messages in English", "--home", home).returncode == 0
+    done = run("forget", ENGLISH, "--yes", "--home", home)
+    assert done.returncode == 3, done.stderr
+    assert "is pinned" in done.stdout
+
+
+def test_pins_are_listed_taken_off_and_say_when_they_lapsed(home: Path):
+    """By id or by words, in text and as JSON."""
+    made = json.loads(run("pin", "port 9443", "--reason", "ops", "--json", "--home", home).stdout)
+    assert made["entry_id"] in run("pins", "--home", home).stdout
+    assert run("restore", "1", "--home", home).returncode == 0
+    [listed] = json.loads(run("pins", "--json", "--home", home).stdout)["pins"]
+    assert (listed["entry_id"], listed["reason"], listed["stands"]) == (made["entry_id"], "ops", False)
+    assert "edited since" in run("pins", "--home", home).stdout
+    assert run("unpin", made["entry_id"], "--home", home).returncode == 0
+    assert "Nothing is pinned" in run("pins", "--home", home).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["why", "no such words"], "no entry holds these words"),
+        (["why", "x", "--store", "nowhere"], "nowhere"),
+        (["pin", "/CLAUDE.md"], "Name one by its id"),
+        (["unpin", "port"], "is not pinned"),
+        (["forget", "nobody"], "No session 'nobody'"),
+        (["forget", "58afb27d-9ef3-44d9-8460-eb9b83c1e58b:a1c0ffee"], "Forget '58afb27d"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(approved: Path, words: list[str], says: str):
+    """It says what was expected and what to do."""
+    done = run(*words, "--home", approved)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
