@@ -48,6 +48,7 @@ def snapshot(work: Work) -> None:
     say(
         f"1/8 snapshot: store {work.run.store.name!r} version {work.run.store.version}, {len(work.run.entries())} entries; "
         f"{len(work.run.infos):,} of {work.run.archived:,} sessions selected; engine {work.run.why_engine}"
+        f"{work.run.quoted_cost}"
     )
 
 
@@ -140,41 +141,32 @@ def _review_sessions(work: Work) -> None:
         say(f"    reviewed {done:,}/{unread:,}")
 
 
-@flow(
-    name="dream",
-    flow_run_name="dream · {store}",
-    persist_result=False,
-    log_prints=False,
-    validate_parameters=True,
-)
+@flow(name="dream", flow_run_name="dream · {store}", persist_result=False)
 def dream(
-    store: Annotated[
-        str, Field(title="Memory store", description="Created empty when it does not exist")
-    ] = "team",
-    sessions: Annotated[SessionFilter, Field(title="Which sessions")] = SessionFilter(),
-    engine: Annotated[
-        Literal["auto", "rules", "claude"],
-        Field(title="Engine", description="auto: claude when a key or endpoint is configured, else rules"),
-    ] = "auto",
-    commit: Annotated[
-        Literal["review", "auto"],
-        Field(
-            title="Commit", description="review: hold everything; auto: commit what is safe, hold the rest"
-        ),
-    ] = "review",
-    output: Annotated[
-        Literal["update_existing", "create_new"],
-        Field(title="Output", description="New versions in this store, or a copy of it that gets them"),
-    ] = "update_existing",
-    instructions: Annotated[
-        str, Field(title="Instructions", max_length=4096, description="What to look for")
-    ] = "",
-    budget: Annotated[Budget, Field(title="Budget")] = Budget(),
-    support: Annotated[int, Field(ge=1, title="Support", description="Sessions that must say the same")] = 2,
-    model: Annotated[str, Field(title="Model", description="Empty: the one from the settings")] = "",
-    home: Annotated[str, Field(title="Home folder", description="Empty: AGENTFLOWS_HOME")] = "",
+    store: str = "team",
+    sessions: SessionFilter = SessionFilter(),
+    engine: Literal["auto", "rules", "claude"] = "auto",
+    commit: Literal["review", "auto"] = "review",
+    output: Literal["update_existing", "create_new"] = "update_existing",
+    instructions: Annotated[str, Field(max_length=4096)] = "",
+    budget: Budget = Budget(),
+    support: Annotated[int, Field(ge=1)] = 2,
+    model: str = "",
+    home: str = "",
 ) -> dict[str, Any]:
     """Review past sessions beside a memory store and propose what it should say, with proof.
+
+    Args:
+        store: The memory store's name. It is created empty when it does not exist.
+        sessions: The sessions to read: by date, project, agent, outcome, id or SQL. All of them when left empty.
+        engine: auto is claude when a key or endpoint is configured (that costs money), else rules (free).
+        commit: review holds everything for a person; auto commits what is safe and holds the rest.
+        output: update_existing writes new versions of this store; create_new writes to a copy of it.
+        instructions: What to look for or leave out, up to 4,096 characters.
+        budget: Ceilings for this run. The cost is estimated first; over budget, nothing starts.
+        support: How many distinct sessions must say the same before it is proposed.
+        model: The model of the claude engine; empty takes AGENTFLOWS_MODEL.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
         The dream's id, status and counts. The report itself is in the state database and on this page.

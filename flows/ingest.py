@@ -1,12 +1,11 @@
 """Ingest: native session logs → archive. Idempotent: what was read before is passed over."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
 
 from agentflows import readers
 from agentflows.archive import AddReport
@@ -38,14 +37,13 @@ class Work:
 
 
 @flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False)
-def ingest(
-    path: Annotated[
-        str, Field(title="Path", description="A folder or file of session logs")
-    ] = "~/.claude/projects",
-    source: Annotated[str, Field(title="Format", description="auto recognises it")] = "auto",
-    home: Annotated[str, Field(title="Home folder", description="Empty: AGENTFLOWS_HOME")] = "",
-) -> dict[str, Any]:
+def ingest(path: str = "~/.claude/projects", source: str = "auto", home: str = "") -> dict[str, Any]:
     """Read native session logs into the archive: redacted, with the trust of every turn.
+
+    Args:
+        path: A folder or file of session logs.
+        source: The format; auto recognises it by content.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
         What was read: files, sessions added, grown and unchanged, lines accepted and quarantined.

@@ -1,11 +1,10 @@
 """Review: decide on a dream's held changes; what is approved is committed in one transaction."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
 
 from agentflows.dream import markdown
 from agentflows.errors import UsageError
@@ -31,18 +30,22 @@ def show(work: Work, dream_id: str) -> None:
 
 @flow(name="review", flow_run_name="review · {dream_id}", persist_result=False)
 def review(
-    dream_id: Annotated[
-        str, Field(title="Dream", description="drm_…; the newest with held changes when empty")
-    ] = "",
-    decision: Annotated[Literal["show", "approve", "reject"], Field(title="Decision")] = "show",
-    only: Annotated[
-        list[str], Field(title="Only these", description="Numbers or ids; empty: all that are held")
-    ] = [],
-    reason: Annotated[str, Field(title="Reason", description="Needed to reject")] = "",
-    reviewer: Annotated[str, Field(title="Reviewer", description="Who decides: kept on record")] = "",
-    home: Annotated[str, Field(title="Home folder", description="Empty: AGENTFLOWS_HOME")] = "",
+    dream_id: str = "",
+    decision: Literal["show", "approve", "reject"] = "show",
+    only: list[str] = [],
+    reason: str = "",
+    reviewer: str = "",
+    home: str = "",
 ) -> dict[str, Any]:
     """Show, approve or reject the held changes of a dream.
+
+    Args:
+        dream_id: The dream, drm_…; empty takes the newest one with held changes.
+        decision: show lays the changes with their quotes on the run's page; approve commits; reject remembers.
+        only: Numbers or ids of changes; empty means all that are held.
+        reason: Kept on record. A rejection needs one, for later dreams are shown it.
+        reviewer: Who decides, on record; empty takes AGENTFLOWS_REVIEWER or the login.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
         What was committed, rejected or refused, and what still waits.

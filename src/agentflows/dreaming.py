@@ -178,6 +178,7 @@ class DreamRun:
     pinned: frozenset[str] = frozenset()
     """Ids of entries that only a person may touch."""
     estimated_dollars: float = 0.0
+    estimated_tokens: int = 0
     earlier: DreamReport | None = None
     """The same dream, when it was dreamt to its end before."""
 
@@ -269,6 +270,14 @@ class DreamRun:
         # What could not be read then is asked for again; what was read is known, so only that is paid for.
         return report if report.dream.status == "completed" and not report.coverage.failed else None
 
+    @property
+    def quoted_cost(self) -> str:
+        """What reading may cost at most, for people; "" for an engine that costs nothing."""
+        if not self.engine.model:
+            return ""
+        dollars = f", ${self.estimated_dollars:.2f}" if self.estimated_dollars else ""
+        return f"; reading them takes up to {self.estimated_tokens:,} tokens{dollars} of {self.engine.model}"
+
     def _estimate(self) -> None:
         if not self.engine.model:
             return
@@ -285,6 +294,7 @@ class DreamRun:
             raise BudgetError(msg)
         dollars = price.at_most(tokens, answers) if price else 0.0
         self.estimated_dollars = dollars
+        self.estimated_tokens = tokens + answers
         budget = self.request.budget
         if budget.tokens is not None and tokens + answers > budget.tokens:
             msg = (

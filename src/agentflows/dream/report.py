@@ -5,6 +5,7 @@ that stood in a transcript or came from a model is escaped: it can show anything
 """
 
 import shlex
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from agentflows.dream.escape import block, code, inline, plain
 MAX_CHANGES_SHOWN = 100
 """In full; the rest are one line each, and all are in the table and in JSON."""
 MAX_QUOTE_SHOWN = 500
+MAX_LINE_SHOWN = 96
 _MAX_PATTERNS = 40
 _SAMPLES_EACH = 5
 _TELLING = {"user": 0, "tool_result": 1, "agent": 2}
@@ -95,16 +97,16 @@ def changes_table(report: DreamReport) -> list[dict[str, Any]]:
         {
             "number": number,
             "op": change.op,
-            "where": plain(place(change)),
-            "before": plain(change.before or "", 300),
-            "after": plain(change.after or "", 300),
-            "why": plain(change.reason, 300),
+            "status": change.status,
             "sessions": change.support,
+            "after": plain(change.after or "", 300),
+            "where": plain(place(change)),
+            "why": plain(change.reason, 300),
+            "before": plain(change.before or "", 300),
             "against": change.support_against,
             "sources": change.origins,
             "trust": change.trust,
             "risks": ", ".join(change.risks),
-            "status": change.status,
             "change_id": change.change_id,
         }
         for number, change in enumerate(report.changes, 1)
@@ -112,7 +114,7 @@ def changes_table(report: DreamReport) -> list[dict[str, Any]]:
 
 
 def ledger_table(report: DreamReport) -> list[dict[str, Any]]:
-    """One row for each entry of the input store."""
+    """One row for each entry of the input store, those that change first."""
     return [
         {
             "entry": plain(line.entry_id),
@@ -121,7 +123,7 @@ def ledger_table(report: DreamReport) -> list[dict[str, Any]]:
             "change_id": line.change_id,
             "why": plain(line.reason, 300),
         }
-        for line in report.ledger.lines
+        for line in sorted(report.ledger.lines, key=lambda line: line.fate == "kept")
     ]
 
 
@@ -255,15 +257,24 @@ def _diff(change: Change) -> str:
     """What goes with `-`, what comes with `+`, what stays of an entry with a blank."""
     before = (change.before or "").splitlines()
     if change.op in {"reinforce", "flag"}:
-        return "\n".join(f"  {line}" for line in before)
+        return "\n".join(_signed(" ", before))
     after = (change.after or "").splitlines()
     kept = 0
     while kept < min(len(before), len(after)) and before[kept] == after[kept]:
         kept += 1
-    lines = [f"  {line}" for line in before[:kept]]
-    lines.extend(f"- {line}" for line in before[kept:])
-    lines.extend(f"+ {line}" for line in after[kept:])
-    return "\n".join(lines)
+    return "\n".join(
+        [*_signed(" ", before[:kept]), *_signed("-", before[kept:]), *_signed("+", after[kept:])]
+    )
+
+
+def _signed(sign: str, lines: Sequence[str]) -> list[str]:
+    """The lines behind their sign, folded: Prefect's page cuts off what is wider than itself."""
+    folded = [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, MAX_LINE_SHOWN, drop_whitespace=False, break_long_words=False) or [""]
+    ]
+    return [f"{sign} {line}" for line in folded]
 
 
 def telling(quotes: Sequence[Quote]) -> list[Quote]:
