@@ -64,3 +64,10 @@ def test_input_that_is_no_json_gives_the_tool():
 def test_quotes_that_do_not_close_are_still_named():
     """Logs cut long commands."""
     assert command_head("Bash", json.dumps({"command": 'git commit -m "half a mess'})) == "git commit"
+
+
+def test_a_shell_tools_only_text_is_its_command():
+    """Whatever the field is called; but a query tool runs no commands."""
+    assert command_head("bash_env", json.dumps({"action": "ls -la"})) == "ls"
+    assert command_head("execute_sql", json.dumps({"query": "SELECT 1"})) == "execute_sql"
+    assert command_head("bash_env", json.dumps({"a": "ls", "b": "pwd"})) == "bash_env"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentflows.signature import error_line, error_signature, failing_step
+from agentflows.signature import error_line, error_signature, exit_code, failing_step
 from agentflows.signature.failure import MAX_SIGNATURE_CHARS
 
 
@@ -65,3 +65,19 @@ def test_any_text_has_a_short_stable_signature(text: str):
     assert error_signature(text) == signature
     start, end = error_line(text)
     assert 0 <= start <= end <= len(text)
+
+
+def test_an_exit_code_stands_first_or_last():
+    """In between, a program talks about another."""
+    assert exit_code("Exit code 2\nboom") == 2
+    assert exit_code("boom\n[exit code 127]\n") == 127
+    assert exit_code("ok\nProcess exited with code 0") == 0
+    assert exit_code("boom\nExit code 2\nmore") is None
+    assert exit_code("failed 3") is None
+    assert exit_code("") is None
+
+
+def test_a_line_that_only_shouts_is_passed_over():
+    """`FAIL` above the error says nothing that the error does not."""
+    assert error_signature("FAIL\nError: Cannot find module 'x'") == "Error: Cannot find module <str>"
+    assert error_signature("FAILED") == "FAILED"

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentflows.change import Observation, Quote
+from agentflows.dream.absent import NOT_THERE
 from agentflows.dream.failures import (
     CHECK_RUN,
     FROM,
+    LOOK_AHEAD,
     Failure,
     diagnose,
     echo_span,
@@ -16,7 +18,7 @@ from agentflows.dream.failures import (
     is_test_head,
     readable,
 )
-from agentflows.dream.fixes import Fix, find_fix
+from agentflows.dream.fixes import Fix, configured, find_fix
 from agentflows.dream.quotes import quote_at
 from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session, Turn
@@ -48,11 +50,19 @@ def errors_seen(session: Session) -> list[Observation]:
         failure = diagnose(step)
         if failure is None:
             continue
+        failure = _of_the_setup(failure, steps)
         if failure.is_test and is_test_first(failure, steps):
             continue
         found.setdefault((failure.subject, failure.attribute), []).append((failure, find_fix(failure, steps)))
     observed = [_observation(session, group) for group in found.values()]
     return observed + check_runs(session, steps) + foreign_failures(session, steps)
+
+
+def _of_the_setup(failure: Failure, steps: Sequence[Step]) -> Failure:
+    """A check that failed and passed once settings were edited: the setup was wrong, and its error says how."""
+    if not failure.is_check or not configured(failure, steps[: failure.step.index + LOOK_AHEAD]):
+        return failure
+    return replace(failure, attribute=failure.step.signature, is_check=False, is_test=False)
 
 
 def check_runs(session: Session, steps: Sequence[Step]) -> list[Observation]:
@@ -124,6 +134,8 @@ def _observation(session: Session, group: list[tuple[Failure, Fix | None]]) -> O
     elif failure.is_check:
         claim = f"`{failure.subject}` fails on files just edited: run it before committing"
         claim += f"; {fix.claim}" if fix else "."
+    elif failure.attribute == NOT_THERE:
+        claim = f"`{failure.subject}` is not there." + (f" {fix.claim}" if fix else "")
     else:
         claim = f"`{failure.subject}` fails: {readable(failure.attribute)}." + (
             f" {fix.claim}" if fix else ""

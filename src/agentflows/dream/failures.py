@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agentflows.dream.absent import NOT_FOUND, NOT_THERE, is_gone, is_program, missing_place, missing_program
 from agentflows.dream.steps import Step
 from agentflows.session import Turn
 from agentflows.signature import failing_step
@@ -37,6 +38,7 @@ _MISUSE = re.compile(
     r"(?i)unrecogni[sz]ed|unknown (?:sub)?(?:command|option|flag|argument)|command not found|unexpected argument"
     r"|(?:illegal|invalid) option|no such (?:command|option)|script not found|missing script|no rule to make"
     r"|no module named|not recognized as|is not a (?:\w+ )?command|permission denied|connection refused"
+    r"|not a valid statement separator|syntax error near"
 )
 _TESTS = frozenset(
     {"test", "tests", "spec", "specs", "pytest", "jest", "vitest", "mocha", "rspec", "phpunit", "e2e"}
@@ -63,7 +65,7 @@ class Failure:
 def diagnose(step: Step) -> Failure | None:
     """What failed in a step; None where nothing did, or nothing that is worth a memory."""
     result = step.result
-    if result is None or not result.is_error:
+    if result is None or not step.failed:
         return None
     text, signature = result.text, step.signature
     if not signature or any(rule.search(text[:2000]) for rule in (_REFUSED, _NEVER_RAN)):
@@ -72,12 +74,26 @@ def diagnose(step: Step) -> Failure | None:
     line = text[start:end]
     if _TIMEOUT.search(line) or _REMEDY.search(line):
         return None
+    absent = _absent(step, line)
+    if absent:
+        return Failure(step, result, *absent, is_check=False, is_test=False) if absent[0] else None
     echoed = failing_step(text)
     subject = echoed or _blamed(step, line) or step.head
     is_test, is_check = is_test_head(subject), is_check_head(subject)
     if (is_test or is_check) and (echoed or not is_misuse(line)):
         return Failure(step, result, subject, CHECK_RUN if is_test else CHECK, is_check=True, is_test=is_test)
     return Failure(step, result, subject, signature, is_check=False, is_test=False)
+
+
+def _absent(step: Step, line: str) -> tuple[str, str] | None:
+    """The program or file that is not there, and the attribute for it; ("", "") when it is nothing one can name."""
+    program = missing_program(line) if step.command else ""
+    if program:
+        return (program, NOT_FOUND) if is_program(program, step) else ("", "")
+    if not is_gone(line) or not (step.command or step.path):
+        return None
+    place = step.local(missing_place(line, step))
+    return (place, NOT_THERE) if place else ("", "")
 
 
 def is_test_first(failure: Failure, steps: Sequence[Step]) -> bool:
@@ -111,7 +127,7 @@ def readable(signature: str) -> str:
     text = re.sub(r"<[a-z]+>", "…", signature).replace("`", "'")
     text = re.sub(r"^(?:(?:-c: |line )?…: )+(?=\w)", "", text)
     text = re.sub(r"^(?:error|fatal)(?:\[\w+\])?:\s*|^[×✗✘✖!]\s*", "", text, flags=re.IGNORECASE)
-    text = text.rstrip(".: ")
+    text = text.rstrip(".:? ")
     return text if len(text) <= _READABLE else f"{text[:_READABLE].rsplit(' ', 1)[0].rstrip('.,:; ')}…"
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agentflows.dream.failures import LOOK_AHEAD, Failure, echoed_steps
+from agentflows.dream.absent import NOT_FOUND, NOT_THERE, found_elsewhere
+from agentflows.dream.failures import LOOK_AHEAD, Failure, echoed_steps, is_misuse
 from agentflows.dream.steps import Step
 from agentflows.signature.command import head_of
 
@@ -19,6 +20,13 @@ _LOOKING_WORDS = """
 """
 _LOOKING = frozenset(_LOOKING_WORDS.split())
 _ASKING = frozenset(["status", "diff", "log", "show", "list", "ps", "logs", "version", "help", "branch"])
+_SETTINGS = re.compile(
+    r"(?i)(?:\A|[/\\])(?:\.env[^/\\]*|[^/\\]+\.(?:toml|ya?ml|ini|cfg|conf|properties)|[^/\\]*(?:config|rc)\.(?:[cm]?[jt]s|json|py)"
+    r"|tsconfig[^/\\]*\.json|package\.json|\.\w+rc|makefile|dockerfile|procfile)\Z"
+)
+"""Files that say how things run, not what they do."""
+_MAX_PREFIX = 4
+"""Words that can stand for one program: `uv run --frozen pytest`."""
 _LINE_NUMBER = re.compile(r"(?m)^\s*\d+[→\t]")
 
 
@@ -44,10 +52,14 @@ def find_fix(failure: Failure, steps: Sequence[Step]) -> Fix | None:
     ]
     if failure.is_check:
         return _fixer(failure, later)
+    if failure.attribute == NOT_THERE:
+        return _moved(failure, later)
     return (
         _unwrapped(failure, later)
         or _misspaced(failure, steps)
         or _prepared(failure, later)
+        or configured(failure, later)
+        or _replaced(failure, later)
         or _again(failure, later)
         or _instead(failure, later)
     )
@@ -104,6 +116,44 @@ def _prepared(failure: Failure, later: Sequence[Step]) -> Fix | None:
     return Fix("fixer", between[-1], command, f"It worked after `{command}`.")
 
 
+def configured(failure: Failure, steps: Sequence[Step]) -> Fix | None:
+    """The very same command, run again with success after nothing but settings were edited."""
+    later = [step for step in steps if step.index > failure.step.index]
+    again = next(
+        (at for at, step in enumerate(later) if step.passed and step.chain == failure.step.chain), None
+    )
+    edits = [step for step in later[:again] if step.edits] if again is not None else []
+    if not failure.step.command or not edits or not all(_SETTINGS.search(step.path) for step in edits):
+        return None
+    path = edits[-1].local(edits[-1].path)
+    return Fix("fixer", edits[-1], path, f"It worked after `{path}` was edited.", ("file_path",))
+
+
+def _moved(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """A file of the same name, reached somewhere else."""
+    found = found_elsewhere(failure.subject, later[:5])
+    if not found:
+        return None
+    step, place = found
+    return Fix("instead", step, place, f"It is at `{place}`.")
+
+
+def _replaced(failure: Failure, later: Sequence[Step]) -> Fix | None:
+    """The same command by another program, where the first one does not exist or does not know it."""
+    if not failure.step.command or not (failure.attribute == NOT_FOUND or is_misuse(failure.attribute)):
+        return None
+    for command in failure.step.chain:
+        program, _, rest = command.partition(" ")
+        for step in later[:5]:
+            for other in step.chain if step.passed else ():
+                put = other.removesuffix(rest or program).rstrip()
+                if put in ("", other, program) or len(put.split()) > _MAX_PREFIX or "=" in put:
+                    continue
+                value = f"{put} …" if rest else other
+                return Fix("instead", step, value, f"This works: `{other}`.")
+    return None
+
+
 def _only_looks(step: Step) -> bool:
     """Whether a shell call changes nothing: it lists, reads, searches or asks for a state."""
     return all(head.split()[0] in _LOOKING or head.split()[-1] in _ASKING for head in step.heads)
@@ -143,6 +193,8 @@ def _again(failure: Failure, later: Sequence[Step]) -> Fix | None:
             claim = "Reading the exact lines again before the next try worked."
             return Fix("reread", step, "read again", claim)
         if failed.command:
+            if step.chain == failed.chain and step.command != failed.command and "\n" not in step.command:
+                return Fix("changed", step, step.command, f"This worked: `{step.command}`.")
             command = next((part for part in step.chain if head_of(part) == failed.head), step.chain[0])
             if len(command) > 120 or command in failed.chain:
                 return None
@@ -166,8 +218,16 @@ def _changed_fields(failed: Step, step: Step) -> Fix | None:
         return Fix("changed", step, "", "The same call worked later.")
     if len(names) == len({*old, *new}):
         return None
-    listed = ", ".join(f"`{name}`" for name in names[:3])
-    return Fix("changed", step, ", ".join(names[:3]), f"It worked with another {listed}.", tuple(names[:3]))
+    added, gone = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
+    claim = f"It worked with another {_listed(names)}."
+    if len(added) + len(gone) == len(names):
+        claim = f"It worked with {_listed(added)}{' instead of ' if gone else ' given'}{_listed(gone)}."
+        claim = claim if added else f"It worked without {_listed(gone)}."
+    return Fix("changed", step, ", ".join(names[:3]), claim, tuple(names[:3]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:3])
 
 
 def _instead(failure: Failure, later: Sequence[Step]) -> Fix | None:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 
 from agentflows.change import Pattern, Risk
+from agentflows.dream.absent import NOT_THERE
 from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
+from agentflows.dream.faithful import stands_in
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
 from agentflows.dream.said import ANSWERED
 from agentflows.dream.workflows import CHECKED_FIRST
@@ -31,7 +33,20 @@ HEADINGS = {
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _UNIVERSAL = re.compile(
-    r"(?i)\b(?:always|never\s+\w+\s+without|every|all|any|safe|prefix|toujours|immer|siempre)\b"
+    r"(?i)\b(?:always|never\s+\w+\s+without|every(?:thing)?|each|all|any(?:thing)?|commands|safe|prefix"
+    r"|toujours|tout|immer|alles?|siempre|todo)\b"
+)
+_PRESCRIBING = re.compile(
+    r"(?i)\b(?:use|run|prefix|prepend|wrap|put|pipe|pass|invoke|call|execute|start|begin|type|do|through|via|with"
+    r"|utilise[rz]?|lance[rz]?|nutze|verwende|benutze|starte|usa|ejecuta)\b"
+)
+_BEFORE = (
+    r"\b(?:not|never|avoid|no longer|stop|without|instead of|rather than|n't|nicht|nie|kein\w*|statt|jamais|pas|nunca)"
+    r"\b[^.;,:\n]{0,30}"
+)
+_AFTER = r"[^.;\n]{0,20}\b(?:fails?|broken|does(?:n't| not)|is(?:n't| not| gone)|no longer|(?:was|been) removed|deprecated|never)\b"
+_WRITING = re.compile(
+    r"(?i)\b(?:create|write|generate|save|output|put|add|log|erstelle|schreib\w*|crée|écri\w+|crea)\b"
 )
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
 _ASIDE = re.compile(r"(?:,|;)\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|\s+\(")
@@ -48,9 +63,9 @@ def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     that nothing was seen to fix is said only when it warns of what does not exist here.
     """
     text = entry_text(pattern)
-    if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
-        return None
     writable = [entry for entry in entries if entry.kind in _WRITABLE]
+    if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
+        return _stale(pattern, writable)
     return (
         _reinforce(pattern, entries)
         or _narrow(pattern, writable)
@@ -105,6 +120,7 @@ def _request_text(pattern: Pattern) -> str:
 def _reinforce(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """An entry, or the entries of one section together, that already say it."""
     same = next((entry for entry in entries if _says(entry.text, pattern)), None)
+    same = same or next((entry for entry in entries if _warns_already(entry.text, pattern)), None)
     held = [same] if same else _section_that_says(pattern, entries)
     if not held:
         return None
@@ -131,6 +147,22 @@ def _says(text: str, pattern: Pattern) -> bool:
     return contained(tokens(ours), tokens(own)) >= 0.8 and not differing_qualifier(ours, own)
 
 
+def _warns_already(text: str, pattern: Pattern) -> bool:
+    """Whether a text warns of what was seen to fail, and names what to do instead."""
+    remedy = pattern.value.removesuffix(" …")
+    named = bool(remedy) and (stands_in(remedy, text) or f"`{remedy}`" in text)
+    return pattern.kind == "error" and named and _warns(text, pattern.subject)
+
+
+def _warns(text: str, failing: str) -> bool:
+    """Whether a text speaks against what fails: `do not use X`, `X does not exist`."""
+    text = text.replace("’", "'")
+    name = rf"`?{re.escape(failing)}\b[^`\s]*`?"
+    return bool(
+        re.search(_BEFORE + name, text, re.IGNORECASE) or re.search(name + _AFTER, text, re.IGNORECASE)
+    )
+
+
 def _section_that_says(pattern: Pattern, entries: Sequence[Entry]) -> list[Entry]:
     """Entries of one section that together name all the commands of a workflow, and what they stand before."""
     if pattern.kind != "workflow" or pattern.attribute != CHECKED_FIRST:
@@ -155,7 +187,7 @@ def _narrow(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that tells to do what was seen to fail keeps its text and gains the exception."""
     if pattern.kind != "error" or pattern.attribute in {CHECK, CHECK_RUN} or not pattern.value:
         return None
-    told = [(score, entry) for entry in entries if (score := _prescribes(entry.text, pattern.subject))]
+    told = [(score, entry) for entry in entries if (score := _prescribes(entry.text, pattern))]
     if not told:
         return None
     _, entry = max(told, key=lambda pair: pair[0])
@@ -164,30 +196,60 @@ def _narrow(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
         entry_ids=(entry.entry_id,),
         path=entry.path,
         after=_appended(entry, f"**Exception:** {_exception_of(pattern)}"),
-        reason=(
-            f"It tells to use `{pattern.subject.split()[0]}`, and `{pattern.subject}` was seen to fail; "
-            f"{_evidence(pattern)}. What it says otherwise stays."
-        ),
+        reason=f"{_why_narrowed(pattern)}; {_evidence(pattern)}. What it says otherwise stays.",
         risks=("contradicts", "action_bearing"),
     )
 
 
-def _prescribes(text: str, failing: str) -> float:
+def _why_narrowed(pattern: Pattern) -> str:
+    if pattern.attribute == NOT_THERE:
+        return f"It names `{pattern.subject}`, which was looked for and is not there"
+    return f"It tells to use `{pattern.subject.split()[0]}`, and `{pattern.subject}` was seen to fail"
+
+
+def _prescribes(text: str, pattern: Pattern) -> float:
     """How plainly a text tells to run what fails: 0 when not; the failing command itself, or a rule for its program."""
+    failing, program = pattern.subject, pattern.subject.split(maxsplit=1)[0]
     spans = [span.strip() for span in _CODE.findall(text)]
+    if _warns(text, failing):
+        return 0.0
+    if pattern.attribute == NOT_THERE:
+        return 3.0 if stands_in(failing, text) and not _WRITING.search(text) else 0.0
     if any(f"{span} ".startswith(f"{failing} ") for span in spans):
         return 3.0
-    program = failing.split(maxsplit=1)[0]
-    if " " not in failing or program not in spans:
+    if not _PRESCRIBING.search(text) or " " not in failing:
+        return 0.0
+    if stands_in(failing, _CODE.sub(" ", text)):
+        return 2.75
+    goes_on = pattern.value.split(maxsplit=1)[0] == program
+    if goes_on or not (
+        any(span == program or _is_form(span, program) for span in spans) or _puts_first(text, program)
+    ):
         return 0.0
     rules = len(_UNIVERSAL.findall(text))
     return min(1.0 + rules / 4, 2.5) if rules else 0.0
 
 
+def _puts_first(text: str, program: str) -> bool:
+    """Whether a text without code spans tells to use the program: `use X for all commands`."""
+    verb = r"\b(?:use|prefix|prepend|wrap|run|put|through|via|with)\s+"
+    between = r"(?:(?:the|our|all|every|each|your|shell|commands?|everything|them|with|through|in|by)\s+){0,5}"
+    return re.search(verb + between + re.escape(program) + r"(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def _is_form(span: str, program: str) -> bool:
+    """Whether a code span shows how a program stands before others: `tool <command>`, `tool …`."""
+    rest = span.removeprefix(f"{program} ").strip()
+    return rest != span and bool(re.fullmatch(r"<[^>]+>|\[[^\]]+\]|\{[^}]+\}|\.\.\.|…|[A-Z_]+", rest))
+
+
 def _exception_of(pattern: Pattern) -> str:
     """What fails and what to do, with its counts."""
+    if pattern.attribute == NOT_THERE:
+        return f"`{pattern.subject}` is not there; it is at `{pattern.value}`. {support_note(pattern)}"
+    manner = "directly" if " without " in pattern.claim else "instead"
     remedy = (
-        f" Run `{pattern.value}` directly." if pattern.value.endswith("…") else f" Use `{pattern.value}`."
+        f" Run `{pattern.value}` {manner}." if pattern.value.endswith("…") else f" Use `{pattern.value}`."
     )
     failed = re.match(r"`[^`]+` fails: (.+?)\.(?:\s|$)", pattern.claim)
     why = f": {failed.group(1)}" if failed else ""
@@ -200,6 +262,21 @@ def _appended(entry: Entry, addition: str) -> str:
         marker = re.match(r"\s*(?:[-*+]|\d+[.)])\s+", entry.text)
         return f"{entry.text}\n{' ' * len(marker.group()) if marker else '  '}{addition}"
     return f"{entry.text}\n{'> ' if entry.kind == 'quote' else ''}{addition}"
+
+
+def _stale(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """The entry that names a file which was looked for in vain: where it went, a person must say."""
+    named = (entry for entry in entries if pattern.attribute == NOT_THERE and _prescribes(entry.text, pattern))
+    entry = next(named, None)
+    if entry is None:
+        return None
+    return Proposal(
+        op="flag",
+        entry_ids=(entry.entry_id,),
+        path=entry.path,
+        reason=f"{_why_narrowed(pattern)}; {_evidence(pattern)}.",
+        risks=("contradicts",),
+    )
 
 
 # -- supersede ------------------------------------------------------------------------------------------

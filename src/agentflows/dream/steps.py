@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agentflows.session import Session, Turn
-from agentflows.signature import command_head, commands, error_line, error_signature, shell_command
+from agentflows.signature import (
+    command_head,
+    commands,
+    error_line,
+    error_signature,
+    exit_code,
+    shell_command,
+)
 from agentflows.signature.command import head_of
 
 _EDITING = re.compile(r"edit|write|patch|replace|create|insert", re.IGNORECASE)
@@ -29,6 +36,8 @@ class Step:
     """The command line of a shell call; "" for other tools."""
     head: str
     """`git commit`, `npx tsc`, `Edit`."""
+    project: str = ""
+    """The folder the session is about; "" when it is none."""
 
     @property
     def tool(self) -> str:
@@ -37,13 +46,15 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Whether the harness marked the result as an error."""
-        return self.result is not None and self.result.is_error
+        """Whether the harness marked the result as an error, or a shell's output ends in an exit code that says so."""
+        if self.result is None or self.result.is_error:
+            return self.result is not None
+        return bool(self.command) and bool(exit_code(self.result.text))
 
     @property
     def passed(self) -> bool:
         """Whether it came back without an error."""
-        return self.result is not None and not self.result.is_error
+        return self.result is not None and not self.failed
 
     @property
     def chain(self) -> list[str]:
@@ -69,6 +80,11 @@ class Step:
         """The file a file tool was called for; "" for any other call."""
         given = self.given
         return next((value for name in _PATH_FIELDS if isinstance(value := given.get(name), str)), "")
+
+    def local(self, path: str) -> str:
+        """A path as seen from the project's folder; other paths as they are, without a leading `./`."""
+        inside = path.removeprefix(f"{self.project.rstrip('/')}/") if self.project.startswith("/") else path
+        return inside.removeprefix("./")
 
     @property
     def signature(self) -> str:
@@ -107,7 +123,9 @@ def steps_of(session: Session) -> list[Step]:
             continue
         result = by_id.get(call.tool_use_id) if call.tool_use_id else _next_unnamed(unnamed, call)
         command = shell_command(call.tool, call.text)
-        found.append(Step(len(found), call, result, command, command_head(call.tool, call.text)))
+        found.append(
+            Step(len(found), call, result, command, command_head(call.tool, call.text), session.project)
+        )
     return found
 
 

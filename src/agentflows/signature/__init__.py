@@ -5,10 +5,10 @@ so that all three mean the same by "the same error", "the same command" and "a w
 """
 
 from agentflows.signature.command import command_head, commands, is_shell, shell_command
-from agentflows.signature.failure import error_line, error_signature, failing_step
+from agentflows.signature.failure import error_line, error_signature, exit_code, failing_step
 from agentflows.signature.wording import hedges, negations, sentences, specifics, tokens
 
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 """Goes up whenever a signature or a command head would come out differently: counts made with another
 version cannot be compared."""
 
@@ -18,6 +18,7 @@ __all__ = [
     "commands",
     "error_line",
     "error_signature",
+    "exit_code",
     "failing_step",
     "hedges",
     "is_shell",

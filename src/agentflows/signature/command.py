@@ -7,6 +7,8 @@ import shlex
 from typing import Any, cast
 
 _SHELL_TOOL = re.compile(r"bash|shell|exec|terminal|command|cmd", re.IGNORECASE)
+_PLAIN_SHELL = re.compile(r"bash|shell|terminal|powershell", re.IGNORECASE)
+"""Shell tools by any account, so that their one text is a command whatever its field is called."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SUBCOMMAND = re.compile(r"[a-z][a-z0-9_]*(?:[:-][a-z0-9_]+)*\Z")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
@@ -71,7 +73,8 @@ def shell_command(tool: str, input_json: str) -> str:
             words = [str(word) for word in cast("list[Any]", value)]
             inner = _inline_script(words)
             return inner or " ".join(words)
-    return ""
+    texts = [value for value in fields.values() if isinstance(value, str)]
+    return texts[0] if len(fields) == len(texts) == 1 and _PLAIN_SHELL.search(tool) else ""
 
 
 def commands(command: str) -> list[str]:

@@ -9,10 +9,15 @@ MAX_SIGNATURE_CHARS = 200
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
 _TAG = re.compile(r"</?[a-z]+(?:_[a-z]+)*>")
 _EXIT = re.compile(
-    r"\A\s*(?:Exit code:? -?\d+|exit status:? \d+|Command failed with exit code \d+\.?)\s*$", re.IGNORECASE
+    r"\A\s*[\[(]?(?:(?:the )?(?:command|process) )?(?:exit(?:ed)?|failed|return(?:ed)?|finished|completed)"
+    r"(?: with)?(?: an?)?(?: non-zero)?(?: exit)? ?(?:code|status)[:=]? ?(-?\d+)[\])]?\.?\s*\Z",
+    re.IGNORECASE,
 )
+"""A line that gives an exit code and says nothing else."""
 _ECHO = re.compile(r"^\s*(?:\$|\+|>)\s+(?=[\w./@-])")
 _DECORATION = re.compile(r"^[\W_]*\Z")
+_BARE = re.compile(r"(?i)^\W*(?:fail(?:ed|ure)?|errors?|fatal)\W*\Z")
+"""A line that says that something failed, and not what."""
 _CUE = re.compile(
     r"""(?ix) \b(?: errors? | fail(?:s|ed|ure|ing)? | not\s+(?:found|available|allowed|recognized|supported|permitted|enough)
     | unknown | can(?:not|'t) | could\ not | unable | denied | invalid | unexpected | unrecogni[sz]ed | illegal
@@ -77,6 +82,7 @@ def error_line(text: str) -> tuple[int, int]:
     of a runner that echoes its steps, only the last step counts. `(0, 0)` when no line says anything.
     """
     lines = [span for span in _lines(text) if _says_something(text[span[0] : span[1]])]
+    lines = [span for span in lines if not _BARE.match(text[span[0] : span[1]])] or lines
     if not lines:
         return (0, 0)
     if "Traceback (most recent call last)" in text:
@@ -95,6 +101,16 @@ def error_line(text: str) -> tuple[int, int]:
 
 def _names_failure(line: str) -> bool:
     return bool(_CUE.search(line)) and not _NO_CUE.search(line)
+
+
+def exit_code(text: str) -> int | None:
+    """The exit code that the first or the last line of a shell's output gives; None when neither gives one."""
+    lines = [line for line in _ANSI.sub("", text).strip().split("\n") if line.strip()]
+    for line in (lines[:1] + lines[-1:]) if lines else []:
+        match = _EXIT.match(_TAG.sub("", line).strip())
+        if match:
+            return int(match.group(1))
+    return None
 
 
 def failing_step(text: str) -> str:
