@@ -199,8 +199,16 @@ def test_tables_are_plain_rows():
     rows = changes_table(FULL)
     assert [row["number"] for row in rows] == [1, 2, 3]
     assert rows[0]["where"] == "/learned.md › Preferences"
-    assert [row["fate"] for row in ledger_table(FULL)] == ["kept", "retired"]
+    assert [row["fate"] for row in ledger_table(FULL)] == ["retired", "kept"]
     assert all(isinstance(value, str | int) for row in rows for value in row.values())
+
+
+def test_long_lines_of_a_diff_are_folded():
+    """The proposed sentence is the point of the page; Prefect cuts off what is wider than the page."""
+    lines = markdown(report(change(after="- " + "word " * 60))).split("\n")
+    added = [line for line in lines if line.startswith("+ ")]
+    assert len(added) > 2
+    assert max(map(len, added)) <= 100
 
 
 def test_the_summary_counts_what_happened():
