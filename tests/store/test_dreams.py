@@ -168,3 +168,16 @@ def test_a_dream_needs_its_store(state: State):
     with pytest.raises(NotFoundError):
         state.save_dream(report(store.model_copy(update={"store_id": "memstore_none"}), []))
     assert put(state, "team", {}).version == 1
+
+
+def test_a_dream_into_a_copy_and_one_into_the_store_replace_nothing_of_each_other(state: State):
+    """What waits for the copy is another text than what waits for the original: both are to be decided."""
+    store = team(state)
+    copy = state.copy_store("team", "team-copy", actor=ADA)
+    first, second, third = supersede(), supersede(dream_id="drm_2"), supersede(dream_id="drm_3")
+    state.save_dream(report(store, [first], output="create_new", output_store_id=copy.store_id))
+    state.save_dream(report(store, [second], dream_id="drm_2", day=2))
+    assert [one.status for one in state.changes()] == ["held", "held"]
+    state.save_dream(report(copy, [third], dream_id="drm_3", day=3))
+    assert [one.status for one in state.changes()] == ["replaced", "held", "held"]
+    assert state.outputs() == {"drm_1": "team-copy", "drm_2": "team", "drm_3": "team-copy"}

@@ -25,7 +25,8 @@ class Dreams(Opened):
         """Keep a dream's report; saving it again brings it up to date.
 
         What was decided meanwhile stands: only changes still proposed or held follow the report. A held change
-        takes the place of an older dream's held change that says the same for the same place (`replaced`).
+        takes the place of an older dream's held change that says the same for the same place (`replaced`):
+        a place in the store it would be committed to, so a dream into a copy replaces nothing of the original.
         A dream that was completed stays so: a report of the same dream under way or failed, as a second process
         may bring it, changes nothing; and only a completed report says what is no longer proposed.
 
@@ -47,7 +48,7 @@ class Dreams(Opened):
                     row = _change_row(row, change, report.dream, position, now + held_for)
                     session.add(row)
                     session.flush()
-                    _replace_older(session, row, report.dream)
+                    _replace_older(session, row)
             for row in known.values():
                 if row.status in _OPEN and completed:
                     _mark(row, "replaced", "the dream was dreamt again and did not propose it")
@@ -87,6 +88,14 @@ class Dreams(Opened):
                 )
                 for row in rows
             ]
+
+    def outputs(self) -> dict[str, str]:
+        """The name of the store that each dream's changes are for, by dream id: its own, or the copy it made."""
+        with self._db.read() as session:
+            statement = select(DreamRow.dream_id, StoreRow.name).join(
+                StoreRow, col(StoreRow.store_id) == col(DreamRow.target_id)
+            )
+            return dict(session.exec(statement).all())
 
     def changes(
         self,
@@ -279,23 +288,22 @@ def _change_row(
     return row
 
 
-def _replace_older(session: Session, row: ChangeRow, dream: Dream) -> None:
+def _replace_older(session: Session, row: ChangeRow) -> None:
     if row.status != "held":
         return
+    mine = session.get_one(DreamRow, row.dream_id)
     statement = (
         select(ChangeRow, DreamRow)
         .join(DreamRow, col(DreamRow.dream_id) == col(ChangeRow.dream_id))
         .where(
-            ChangeRow.store_id == row.store_id,
+            DreamRow.target_id == mine.target_id,
             ChangeRow.memo_key == row.memo_key,
             ChangeRow.status == "held",
             ChangeRow.dream_id != row.dream_id,
         )
     )
-    mine = session.get(DreamRow, dream.dream_id)
     for other, theirs in session.exec(statement).all():
-        newer = mine is not None and theirs.created_at <= mine.created_at
-        old, new = (other, row) if newer else (row, other)
+        old, new = (other, row) if theirs.created_at <= mine.created_at else (row, other)
         _mark(old, "replaced", f"{new.dream_id} proposes the same as {new.change_id}")
         session.add(old)
         session.flush()
