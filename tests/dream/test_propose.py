@@ -10,8 +10,10 @@ import pytest
 from agentflows.change import Change, Observation, Pattern, Quote, Refusal, Risk
 from agentflows.dream.apply import apply_changes
 from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.notes import engine_notes
 from agentflows.dream.propose import propose
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+from agentflows.dream.rules import RulesEngine
 from agentflows.dream.texts import says_again
 from agentflows.errors import ModelOutputError
 from agentflows.memory import Entry, parse_entries, sha256
@@ -382,8 +384,11 @@ def test_what_the_engine_drops_itself_is_counted():
     engine = Scripted(nothing)
     engine.dropped.append(Refusal(gate="invented_id", reason="of an earlier step", claim="x"))
 
+    def invented(of: Pattern) -> Refusal:
+        return Refusal(gate="invented_id", reason="no such entry", claim=of.claim, key=of.key)
+
     def answer(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
-        engine.dropped.append(Refusal(gate="invented_id", reason="no such entry", claim=pattern.claim))
+        engine.dropped.append(invented(pattern))
         return None
 
     engine.answer = answer
@@ -540,3 +545,51 @@ def test_a_hijacked_dreamer_gets_nothing_committed():
     print(f"HIJACKED tried={tried} bad={len(committed)}")  # noqa: T201 - the figure is the point
     assert tried == 720
     assert committed == []
+
+
+# -- every pattern is accounted for --------------------------------------------------------------------
+
+
+def test_what_the_engine_does_nothing_about_is_refused_and_named():
+    """A pattern that vanished without a word looks as if it had never been found."""
+    made = proposed(a_pattern(), a_pattern("Use tabs."), answer=nothing)
+    assert made[0] == []
+    assert gates(made) == ["not_actionable", "not_actionable"]
+    assert {refusal.claim for refusal in made[1]} == {"Sign each commit.", "Use tabs."}
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_patterns_outside_the_instructions_are_refused_and_counted(at_once: int):
+    """“Nothing was found” and “you told me not to look” are two different reports."""
+    patterns = [
+        a_pattern("Deploy on Mondays."),
+        a_pattern("Use tabs."),
+        a_pattern("Name branches by ticket."),
+    ]
+    engine, told = RulesEngine(), "focus on deploy"
+    changes, refusals = propose(patterns, FILES, engine, dream_id="d", instructions=told, concurrency=at_once)
+    assert [change.after or "" for change in changes] == [
+        "- Deploy on Mondays. (said in 2 sessions, last on 2026-03-09)"
+    ]
+    assert sorted((refusal.gate, refusal.claim) for refusal in refusals) == [
+        ("instructions", "Name branches by ticket."),
+        ("instructions", "Use tabs."),
+    ]
+    assert "2 patterns were outside your instructions." in engine_notes(engine, told)
+    assert not any("outside" in note for note in engine_notes(RulesEngine(), told))
+
+
+def test_changes_and_refusals_balance_with_the_patterns():
+    """Each pattern is in a change or in one refusal, whatever the engine answers."""
+    patterns = [a_pattern(claim) for claim in ("Sign each commit.", "Use tabs.", "Always use bun.", "Wait.")]
+    answers = {
+        "Sign each commit.": ADD,
+        "Always use bun.": suggests("narrow", "npm", "tests", after="x"),
+        "Wait.": suggests("reinforce", "npm"),
+    }
+    changes, refusals = proposed(*patterns, answer=lambda pattern, _: answers.get(pattern.claim))
+    ids = {name for change in changes for name in change.pattern_id.split("\n")}
+    refused = [refusal.key for refusal in refusals]
+    assert sorted([*refused, *(one.key for one in patterns if one.pattern_id in ids)]) == sorted(
+        one.key for one in patterns
+    )

@@ -67,7 +67,10 @@ class Engine(Protocol):
         ...
 
     def propose(self, pattern: Pattern, entries: Sequence[Entry], instructions: str) -> Proposal | None:
-        """What `pattern` means for the store, given the entries nearest to it; None for nothing."""
+        """What `pattern` means for the store, given the entries nearest to it; None for nothing.
+
+        Why nothing, where the engine can say, goes to `dropped` under the pattern's key and claim.
+        """
         ...
 
     def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:

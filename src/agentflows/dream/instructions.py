@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from agentflows.change import Pattern
 from agentflows.signature import sentences, tokens
 
+OUTSIDE = "instructions"
+"""The gate of a pattern that the instructions leave out."""
+
 _IGNORE = re.compile(
     r"(?i)^(?:please\s+)?(?:ignore|skip|leave out|exclude|don't (?:learn|record|touch|change|propose)|do not (?:learn|record|touch|change|propose))"
     r"\s+(?:anything\s+|everything\s+|all\s+)?(?:(?:about|on|related to|to do with|regarding)\s+)?(.+)$"

@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from agentflows.dream.engine import Engine
+from agentflows.dream.instructions import OUTSIDE
 
 _JUDGED = (
     "A model read the sessions and judged what they mean. Code checked that every quote stands at its address "
@@ -20,8 +21,14 @@ class Noting(Protocol):
 
 
 def engine_notes(engine: Engine, instructions: str) -> list[str]:
-    """What this engine cannot judge and what it made of the instructions."""
+    """What this engine cannot judge, what it made of the instructions, and how much they left out."""
     if isinstance(engine, Noting):
-        return engine.notes(instructions)
+        return [*engine.notes(instructions), *_left_out(engine)]
     given = ["The instructions were given to the model as guidance; the gates do not depend on them."]
-    return [_JUDGED, *(given if instructions.strip() else [])]
+    return [_JUDGED, *(given if instructions.strip() else []), *_left_out(engine)]
+
+
+def _left_out(engine: Engine) -> list[str]:
+    count = sum(refusal.gate == OUTSIDE for refusal in engine.dropped)
+    patterns = "1 pattern was" if count == 1 else f"{count:,} patterns were"
+    return [f"{patterns} outside your instructions."] if count else []

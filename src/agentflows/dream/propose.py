@@ -4,6 +4,7 @@ The engine says what it would do. Code checks that it may be done, drops what ch
 rejected before, lets the best supported win where two want the same entry, and names the risks.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -258,7 +259,8 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     (pattern key, root session) that the store rests on already; `pinned` are the ids of entries that only a person may touch:
     what sessions say against one becomes a flag, all else is refused (`pinned`); `concurrency` is how many patterns are put
     to the engine at once. An unusable answer of the engine is refused under `model_output`, and what the engine
-    itself did not let through is counted with the refusals; the rest goes on.
+    itself did not let through is counted with the refusals; the rest goes on. Every pattern ends in a change or
+    in a refusal: what the engine would do nothing about, and said no more of, is refused under `not_actionable`.
     """
     entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
@@ -287,7 +289,8 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
 def _judged(
     patterns: Sequence[Pattern], index: EntryIndex, engine: Engine, instructions: str, concurrency: int
 ) -> tuple[list[tuple[Proposal, Pattern]], list[Refusal]]:
-    """What the engine would do about each pattern, in the order of the patterns."""
+    """What the engine would do about each pattern, in the order of the patterns; and why not."""
+    already = len(engine.dropped)
 
     def judge(pattern: Pattern) -> tuple[Proposal | None, Refusal | None]:
         near = index.nearest(pattern, NEAREST)
@@ -301,7 +304,23 @@ def _judged(
     judged = [
         (proposal, pattern) for (proposal, _), pattern in zip(answers, patterns, strict=True) if proposal
     ]
-    return judged, [refusal for _, refusal in answers if refusal]
+    silent = [pattern for answer, pattern in zip(answers, patterns, strict=True) if answer == (None, None)]
+    refusals = [refusal for _, refusal in answers if refusal]
+    return judged, [*refusals, *_unexplained(silent, engine.dropped[already:])]
+
+
+def _unexplained(silent: Sequence[Pattern], dropped: Sequence[Refusal]) -> list[Refusal]:
+    """A refusal for each pattern that the engine would do nothing about and did not say why."""
+    explained = Counter((refusal.key, refusal.claim[:1_000]) for refusal in dropped)
+    left: list[Refusal] = []
+    for pattern in silent:
+        name = (pattern.key, pattern.claim[:1_000])
+        if explained[name]:
+            explained[name] -= 1
+        else:
+            reason = f"seen in {len(pattern.sessions)} sessions; the engine saw nothing to do about it"
+            left.append(Refusal(gate="not_actionable", reason=reason, claim=name[1], key=pattern.key))
+    return left
 
 
 def _guarded(ask: Callable[[], _T], claim: str, key: str = "") -> tuple[_T | None, Refusal | None]:

@@ -12,7 +12,7 @@ from agentflows.change import Observation, Pattern, Refusal
 from agentflows.dream import proposals, pruning
 from agentflows.dream.engine import Hint, Nomination, Proposal
 from agentflows.dream.errors_seen import errors_seen
-from agentflows.dream.instructions import Understood, understood
+from agentflows.dream.instructions import OUTSIDE, Understood, understood
 from agentflows.dream.outcomes import outcome_patterns
 from agentflows.dream.overlap import says_same
 from agentflows.dream.said import said
@@ -39,7 +39,7 @@ class RulesEngine:
     def __init__(self, *, today: date | None = None) -> None:
         self._today = today
         self.dropped: list[Refusal] = []
-        """Always empty: rules quote by place, so nothing they say has to be looked up."""
+        """Patterns that the instructions left out (`instructions`). Rules quote by place: no quote is ever lost."""
 
     def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
         """What this one session taught. Every turn is read, so `hints` add nothing."""
@@ -51,8 +51,12 @@ class RulesEngine:
         return [says_same(left, right) for left, right in pairs]
 
     def propose(self, pattern: Pattern, entries: Sequence[Entry], instructions: str) -> Proposal | None:
-        """What `pattern` means for the store; None where the instructions leave it out."""
+        """What `pattern` means for the store; None where nothing, or where the instructions leave it out."""
         if not understood(instructions).admits(pattern):
+            reason = f"the instructions leave it out: {instructions.strip()[:200]}"
+            self.dropped.append(
+                Refusal(gate=OUTSIDE, reason=reason, claim=pattern.claim[:1_000], key=pattern.key)
+            )
             return None
         return proposals.propose(pattern, entries)
 
