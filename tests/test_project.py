@@ -1,5 +1,8 @@
 """Flows are files of a project: found, loaded by path, laid down by `init`."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import yaml
 
 import agentflows
 from agentflows.errors import NotFoundError, UsageError
-from agentflows.project import FLOWS, init_project, load_flow, project_root
+from agentflows.project import FLOWS, MARKER, bundled, flows_folder, init_project, load_flow, project_root
 from tests.conftest import ROOT
 
 
@@ -41,6 +44,45 @@ def test_init_lays_down_a_project_and_keeps_what_is_there(tmp_path: Path):
     assert "flows/dream.py" not in written
     assert (tmp_path / "flows" / "dream.py").read_text() == "mine = 1\n"
     assert project_root(tmp_path) == tmp_path.resolve()
+    assert flows_folder(tmp_path) == tmp_path.resolve() / "flows"
+
+
+@pytest.mark.parametrize("missing", [MARKER, "prefect.yaml", "flows/dream.py"])
+def test_a_folder_that_is_no_project_runs_none_of_its_code(tmp_path: Path, missing: str):
+    """Whoever looks into a stranger's repository did not ask to run its flows."""
+    init_project(tmp_path)
+    (tmp_path / missing).unlink()
+    assert project_root(tmp_path) == bundled()
+    assert flows_folder(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", [b"name: other\n", b"# entrypoint: flows/dream.py:dream\n", b"\xff\xfe"])
+def test_a_prefect_project_that_does_not_deploy_the_dream_is_another_project(tmp_path: Path, text: bytes):
+    """`flows/` and `prefect.yaml` are names that any Prefect project uses."""
+    init_project(tmp_path)
+    (tmp_path / "prefect.yaml").write_bytes(text)
+    assert project_root(tmp_path) == bundled()
+
+
+@pytest.mark.parametrize(("given", "enabled"), [(None, "False"), ("true", "True")])
+def test_a_program_that_loads_a_flow_sends_no_telemetry_unless_told_to(given: str | None, enabled: str):
+    """A temporary server that ends before it was sent would print a traceback in the middle of the program's output."""
+    name = "PREFECT_SERVER_ANALYTICS_ENABLED"
+    variables = {key: value for key, value in os.environ.items() if key != name}
+    code = (
+        "from agentflows import load_flow; load_flow('dream')\n"
+        "from prefect.settings import get_current_settings\n"
+        "print(get_current_settings().server.analytics_enabled)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=variables | ({name: given} if given else {}),
+        timeout=120,
+    )
+    assert done.stdout.strip() == enabled
 
 
 def test_init_into_a_file_says_so(tmp_path: Path):

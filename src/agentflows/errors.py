@@ -17,6 +17,7 @@
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
     + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
+  x ServerError              the Prefect server cannot be reached
   x PromptError              a prompt was rendered with the wrong fields
 """
 
@@ -106,6 +107,10 @@ class EndpointError(ModelError):
 
 class ModelOutputError(ModelError):
     """The reply is not what was asked for: refused, truncated or malformed."""
+
+
+class ServerError(AgentflowsError):
+    """The Prefect server that records the runs cannot be reached."""
 
 
 class PromptError(AgentflowsError):

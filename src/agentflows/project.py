@@ -6,6 +6,8 @@ loaded by path, not modules of this package.
 
 import hashlib
 import importlib.util
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +18,10 @@ from agentflows.errors import NotFoundError, UsageError
 
 FLOWS = ("ingest", "dream", "review")
 """The flows every project has; a file of the same name in `flows/` holds each."""
+MARKER = ".agentflows-project"
+"""The file by which `init` marks a folder whose flows may run; it is to be committed with them."""
+_MARKED = "agentflows runs the flows in flows/ when it is started in this folder; without this file it runs its own.\n"
+_DEPLOYS_DREAM = re.compile(r"""(?m)^\s*(?:-\s+)?entrypoint:\s*(["']?)flows/dream\.py:dream\1\s*(?:#.*)?$""")
 
 
 def bundled() -> Path:
@@ -26,9 +32,29 @@ def bundled() -> Path:
 
 
 def project_root(start: Path | None = None) -> Path:
-    """The current folder when it is an agentflows project (`flows/` and `prefect.yaml`), else `bundled()`."""
+    """The current folder when it is an agentflows project, else `bundled()`.
+
+    Flows are code, and a folder may be anyone's: having a `flows/dream.py` is not enough. A project has the marker
+    that `agentflows init` writes, and a `prefect.yaml` that deploys `flows/dream.py:dream`.
+    """
     here = (start or Path.cwd()).resolve()
-    return here if (here / "flows" / "dream.py").is_file() else bundled()
+    return here if is_project(here) else bundled()
+
+
+def is_project(folder: Path) -> bool:
+    """Whether the flows of this folder are meant to be run by agentflows."""
+    if not (folder / "flows" / "dream.py").is_file() or not (folder / MARKER).is_file():
+        return False
+    try:
+        return _DEPLOYS_DREAM.search((folder / "prefect.yaml").read_text("utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def flows_folder(start: Path | None = None) -> Path | None:
+    """The folder flows come from when it is the current folder's own; None when they are this installation's."""
+    here = (start or Path.cwd()).resolve()
+    return here / "flows" if project_root(here) == here else None
 
 
 def load_module(name: str, root: Path | None = None) -> ModuleType:
@@ -63,14 +89,18 @@ def load_module(name: str, root: Path | None = None) -> ModuleType:
 def load_flow(name: str, root: Path | None = None) -> Any:
     """The Prefect flow called `name`: `load_flow("dream")(store="team")` runs it here and now.
 
+    Prefect's telemetry is switched off unless `PREFECT_SERVER_ANALYTICS_ENABLED` says otherwise: a temporary server
+    that ends before it was sent prints a traceback about it. Where Prefect was imported before, its settings stand.
+
     Raises:
         NotFoundError: there is no such flow.
     """
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     return getattr(load_module(name, root), name)
 
 
 def init_project(folder: Path) -> list[str]:
-    """Lay down a project to edit: `flows/`, `prefect.yaml` and `examples/`. Existing files are kept.
+    """Lay down a project to edit: `flows/`, `prefect.yaml`, `examples/` and the marker. Existing files are kept.
 
     Returns the paths written, relative to `folder`.
 
@@ -92,6 +122,9 @@ def init_project(folder: Path) -> list[str]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
                 written.append(str(relative))
+        if not (folder / MARKER).exists():
+            (folder / MARKER).write_text(_MARKED, "utf-8")
+            written.append(MARKER)
     except OSError as error:
         msg = f"The project cannot be laid down in {folder}: {error.strerror or error}. Name a folder you can write."
         raise UsageError(msg) from error

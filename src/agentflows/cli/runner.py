@@ -3,13 +3,17 @@
 import logging
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from agentflows.cli.output import progress_console
-from agentflows.project import load_flow
+from agentflows.errors import ServerError
+from agentflows.project import MARKER, flows_folder, load_flow
 
+_UNREACHABLE = "Failed to reach API at "
+"""How Prefect's message begins; it has no class of its own for this."""
 _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -31,6 +35,9 @@ def run_flow(name: str, *, verbose: bool = False, **parameters: Any) -> Any:
     """Run the flow called `name` here and now, and return what it returns.
 
     With `PREFECT_API_URL` set it is recorded there; else Prefect starts a temporary server.
+
+    Raises:
+        ServerError: that server cannot be reached.
     """
     if not verbose:
         for variable, value in _QUIET.items():
@@ -38,7 +45,7 @@ def run_flow(name: str, *, verbose: bool = False, **parameters: Any) -> Any:
         warnings.filterwarnings("ignore", module="prefect")
     server = os.environ.get("PREFECT_API_URL", "")
     where = f"on {server}" if server else "with a temporary server (10–20 s to start)"
-    progress_console.print(Text(f"Starting Prefect {where} …", style="dim"))
+    progress_console.print(Text(f"Starting Prefect {where}{_whose_flows()} …", style="dim"))
     flow = load_flow(name)
     handler = _Progress()
     loggers = [logging.getLogger("prefect.flow_runs"), logging.getLogger("prefect.task_runs")]
@@ -47,6 +54,32 @@ def run_flow(name: str, *, verbose: bool = False, **parameters: Any) -> Any:
             logger.addHandler(handler)
     try:
         return flow(**parameters)
+    except RuntimeError as error:
+        if not str(error).startswith(_UNREACHABLE):
+            raise
+        raise _unreachable(str(error).removeprefix(_UNREACHABLE)) from error
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
+
+
+def _whose_flows() -> str:
+    """Where the flows come from, when a folder of the user's has a say in it: they are code that runs."""
+    if flows_folder():
+        return ", flows from ./flows"
+    if Path("flows/dream.py").is_file():
+        return f" (./flows is not run: `agentflows init` makes a project, with {MARKER} and prefect.yaml)"
+    return ""
+
+
+def _unreachable(url: str) -> ServerError:
+    named = "PREFECT_API_URL names it" if os.environ.get("PREFECT_API_URL") else "Prefect's profile names it"
+    unset = (
+        "unset PREFECT_API_URL"
+        if os.environ.get("PREFECT_API_URL")
+        else "prefect config unset PREFECT_API_URL"
+    )
+    return ServerError(
+        f"The Prefect server at {url} cannot be reached ({named}). Start it, or correct the address; "
+        f"`{unset}` has agentflows start a temporary one."
+    )

@@ -1,0 +1,53 @@
+"""What the command line says when it starts a flow: which server, whose flows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentflows.project import init_project
+from tests.conftest import EXAMPLES
+
+NOWHERE = "http://127.0.0.1:9/api"
+"""Port 9 is `discard`: nothing answers there."""
+
+
+def ingest(folder: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """`agentflows ingest` in `folder`, with a server that is not there."""
+    words = ["ingest", str(EXAMPLES / "sessions"), "--home", str(tmp_path / "home")]
+    return subprocess.run(
+        [sys.executable, "-m", "agentflows", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ
+        | {"PREFECT_API_URL": NOWHERE, "PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "400"},
+        timeout=120,
+    )
+
+
+def test_a_server_that_cannot_be_reached_is_one_line_and_names_the_variable(tmp_path: Path):
+    """A traceback of forty frames does not say that a variable is stale."""
+    done = ingest(tmp_path, tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"The Prefect server at {NOWHERE}" in done.stderr
+    assert "unset PREFECT_API_URL" in done.stderr
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_start_line_says_whose_flows_run(tmp_path: Path, marked: bool):  # noqa: FBT001
+    """Flows of the current folder are code; whoever runs it should see that it does."""
+    folder = tmp_path / "project"
+    init_project(folder)
+    code = folder / "flows" / "ingest.py"
+    code.write_text(f"import pathlib\npathlib.Path('ran').write_text('')\n{code.read_text()}")
+    if not marked:
+        (folder / ".agentflows-project").unlink()
+    done = ingest(folder, tmp_path)
+    assert (folder / "ran").exists() == marked
+    assert ("flows from ./flows" in done.stderr) == marked
+    assert ("./flows is not run" in done.stderr) != marked
