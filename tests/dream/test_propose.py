@@ -249,6 +249,23 @@ def test_a_text_that_stands_is_known_by_its_words():
     assert not says_again("- Always use npm 9.", ["- Always use npm."])
 
 
+@pytest.mark.parametrize(
+    ("new", "stands"),
+    [
+        ("- Use tabs. (said in 2 sessions, last on 2026-03-09)", "- Use tabs."),
+        ("- Use tabs. (said in 2 sessions, last on 2026-03-09)", "- use tabs (said in 1 session)"),
+        ("- Use tabs.", "* Use tabs. (seen in 12 sessions, last on 2026-03-09)"),
+    ],
+)
+def test_how_often_something_was_said_is_no_part_of_what_it_says(new: str, stands: str):
+    """A line that a person added by hand has no count, and the same line with one is a duplicate."""
+    assert says_again(new, [stands])
+    files = {"/m.md": f"# Rules\n\n{stands}\n"}
+    engine = Scripted(lambda pattern, entries: suggests("add", after=new))
+    assert gates(propose([a_pattern("Use tabs.")], files, engine, dream_id="d")) == ["nothing_new"]
+    assert not says_again(new, [stands.replace("abs", "abs (in Go)")])
+
+
 def test_evidence_of_joined_patterns_is_known_by_either_key():
     """A change that rested on two patterns settles both."""
     again = a_pattern("Always use npm.")

@@ -17,7 +17,7 @@ from agentflows.dream.contest import settle
 from agentflows.dream.engine import Engine, Proposal
 from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
 from agentflows.dream.risks import risks_of
-from agentflows.dream.texts import Problem, goes, text_problem
+from agentflows.dream.texts import Problem, goes, said, text_problem
 from agentflows.errors import LimitError, ModelOutputError
 from agentflows.memory import Entry, check_path, parse_entries
 
@@ -58,7 +58,7 @@ class _Desk:
     entries: Mapping[str, Entry]
     files: Mapping[str, str]
     standing: frozenset[str]
-    """What the store says, folded."""
+    """What the store says, as `said` compares it."""
     known: frozenset[tuple[str, str]]
     rejected: Mapping[str, str]
     pinned: frozenset[str] = frozenset()
@@ -167,7 +167,7 @@ class _Desk:
         """Why a change is not worth making: nothing new, known evidence, or a reviewer's no."""
         if change.memo_key in self.rejected:
             return "rejected_before", f"a reviewer rejected it: {self.rejected[change.memo_key]}"
-        if change.op == "add" and fold(change.after or "") in self.standing:
+        if change.op == "add" and said(change.after or "") in self.standing:
             return "nothing_new", "the store says it already"
         if change.op in {"narrow", "supersede"} and change.after == change.before:
             return "nothing_new", "the entry would stay as it is"
@@ -265,7 +265,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
     by_id = {entry.entry_id: entry for entry in entries}
-    standing = frozenset(fold(entry.text) for entry in entries)
+    standing = frozenset(said(entry.text) for entry in entries)
     desk = _Desk(dream_id, support, by_id, files, standing, known, rejected or {}, frozenset(pinned))
     already = len(engine.dropped)
     judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)

@@ -5,6 +5,7 @@ store by what it read, so its text may bring no number, path or name of its own,
 is meant to survive, and must speak of what its pattern says.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -21,6 +22,8 @@ MAX_TEXT_CHARS = 2_000
 _WORD_KINDS = frozenset({"preference", "correction", "fact"})
 _AT_HAND = 0.3
 """Least share of a text's own words that its pattern or entries hold; below it speaks of something else."""
+_STAMP = re.compile(r"\s*\((?:seen|said|asked) in \d+ sessions?(?:, last on \d{4}-\d\d-\d\d)?\)")
+"""How often and when something was seen: what a text rests on, no part of what it says."""
 _KEEPING: frozenset[ChangeOp] = frozenset({"narrow", "merge"})
 """Operations that promise to lose nothing."""
 
@@ -140,10 +143,15 @@ def goes(entries: Sequence[Entry], after: str) -> str:
     return f" Goes: {', '.join(f'`{item}`' for item in gone)}." if gone else ""
 
 
+def said(text: str) -> str:
+    """What a text says, for comparing: without its count of sessions, its marker, case and blanks."""
+    return fold(_STAMP.sub("", text))
+
+
 def says_again(after: str, standing: Iterable[str]) -> bool:
-    """Whether a text stands in the store already, markers and blanks aside."""
-    folded = fold(after)
-    return any(folded == fold(text) for text in standing)
+    """Whether a text stands in the store already, counts of sessions, markers and blanks aside."""
+    ours = said(after)
+    return any(ours == said(text) for text in standing)
 
 
 def is_repeat(one: str, other: str) -> bool:
