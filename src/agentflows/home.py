@@ -29,6 +29,7 @@ from agentflows.model import Price, price_table
 from agentflows.redaction import Redactor
 from agentflows.settings import Settings, load_settings
 from agentflows.store import LedgerPurse, State
+from agentflows.store.failpoints import failpoint
 
 if TYPE_CHECKING:
     from agentflows.claude import Claude
@@ -157,16 +158,16 @@ class Home:
     def _key(self) -> bytes:
         path = self._folder() / "redaction.key"
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return bytes.fromhex(path.read_text("ascii").strip())
+            if not path.exists():
+                _publish(path, secrets.token_bytes(_KEY_BYTES).hex())
+            found = path.read_bytes()
         except OSError as error:
-            msg = f"The home folder {path.parent} cannot be written: {error.strerror}. Name another with --home."
+            msg = (
+                f"The key of the home, {path}, can be neither made nor read: {error.strerror}. Check the rights and "
+                "the space there, or name another folder with --home."
+            )
             raise SettingsError(msg) from error
-        key = secrets.token_bytes(_KEY_BYTES)
-        with os.fdopen(handle, "w") as file:
-            file.write(key.hex())
-        return key
+        return _checked_key(found, path)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -183,6 +184,40 @@ class Home:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _publish(path: Path, text: str) -> None:
+    """Write the file whole or not at all, for its owner only; the first of several processes wins."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        failpoint("home.key")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links: whole still, though the last of several wins
+            draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _checked_key(found: bytes, path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(found.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        msg = (
+            f"The key in {path} is damaged: expected {2 * _KEY_BYTES} hexadecimal digits, found {len(found)} bytes. "
+            "Restore the file from a backup; or delete it, and a new key is made, under which the placeholders of "
+            "a secret differ from those already archived."
+        )
+        raise SettingsError(msg)
+    return key
 
 
 def open_home(home: str | Path | None = None, **settings: object) -> Home:

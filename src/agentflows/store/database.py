@@ -77,7 +77,7 @@ class Database:
         """Get ready to connect; a SQLite file is created where it is missing.
 
         Raises:
-            SettingsError: the URL is not one of SQLite (a file) or PostgreSQL.
+            SettingsError: the URL is not one of SQLite (a file) or PostgreSQL, or PostgreSQL's driver is missing.
             StoreError: the file cannot be created.
         """
         self._url = _parse(url)
@@ -90,7 +90,7 @@ class Database:
             self._writer = _sqlite_engine(self._url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
             self._reader = _sqlite_engine(self._url, _READER_PRAGMAS, "BEGIN")
         else:
-            self._writer = create_engine(self._url, pool_pre_ping=True)
+            self._writer = _postgres_engine(self._url)
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -231,6 +231,17 @@ def _create_private(path: Path) -> None:
             "AGENTFLOWS_HOME, or check the rights and the space of this one."
         )
         raise StoreError(msg) from error
+
+
+def _postgres_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ImportError as error:  # also where psycopg is there and its C library is not
+        msg = (
+            f"State in PostgreSQL needs the driver psycopg, which cannot be loaded ({str(error).splitlines()[0]}). "
+            "Install it: pip install 'agentflows[postgres]'; or unset AGENTFLOWS_STATE_URL for SQLite."
+        )
+        raise SettingsError(msg) from error
 
 
 def _sqlite_engine(url: URL, pragmas: Sequence[str], begin: str) -> Engine:
