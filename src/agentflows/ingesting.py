@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agentflows import readers
-from agentflows.archive import AddReport
-from agentflows.errors import ReaderError
+from agentflows.archive import AddReport, Archive
+from agentflows.errors import NotFoundError, ReaderError
 from agentflows.home import Home
 from agentflows.session import SourceRead
 from agentflows.store.failpoints import failpoint
@@ -26,19 +26,27 @@ def batches(paths: Sequence[Path]) -> list[list[Path]]:
             found.append([])
             size = 0
         found[-1].append(path)
-        size += path.stat().st_size * (8 if path.suffix == ".gz" else 1)
+        size += _bytes(path) * (8 if path.suffix == ".gz" else 1)
     return found
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # a dangling link, or a log deleted since the walk: reading it says so
+        return 0
 
 
 def ingest_files(
     home: Home, paths: Sequence[Path], *, source: str = "auto", alone: bool = False
 ) -> AddReport:
-    """Read the files and add their sessions; files whose very bytes were read before are passed over.
+    """Read the files and add their sessions; files whose very bytes today's readers read before are passed over.
 
-    A file that is no session log is an error when it was named itself (`alone`), else it is quarantined.
+    A file that cannot be read, or is no session log, is an error when it was named itself (`alone`); else it is
+    quarantined and does not stop the others.
 
     Raises:
-        ReaderError: a file cannot be read at all.
+        ReaderError: the file that was named cannot be read at all.
         ArchiveError: the archive cannot be written; batches before this one stay.
     """
     redactor = home.redactor()
@@ -47,10 +55,16 @@ def ingest_files(
     def unseen() -> Iterator[SourceRead]:
         nonlocal unchanged
         for number, path in enumerate(paths, 1):
-            if home.archive.has_source(_sha256(path)):
-                unchanged += 1
-                continue
-            yield from readers.read(path, source=source, redactor=redactor, alone=alone)
+            try:
+                if _was_read(home.archive, _sha256(path)):
+                    unchanged += 1
+                    continue
+                found = list(readers.read(path, source=source, redactor=redactor, alone=alone))
+            except (ReaderError, NotFoundError) as error:
+                if alone:
+                    raise
+                found = [readers.unreadable(path, str(error))]
+            yield from found
             failpoint(f"ingest.read.{number}")
 
     report = home.archive.add(unseen())
@@ -63,6 +77,13 @@ def ingest_files(
 def ingest_stream(home: Home, stream: BinaryIO, *, source: str = "auto") -> AddReport:
     """The same for standard input."""
     return home.archive.add(readers.read("-", source=source, redactor=home.redactor(), stdin=stream))
+
+
+def _was_read(archive: Archive, sha256: str) -> bool:
+    """Whether a reader as it is today read these bytes before. A newer version of it reads them again."""
+    return archive.has_source(sha256) and any(
+        archive.has_source(sha256, reader=reader) for reader in readers.versions()
+    )
 
 
 def _sha256(path: Path) -> str:

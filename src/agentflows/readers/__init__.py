@@ -5,6 +5,7 @@ quarantined: `accepted + len(quarantined) == lines`, always. Trust comes from th
 Secrets are replaced in the decoded strings before anything is made of them.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from agentflows.readers.tau2_bench import Tau2Bench
 from agentflows.readers.tau_bench import TauBench
 from agentflows.session import Quarantined, RawLine, SourceRead
 
-__all__ = ["Limits", "Redacts", "discover", "formats", "read", "read_raw"]
+__all__ = ["Limits", "Redacts", "discover", "formats", "read", "read_raw", "unreadable", "versions"]
 
 STDIN = "-"
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
@@ -34,6 +35,23 @@ _FORMATS: tuple[Format, ...] = (ClaudeCode(), TauBench(), Tau2Bench(), InterCode
 def formats() -> list[str]:
     """The names `source` may have: `auto`, then the formats."""
     return ["auto", *(native.name for native in _FORMATS)]
+
+
+def versions() -> list[str]:
+    """What `Session.reader` says of sessions read today: each format with the version of its reader."""
+    return [f"{native.name}/{native.version}" for native in _FORMATS]
+
+
+def unreadable(path: Path | str, reason: str) -> SourceRead:
+    """What comes of a file that cannot be read when it does not stand alone: itself, quarantined."""
+    return SourceRead(
+        file=str(path),
+        sha256=hashlib.sha256(f"unreadable\0{path}\0{reason}".encode(errors="surrogateescape")).hexdigest(),
+        format=UNKNOWN,
+        lines=1,
+        accepted=0,
+        quarantined=(Quarantined(str(path), 1, reason, ""),),
+    )
 
 
 def read(
@@ -129,10 +147,7 @@ def _read_file(
     except ReaderError as error:
         if alone:
             raise
-        unread = Quarantined(str(file), 1, str(error), "")
-        return SourceRead(
-            file=str(file), sha256="", format=UNKNOWN, lines=1, accepted=0, quarantined=(unread,)
-        )
+        return unreadable(file, str(error))
 
 
 def _unreadable(error: OSError) -> None:
