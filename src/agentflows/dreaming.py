@@ -190,21 +190,14 @@ class DreamRun:
 
         Raises:
             DreamError: the archive holds no such session.
-            BudgetError: the estimate is over the budget; nothing was spent.
+            SettingsError: the engine cannot be used.
+            BudgetError: the estimate is over the budget; nothing was spent, no store created.
         """
         now = now or datetime.now(UTC).replace(tzinfo=None)
         archived = home.archive.stats()
         infos = home.archive.info(request.sessions.selection(now))
         if not infos:
             raise DreamError(_nothing_to_read(archived.sessions))
-        notes: list[str] = []
-        try:
-            store = home.state.get_store(request.store)
-        except NotFoundError:
-            store = _made(
-                home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
-            )
-            notes.append(f"The store {request.store!r} did not exist and was created empty.")
         named: list[str] = []
         engine, why = home.engine(
             request.engine,
@@ -212,6 +205,15 @@ class DreamRun:
             model=request.model,
             is_money_capped=request.budget.dollars is not None,
         )
+        notes: list[str] = []
+        try:
+            store = home.state.get_store(request.store)
+        except NotFoundError:
+            _quote(home, request, engine, infos)  # a dream that is refused leaves no empty store behind
+            store = _made(
+                home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
+            )
+            notes.append(f"The store {request.store!r} did not exist and was created empty.")
         files = home.state.files(store.store_id, store.version)
         pinned = pinned_ids(home.state.pins(store.store_id), files)
         dream_id = "drm_" + identity(
@@ -257,7 +259,7 @@ class DreamRun:
         )
         run.earlier = run._earlier()
         if run.earlier is None:
-            run._estimate()
+            run.estimated_tokens, run.estimated_dollars = _quote(home, request, engine, infos)
             home.state.save_dream(run.report())
             failpoint("dream.started")
         return run
@@ -277,37 +279,6 @@ class DreamRun:
             return ""
         dollars = f", ${self.estimated_dollars:.2f}" if self.estimated_dollars else ""
         return f"; reading them takes up to {self.estimated_tokens:,} tokens{dollars} of {self.engine.model}"
-
-    def _estimate(self) -> None:
-        if not self.engine.model:
-            return
-        known = self.home.state.cached([self._key(info) for info in self.infos])
-        unread = [info for info in self.infos if self._key(info) not in known]
-        tokens = sum(_PROMPT_TOKENS + digest_tokens(info.chars) for info in unread)
-        answers = _ANSWER_TOKENS * len(unread)
-        price = models.price(self.engine.model, self.home.prices)
-        if price is None and self.request.budget.dollars is not None:
-            msg = (
-                f"A budget in dollars needs the price of {self.engine.model!r}, which is not known. Give it in "
-                "AGENTFLOWS_PRICES, or set a budget in tokens. Nothing was spent."
-            )
-            raise BudgetError(msg)
-        dollars = price.at_most(tokens, answers) if price else 0.0
-        self.estimated_dollars = dollars
-        self.estimated_tokens = tokens + answers
-        budget = self.request.budget
-        if budget.tokens is not None and tokens + answers > budget.tokens:
-            msg = (
-                f"Reading {len(unread)} sessions needs up to {tokens + answers:,} tokens; the budget is "
-                f"{budget.tokens:,}. Raise it, or choose fewer sessions. Nothing was spent."
-            )
-            raise BudgetError(msg)
-        if budget.dollars is not None and dollars > budget.dollars:
-            msg = (
-                f"Reading {len(unread)} sessions costs up to ${dollars:.2f}; the budget is "
-                f"${budget.dollars:.2f}. Raise it, or choose fewer sessions. Nothing was spent."
-            )
-            raise BudgetError(msg)
 
     # -- 2. mine ---------------------------------------------------------------------------------
 
@@ -398,9 +369,7 @@ class DreamRun:
         return len(reading.observations)
 
     def _key(self, info: SessionInfo) -> str:
-        return "obs:" + identity(
-            info.content_sha256, self.engine.name, self.engine.prompt_sha256, self.engine.model
-        )
+        return _reading_key(self.engine, info)
 
     # -- 4 to 6. check quotes, cluster, propose ----------------------------------------------------
 
@@ -613,6 +582,48 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
     except Exception as error:
         run.fail(error)
         raise
+
+
+def _quote(
+    home: Home, request: DreamRequest, engine: Engine, infos: Sequence[SessionInfo]
+) -> tuple[int, float]:
+    """What reading the sessions may need at most, in tokens and in dollars.
+
+    Raises:
+        BudgetError: it is more than the budget allows, or cannot be known.
+    """
+    if not engine.model:
+        return 0, 0.0
+    known = home.state.cached([_reading_key(engine, info) for info in infos])
+    unread = [info for info in infos if _reading_key(engine, info) not in known]
+    tokens = sum(_PROMPT_TOKENS + digest_tokens(info.chars) for info in unread)
+    answers = _ANSWER_TOKENS * len(unread)
+    price = models.price(engine.model, home.prices)
+    if price is None and request.budget.dollars is not None:
+        msg = (
+            f"A budget in dollars needs the price of {engine.model!r}, which is not known. Give it in "
+            "AGENTFLOWS_PRICES, or set a budget in tokens. Nothing was spent."
+        )
+        raise BudgetError(msg)
+    dollars = price.at_most(tokens, answers) if price else 0.0
+    budget = request.budget
+    if budget.tokens is not None and tokens + answers > budget.tokens:
+        msg = (
+            f"Reading {len(unread)} sessions needs up to {tokens + answers:,} tokens; the budget is "
+            f"{budget.tokens:,}. Raise it, or choose fewer sessions. Nothing was spent."
+        )
+        raise BudgetError(msg)
+    if budget.dollars is not None and dollars > budget.dollars:
+        msg = (
+            f"Reading {len(unread)} sessions costs up to ${dollars:.2f}; the budget is "
+            f"${budget.dollars:.2f}. Raise it, or choose fewer sessions. Nothing was spent."
+        )
+        raise BudgetError(msg)
+    return tokens + answers, dollars
+
+
+def _reading_key(engine: Engine, info: SessionInfo) -> str:
+    return "obs:" + identity(info.content_sha256, engine.name, engine.prompt_sha256, engine.model)
 
 
 def _made(home: Home, name: str, make: Callable[[], MemoryStore]) -> MemoryStore:
