@@ -8,6 +8,7 @@ the session's content as soon as it is known, every model answer is kept under i
 is one transaction. A run that dies anywhere is simply run again.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ from agentflows.errors import (
     DreamError,
     ModelOutputError,
     NotFoundError,
+    StoreError,
     UsageError,
 )
 from agentflows.home import EngineChoice, Home
@@ -269,8 +271,9 @@ class DreamRun:
             report = self.home.state.dream(self.dream.dream_id)
         except NotFoundError:
             return None
-        # What could not be read then is asked for again; what was read is known, so only that is paid for.
-        return report if report.dream.status == "completed" and not report.coverage.failed else None
+        # What got no usable answer then is asked for again; all else is known, so only that is paid for.
+        unanswered = report.coverage.failed or report.refused.get("model_output")
+        return report if report.dream.status == "completed" and not unanswered else None
 
     @property
     def quoted_cost(self) -> str:
@@ -524,7 +527,9 @@ class DreamRun:
                 "error": str(error) if isinstance(error, AgentflowsError) else type(error).__name__,
             }
         )
-        self.home.state.save_dream(self.report())
+        # A disk that is full or a database that is damaged ended the dream; the error must say that, not this.
+        with contextlib.suppress(StoreError):
+            self.home.state.save_dream(self.report())
 
     def report(self) -> DreamReport:
         """All there is to say so far."""
@@ -616,7 +621,7 @@ def _quote(
     if budget.dollars is not None and dollars > budget.dollars:
         msg = (
             f"Reading {len(unread)} sessions costs up to ${dollars:.2f}; the budget is "
-            f"${budget.dollars:.2f}. Raise it, or choose fewer sessions. Nothing was spent."
+            f"${budget.dollars:,.6g}. Raise it, or choose fewer sessions. Nothing was spent."
         )
         raise BudgetError(msg)
     return tokens + answers, dollars

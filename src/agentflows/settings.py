@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from agentflows.errors import SettingsError
 
@@ -40,7 +41,8 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(default=600, gt=0)
     """For one logical model call, all its attempts included."""
     duckdb_threads: int = Field(default=2, ge=1)
-    duckdb_memory: str = "2GB"
+    duckdb_memory: str = Field(default="2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
+    """What DuckDB may take per process, such as 512MB; beyond it, DuckDB uses the disk."""
     batch_sessions: int = Field(default=50, ge=1, le=1000)
     """Sessions per Prefect task: 25–100 keeps Prefect's share small and its graph readable."""
 
@@ -76,8 +78,15 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item.get('input')!r}"
+            f"{_variable(str(item['loc'][0]))}: {item['msg']}, got {item.get('input')!r}"
             for item in error.errors(include_url=False)
         ]
-        msg = f"A setting cannot be used. {'; '.join(lines)}. Settings are AGENTFLOWS_* variables."
+        msg = f"A setting cannot be used. {'; '.join(lines)}. Correct the variable, or unset it."
         raise SettingsError(msg) from error
+    except SourceError as error:
+        msg = f"A setting cannot be read: {error}. AGENTFLOWS_PRICES is JSON; correct the variable, or unset it."
+        raise SettingsError(msg) from error
+
+
+def _variable(field: str) -> str:
+    return field if field.isupper() else f"AGENTFLOWS_{field.upper()}"

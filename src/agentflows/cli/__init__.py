@@ -7,16 +7,56 @@ JSON object; progress and logs go to standard error.
 import atexit
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from agentflows import __version__
 from agentflows.cli import archive, memory, review, work
 from agentflows.cli.output import report_error
-from agentflows.errors import AgentflowsError
+from agentflows.errors import AgentflowsError, UsageError
+
+_WRONG_USE: type[Exception] = typer.BadParameter.__mro__[1]
+"""The parser's own error; which package it comes from depends on typer's version."""
+
+
+@contextmanager
+def _in_our_words() -> Generator[None, None, None]:
+    """Turn Ctrl-C, and with `--json` wrong use too, into our errors before typer prints its own.
+
+    Raises:
+        AgentflowsError: the user interrupted.
+        UsageError: the command line is not what the command takes.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        message = "Interrupted. What was read stays read; run the same command again to go on."
+        raise AgentflowsError(message) from error
+    except _WRONG_USE as error:
+        if "--json" not in sys.argv:
+            raise
+        raise UsageError(str(getattr(error, "format_message", error.__str__)())) from error
+
+
+class _Commands(TyperGroup):
+    """The command group, with errors in our words."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _in_our_words():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, *args: Any, **extra: Any) -> Any:
+        with _in_our_words():
+            return super().invoke(*args, **extra)
+
 
 app = typer.Typer(
     name="agentflows",
+    cls=_Commands,
     help="Agents that learn from their own past work, on your own Prefect, with proof for every memory.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review.",
     no_args_is_help=True,
@@ -65,6 +105,14 @@ def main() -> None:
     except AgentflowsError as error:
         report_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        message = f"The system refused: {error.strerror or error}{place}. Check space and rights, then run the same command again."
+        report_error(AgentflowsError(message), as_json="--json" in sys.argv)
+        sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("Interrupted. What was read stays read; run the same command again to go on.", err=True)
+        typer.echo("Interrupted.", err=True)
         sys.exit(1)

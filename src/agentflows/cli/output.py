@@ -1,5 +1,6 @@
 """What every command prints: text for people, or one JSON object for programs."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output")]
+FullOption = Annotated[bool, typer.Option("--full", help="Show all quotes and all refusals")]
 StoreOption = Annotated[str, typer.Option("--store", help="The memory store's name or id")]
 
 _LISTED = 3
@@ -63,9 +65,10 @@ def print_json(value: Any) -> None:
 
 def report_error(error: AgentflowsError, *, as_json: bool) -> None:
     """One line on standard error; with `--json` also `{"error": {"type", "message"}}` on standard output."""
-    if as_json:
-        print_json({"error": {"type": type(error).__name__, "message": str(error)}})
     progress_console.print(Text(f"Error: {error}", style="red"))
+    if as_json:
+        with contextlib.suppress(OSError):  # where nothing more can be written, the exit code has to do
+            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
