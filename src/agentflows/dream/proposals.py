@@ -14,7 +14,8 @@ from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.faithful import stands_in
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
-from agentflows.dream.said import ANSWERED
+from agentflows.dream.replacing import WHICH, worded
+from agentflows.dream.standing import ANSWERED
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
 from agentflows.signature import hedges, negations, specifics, tokens
@@ -81,8 +82,13 @@ def _leads_nowhere(pattern: Pattern) -> bool:
 
 def entry_text(pattern: Pattern, *, note: bool = True) -> str:
     """The pattern as one list item: what to do, when and when not, and what it rests on."""
-    parts = [ANSWERED.sub("", pattern.claim.strip())]
+    claim = (
+        worded(pattern.claim, pattern.subject, pattern.value) if pattern.attribute == WHICH else pattern.claim
+    )
+    parts = [ANSWERED.sub("", claim.strip())]
     parts = [f"{part[:1].upper()}{part[1:]}" for part in parts]
+    if pattern.kind == "preference":  # a polite question is a wish, not a question
+        parts = [part.rstrip("? ") for part in parts]
     if pattern.kind == "workflow" and pattern.attribute == "asked for":
         parts = [_request_text(pattern)]
     if pattern.when and pattern.when not in pattern.claim:
@@ -233,7 +239,9 @@ def _prescribes(text: str, pattern: Pattern) -> float:
 def _puts_first(text: str, program: str) -> bool:
     """Whether a text without code spans tells to use the program: `use X for all commands`."""
     verb = r"\b(?:use|prefix|prepend|wrap|run|put|through|via|with)\s+"
-    between = r"(?:(?:the|our|all|every|each|your|shell|commands?|everything|them|with|through|in|by)\s+){0,5}"
+    between = (
+        r"(?:(?:the|our|all|every|each|your|shell|commands?|everything|them|with|through|in|by)\s+){0,5}"
+    )
     return re.search(verb + between + re.escape(program) + r"(?![\w-])", text, re.IGNORECASE) is not None
 
 
@@ -266,7 +274,9 @@ def _appended(entry: Entry, addition: str) -> str:
 
 def _stale(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that names a file which was looked for in vain: where it went, a person must say."""
-    named = (entry for entry in entries if pattern.attribute == NOT_THERE and _prescribes(entry.text, pattern))
+    named = (
+        entry for entry in entries if pattern.attribute == NOT_THERE and _prescribes(entry.text, pattern)
+    )
     entry = next(named, None)
     if entry is None:
         return None

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from agentflows.change import Observation, ObservationKind
 from agentflows.dream.quotes import quote_at, span_trust
+from agentflows.dream.replacing import WHICH, replacing, was_called
+from agentflows.dream.standing import ANSWERED, is_directive, is_of_the_user, is_passing, is_standing
+from agentflows.dream.stated import stated
 from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session, Turn
-from agentflows.signature import hedges, negations, sentences, specifics, tokens
+from agentflows.signature import negations, sentences, tokens
 
 _LONG_TURN = 1500
 """Typed text longer than this is a plan, a specification or a paste: only its opening lines are a person talking."""
@@ -23,33 +26,6 @@ _MAX_REQUEST = 120
 _MAX_CORRECTION = 600
 
 _DOCUMENT = re.compile(r"(?m)^(?:#{1,4} \S|```|~~~|---$)")
-_STANDING = re.compile(
-    r"""(?ix)
-    \b(?: from\ now\ on | going\ forward | in\ (?:the\ )?future | every\ time\ you | whenever\ you | as\ a\ rule
-      | for\ all\ future | dorénavant | désormais | à\ l'avenir | ab\ jetzt | in\ zukunft | künftig
-      | de\ ahora\ en\ adelante | a\ partir\ de\ ahora ) \b
-    | ^\W*(?: (?:please|and|also|so|ok(?:ay)?|but|bitte|por\ favor|merci\ de|note:?)[,:]?\s+ ){0,2}
-      (?: always | never | remember\ (?:to|that) | toujours | ne\ jamais | jamais | immer | niemals | siempre | nunca
-        | recuerda | rappelle-toi | merk(?:e)?\ dir | souviens-toi )\b
-    | \b(?: you\ (?:should|must|need\ to|have\ to|can) | please | do | must | should | make\ sure\ (?:you|to|that\ you)
-        | i\ want\ you\ to | tu\ dois | il\ faut | du\ sollst | du\ musst | debes )\s+ (?:\w+\s+){0,2}?
-      (?: always | never | toujours | jamais | immer | nie(?:mals)? | siempre | nunca )\b
-    | ^\W*(?:please\s+)? (?:don'?t|do\ not) \s+ ever \b
-    | ^\W*(?:please\s+)? (?:don'?t|do\ not) \b .* \b (?: again | without\ (?:asking|my|permission|confirm\w*) | any\ ?more )\b
-    """
-)
-_DIRECTIVE = re.compile(
-    r"""(?ix)
-    ^\W*(?:(?:please|ok(?:ay)?|and|also|but|no)[,:]?\s+){0,2}
-      (?: don'?t | do\ not | stop | avoid | prefer | i\ (?:prefer|(?:want|'d\ like|would\ like)\ you\ to) | i\ allow\ you | you\ (?:may|can)
-        | n'utilise | ne\ \w+\ pas | évite | nicht | keine? | vermeide | bevorzuge | no\ (?:uses|hagas) | evita | prefiero )\b
-    | \buse\b .+ \b(?:instead(?:\ of)? | rather\ than | (?:,\s*)?(?:and\ )?not | over)\b
-    | \b(?:utilise|nutze|verwende|usa)\b .+ \b(?:au\ lieu | plutôt | statt | en\ (?:vez|lugar)\ de)\b
-    """
-)
-_INSTEAD = re.compile(
-    r"(?i)\buse\s+[`\"']?([\w@./-]+)[`\"']?\s*,?\s*(?:instead\s+of|rather\s+than|and\s+not|not|over)\s+[`\"']?([\w@./-]+)"
-)
 _CORRECTION = re.compile(
     r"""(?ix)
     ^\W*(?: no\b(?!\s+(?:problem|worries|need)) | nope | wrong | not\ (?:that|what|this|like) | that'?s\ (?:not|wrong) | actually
@@ -59,22 +35,9 @@ _CORRECTION = re.compile(
     """
 )
 _CLOSING = re.compile(r"(?i)\A\W*#+|\bthat'?s (?:all|ok(?:ay)?|fine|it)\b|\bthank")
-ANSWERED = re.compile(
-    r"(?i)\A(?:(?:no|nope|non|nein|wait|actually|ok(?:ay)?)[,.:!]+\s+|(?:please|bitte|por favor)\b,?\s+)+(?=\w)"
-)
-"""How a sentence begins that answers somebody; what is left can stand in a memory."""
-_STRAIGHT = str.maketrans({"’": "'"})
 _NO_COMMAND = re.compile(
     r"(?i)\?\s*$|\b(?:i|i'm|i'd|i've|i'll|my|me|mine)\b"
     r"|^\W*(?:hi|hello|hey|thanks?|thank|yes|yeah|yep|no|great|perfect|good|fine|that|it|this|there|everything|sounds)\b"
-)
-_NO_RULE = re.compile(
-    r"(?i)\A\W*never (?:\w+ed|seen|been|had|got|gotten|heard|done|gone|knew|known|thought|was|did)\b"
-    r"|\A\W*always (?:the|a|an|been|was|is|has|had|fails|shows|gets|crashes|returns|happens)\b"
-    r"|\bnever ?mind\b|\bfor (?:this|that) (?:one|time|case|task|once)\b|\b(?:just|only) this (?:once|time)\b"
-)
-_WISHES = re.compile(
-    r"(?i)^\W*(?:hi\W+|hello\W+)?(?:i'd like to|i would like to|i want to|i need to|can you|could you|is it)\b"
 )
 _INTERRUPTED = re.compile(
     r"(?i)request interrupted by user|user doesn't want to proceed|tool use was rejected"
@@ -96,14 +59,6 @@ _GO_ON = frozenset(
         "clear",
     }
 )
-_FACT = re.compile(
-    r"(?i)^(?:(?:the|our|this|that)\s+)?((?:[\w`./-]+\s+){1,5}?)"
-    r"(?:runs?|listens?|lives?|is|are|uses?|needs?|requires?|stays?|takes?|expects?|holds?)\b"
-)
-_RECORD = re.compile(r"#?(?=\w*\d)[A-Z0-9]{5,}|\w+_\d+|\d{6,}")
-"""A booking, an order, a customer: the number of one case, not a fact about the project."""
-_ASIDE = re.compile(r",\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|;\s|\s+\(")
-_FIRST_PERSON = re.compile(r"(?i)\b(?:i|i'm|i've|my|mine|me)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +114,19 @@ def _talk_ends(text: str) -> int:
 def _preference(session: Session, item: Said, steps: Sequence[Step]) -> Observation | None:
     """A rule for later work: outright when it says so itself, or names a tool of the session to replace."""
     text = ANSWERED.sub("", item.text)
-    no_rule = _NO_RULE.search(text) or _WISHES.search(text.translate(_STRAIGHT))
-    if no_rule or text.endswith("?") or len(tokens(text)) < 2:
+    if is_passing(item.text) or len(tokens(text)) < 2:
         return None
-    outright = bool(_STANDING.search(text)) or _replaces_a_tool(steps, text)
-    if not outright and not _DIRECTIVE.search(text):
+    which = replacing(text, steps)
+    outright = is_standing(item.text) or bool(which and was_called(which.old, steps))
+    if not outright and not which and not is_directive(text):
         return None
-    return _observed(session, item, "preference", _topic(text), "asked for", outright=outright)
-
-
-def _replaces_a_tool(steps: Sequence[Step], text: str) -> bool:
-    """Whether `use A instead of B` names as B a command or tool the session did use."""
-    match = _INSTEAD.search(text)
-    if not match:
-        return False
-    dropped = match.group(2).lower().rstrip(".")
-    return any(dropped in step.command.lower().split() or dropped == step.tool.lower() for step in steps)
+    scope = "" if is_of_the_user(text) else session.project
+    if which is None:
+        return _observed(
+            session, item, "preference", _topic(text), "asked for", outright=outright, scope=scope
+        )
+    seen = _observed(session, item, "preference", which.subject, WHICH, outright=outright, scope=scope)
+    return seen.model_copy(update={"value": which.new})
 
 
 def _corrections(session: Session, items: Sequence[Said]) -> list[Observation]:
@@ -244,28 +196,16 @@ def plain_request(text: str) -> str:
 
 def _fact(session: Session, item: Said) -> Observation | None:
     """A plain statement that gives a value: a number, path or version, about the project and not the speaker."""
-    text = item.text
-    match = _FACT.match(text)
-    if not text.endswith(".") or not match or _FIRST_PERSON.search(match.group(1)) or len(text) > 200:
+    told = stated(item.text, alone=len(item.turn.text.strip()) == item.end - item.start)
+    topic = _topic(told.subject) if told else ""
+    if told is None or not topic:
         return None
-    if _CORRECTION.search(text) or _STANDING.search(text) or hedges(text):
-        return None
-    clause = _ASIDE.split(text)[0]
-    values = sorted(value for value in specifics(clause) if value not in match.group(1))
-    topic = _topic(match.group(1))
-    if len(values) != 1 or not topic or f"{values[0]}%" in clause or f"{values[0]} %" in clause:
-        return None
-    if _RECORD.fullmatch(values[0]):
-        return None
-    rest = clause[match.end(1) :].replace(values[0], " ")
-    about = " ".join(sorted(tokens(rest) - {"now", "today", "current", "already"}))
-    seen = _observed(session, item, "fact", topic, about or "is")
-    replaced = sorted(specifics(text) - specifics(clause))
-    stats = {f"replaced_{at}": float(old) for at, old in enumerate(replaced, 1) if old.isdigit()}
-    return seen.model_copy(update={"value": values[0], "stats": stats})
+    seen = _observed(session, item, "fact", topic, told.about)
+    stats = {f"replaced_{at}": float(old) for at, old in enumerate(told.replaced, 1) if old.isdigit()}
+    return seen.model_copy(update={"value": told.value, "stats": stats})
 
 
-def _observed(
+def _observed(  # noqa: PLR0913 - each is a field of the observation
     session: Session,
     item: Said,
     kind: ObservationKind,
@@ -273,6 +213,7 @@ def _observed(
     attribute: str,
     *,
     outright: bool = False,
+    scope: str | None = None,
 ) -> Observation:
     quote = quote_at(session, item.turn.seq, item.start, item.end)
     asked = f"Users ask to “{plain_request(item.text)}”."
@@ -283,7 +224,7 @@ def _observed(
         kind=kind,
         subject=subject,
         attribute=attribute,
-        scope=session.project,
+        scope=session.project if scope is None else scope,
         claim=claim,
         said_outright=outright,
         quotes=(quote,),
