@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from agentflows import dream as deed
-from agentflows.change import Change, Decision, Dream
+from agentflows.change import Change, Decision, Dream, DreamReport
 from agentflows.dream.texts import says_again
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
@@ -22,6 +22,7 @@ _TRIES = 5
 """How often a policy's commit is made anew when others commit to the same store meanwhile."""
 _OPEN = ("held", "approved")
 """What can be approved: a change that was approved and not committed is one whose commit was killed."""
+_WRITES_NOTHING = ("reinforce", "flag")
 
 
 class ReviewResult(BaseModel):
@@ -34,10 +35,14 @@ class ReviewResult(BaseModel):
     store_version: int | None
     """The version it made; None when nothing was written."""
     committed: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
+    """Of `committed`, those that write nothing: more evidence for an entry, a flag that was looked at."""
     rejected: tuple[str, ...] = ()
     refused: dict[str, str] = {}
     """Changes that could not be applied any more, and why."""
     still_held: int = 0
+    flags: tuple[int, ...] = ()
+    """Numbers of the flags that an approval of everything left for a person."""
 
 
 def held(state: State, dream_id: str) -> list[Change]:
@@ -87,22 +92,59 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
     """Approve held changes and commit them in one transaction.
 
     `edits` gives the reviewer's own text for a change, by number or id. What an earlier call approved and did
-    not live to commit is committed as it was approved.
+    not live to commit is committed as it was approved. Without `only`, flags stay held: a flag asks a question,
+    and approving everything answers none. Naming one acknowledges it.
 
     Raises:
-        NotFoundError, UsageError: a name fits no held change.
+        NotFoundError, UsageError: a name fits no held change, or the edited change writes no text.
         ConflictError: the store moved while this ran; nothing was written, try again.
         StoreError: what was approved breaks an invariant; nothing was written.
     """
-    changes = choose(state, dream_id, only, statuses=_OPEN)
+    report = state.dream(dream_id)
+    flags = waiting_flags(report) if only is None else {}
+    changes = [
+        change
+        for change in choose(state, dream_id, only, statuses=_OPEN)
+        if change.change_id not in flags.values()
+    ]
     edited = {
         change.change_id: text
         for name, text in (edits or {}).items()
-        for change in choose(state, dream_id, [name], statuses=_OPEN)
+        for change in [editable(state, dream_id, name)]
     }
-    dream = state.dream(dream_id).dream
     actor = Actor(kind="user_actor", name=reviewer)
-    return _commit(state, dream, changes, actor=actor, reason=reason, edited=edited, scan=scan)
+    result = _commit(state, report.dream, changes, actor=actor, reason=reason, edited=edited, scan=scan)
+    return result.model_copy(update={"flags": tuple(flags)})
+
+
+def waiting_flags(report: DreamReport) -> dict[int, str]:
+    """Number (as `review show` prints it) → id of each held flag."""
+    return {
+        number: change.change_id
+        for number, change in enumerate(report.changes, 1)
+        if change.op == "flag" and change.status == "held"
+    }
+
+
+def editable(state: State, dream_id: str, name: str) -> Change:
+    """The held change that `name` names, when it has a text that a reviewer can edit.
+
+    Raises:
+        NotFoundError, UsageError: it fits no held change, or one that writes no text.
+    """
+    change = choose(state, dream_id, [name], statuses=_OPEN)[0]
+    if change.op == "flag":
+        store = state.dream(dream_id).dream.store_name
+        msg = (
+            f"Change {name} is a flag: it asks a question and writes nothing, so there is no text to edit. Edit the memory "
+            f"itself: `agentflows memory export DIR --store {store}`, change {change.path} there, "
+            f"`agentflows memory import DIR --store {store}`; then `agentflows review approve {dream_id} --only {name}`."
+        )
+        raise UsageError(msg)
+    if change.after is None or change.op in _WRITES_NOTHING:
+        msg = f"Change {name} is a {change.op} and writes no text, so there is nothing to edit. Approve or reject it as it is."
+        raise UsageError(msg)
+    return change
 
 
 def reject(
@@ -181,7 +223,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         state.set_status([change_id], "expired", why)
     refused |= pinned
     if not changes:
-        return _result(state, dream, store, [], refused)
+        return _result(state, dream, store, [], refused, before=store.version)
     final = [
         change.model_copy(update={"after": edited[change.change_id]})
         if change.change_id in edited
@@ -211,6 +253,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         for path in sorted(files.keys() | after.keys())
         if files.get(path) != after.get(path)
     ]
+    before = store.version
     store = state.commit(
         store.store_id,
         edits,
@@ -222,17 +265,24 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         changes=final,
         scan=scan,
     )
-    return _result(state, dream, store, [change.change_id for change in final], refused)
+    return _result(state, dream, store, final, refused, before=before)
 
 
 def _result(
-    state: State, dream: Dream, store: MemoryStore, committed: Sequence[str], refused: Mapping[str, str]
+    state: State,
+    dream: Dream,
+    store: MemoryStore,
+    committed: Sequence[Change],
+    refused: Mapping[str, str],
+    *,
+    before: int,
 ) -> ReviewResult:
     return ReviewResult(
         dream_id=dream.dream_id,
         store_name=store.name,
-        store_version=store.version if committed else None,
-        committed=tuple(committed),
+        store_version=store.version if store.version != before else None,
+        committed=tuple(change.change_id for change in committed),
+        noted=tuple(change.change_id for change in committed if change.op in _WRITES_NOTHING),
         refused=dict(refused),
         still_held=len(held(state, dream.dream_id)),
     )
@@ -293,4 +343,14 @@ def _check(
         raise StoreError(msg)
 
 
-__all__ = ["ConflictError", "ReviewResult", "approve", "choose", "commit_by_policy", "held", "reject"]
+__all__ = [
+    "ConflictError",
+    "ReviewResult",
+    "approve",
+    "choose",
+    "commit_by_policy",
+    "editable",
+    "held",
+    "reject",
+    "waiting_flags",
+]

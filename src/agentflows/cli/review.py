@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agentflows import review as reviews
-from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_table
+from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, print_table
 from agentflows.cli.show import show_dream, show_review
 from agentflows.errors import UsageError
 from agentflows.home import open_home
@@ -64,7 +64,13 @@ def list_(
 
 
 @app.command()
-def show(dream: DreamArgument, home: HomeOption = None, *, json: JsonOption = False) -> None:
+def show(
+    dream: DreamArgument = "last",
+    home: HomeOption = None,
+    *,
+    full: FullOption = False,
+    json: JsonOption = False,
+) -> None:
     """Show a dream: each change with its diff, its reason and the quotes that prove it.
 
     JSON: the same object as `agentflows dream`
@@ -74,7 +80,7 @@ def show(dream: DreamArgument, home: HomeOption = None, *, json: JsonOption = Fa
     if json:
         print_json(report)
     else:
-        show_dream(report, home)
+        show_dream(report, home, full=full)
 
 
 @app.command()
@@ -97,7 +103,9 @@ def approve(
 ) -> None:
     """Approve held changes and commit them to the store in one transaction.
 
-    JSON: {dream_id, store_name, store_version, committed, rejected, refused, still_held}
+    Without --only everything but the flags: a flag asks a question. Naming one says that you have looked.
+
+    JSON: {dream_id, store_name, store_version, committed, noted, rejected, refused, still_held, flags}
     """
     with open_home(home) as doors:
         dream_id = _named(doors.state, dream)
@@ -105,7 +113,8 @@ def approve(
             [*(edit or []), *(item.split("=")[0] for item in edit_file or [])] or None
         )
         edits = {
-            name: _edited(reviews.choose(doors.state, dream_id, [name])[0].after, name) for name in edit or []
+            name: _edited(reviews.editable(doors.state, dream_id, name).after or "", name)
+            for name in edit or []
         }
         edits |= dict(_from_file(item) for item in edit_file or [])
         result = reviews.approve(
@@ -135,7 +144,7 @@ def reject(
 ) -> None:
     """Reject held changes; later dreams do not propose them again.
 
-    JSON: {dream_id, store_name, store_version, committed, rejected, refused, still_held}
+    JSON: {dream_id, store_name, store_version, committed, noted, rejected, refused, still_held, flags}
     """
     with open_home(home) as doors:
         dream_id = _named(doors.state, dream)
@@ -162,10 +171,7 @@ def _numbers(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _edited(before: str | None, name: str) -> str:
-    if before is None:
-        message = f"Change {name} writes no text, so there is nothing to edit. Approve or reject it as it is."
-        raise UsageError(message)
+def _edited(before: str, name: str) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"change-{name}.md"

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
+from agentflows import readers
 from agentflows.archive import AddReport
 from agentflows.change import Budget
-from agentflows.cli.output import HomeOption, JsonOption, console, print_json, program
+from agentflows.cli.orders import standing_orders
+from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, program
 from agentflows.cli.runner import run_flow
 from agentflows.cli.show import show_dream, show_ingest
 from agentflows.dreaming import MAX_INSTRUCTIONS, SessionFilter
@@ -38,6 +40,9 @@ def ingest(
 
     JSON: {files, unchanged_files, added, grown, unchanged, changed, lines, accepted, quarantined, turns, redactions}
     """
+    if source not in readers.formats():
+        message = f"--source {source}: there is no such format. There are: {', '.join(readers.formats())}."
+        raise UsageError(message)
     if path == "-":
         from agentflows.ingesting import ingest_stream
 
@@ -97,6 +102,7 @@ def dream(
     model: Annotated[str, typer.Option(help="The model; empty: AGENTFLOWS_MODEL")] = "",
     home: HomeOption = None,
     *,
+    full: FullOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -139,7 +145,7 @@ def dream(
     if json:
         print_json(report)
     else:
-        show_dream(report, home)
+        show_dream(report, home, full=full)
     if any(change.status == "held" for change in report.changes):
         raise typer.Exit(HELD)
 
@@ -175,9 +181,12 @@ def init(
         print_json({"folder": str(folder), "written": written})
         return
     at_home = f" --home {home}" if home else ""
-    console.print(f"{len(written)} files written to {folder}.", markup=False)
+    here = folder.resolve() == Path.cwd()
+    files = "1 file" if len(written) == 1 else f"{len(written)} files"
+    console.print(f"{files} written to {'this folder' if here else folder}.", markup=False)
+    go = "" if here else f"  cd {folder}\n"
     console.print(
-        f"Next:\n  cd {folder}\n  {program()} ingest examples/sessions{at_home}\n"
+        f"Next:\n{go}  {program()} ingest examples/sessions{at_home}\n"
         f"  {program()} memory import examples/memory --store example{at_home}\n  {program()} dream --store example{at_home}",
         markup=False,
     )
@@ -191,12 +200,16 @@ def demo(
 ) -> None:
     """Dream over the bundled example sessions, with no key and no server of your own.
 
+    Exit code 0, also though changes wait for review: a demo that worked has done what it is for.
+
     JSON: the same object as `agentflows dream`
     """
     folder = _demo_home(home)
     examples = bundled() / "examples"
     os.environ.setdefault("PREFECT_HOME", str(folder / "prefect"))
-    run_flow("ingest", verbose=verbose, path=str(examples / "sessions"), home=str(folder))
+    read = AddReport.model_validate(
+        run_flow("ingest", verbose=verbose, path=str(examples / "sessions"), home=str(folder))
+    )
     with open_home(folder) as doors:
         if not any(store.name == "example" for store in doors.state.list_stores()):
             doors.state.create_store("example", "The example project's memory", actor=doors.actor())
@@ -204,15 +217,21 @@ def demo(
     answer = run_flow("dream", verbose=verbose, store="example", engine="rules", home=str(folder))
     with open_home(folder) as doors:
         report = doors.state.dream(answer["dream_id"])
+        orders = standing_orders(doors.archive, report)
     if json:
         print_json(report)
-    else:
-        show_dream(report, folder, demo=True)
+        return
+    console.print()
+    show_ingest(read, folder, demo=True)
+    show_dream(report, folder, demo=True, orders=orders)
 
 
 def _demo_home(home: Path | None) -> Path:
     """A fresh home for the demo: the one given, else one under the temporary folder, made anew each time."""
     if home:
+        home.mkdir(
+            mode=0o700, parents=True, exist_ok=True
+        )  # Prefect makes its own folder in it, and no parents
         return home
     folder = Path(tempfile.gettempdir()) / f"agentflows-demo-{os.getuid()}"
     mark = folder / _MARK

@@ -1,0 +1,178 @@
+"""What a review says it did is what it did: nothing written is never called a commit."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentflows.change import Change
+from agentflows.cli.output import console
+from agentflows.cli.show import show_dream
+from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.home import open_home
+from agentflows.ingesting import ingest_files
+from agentflows.readers import discover
+from tests.conftest import EXAMPLES
+
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "AGENTFLOWS_"))
+}
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `agentflows …` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "agentflows", *map(str, words)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | {"COLUMNS": "120"},
+        timeout=240,
+        cwd=cwd,
+    )
+
+
+@pytest.fixture(scope="module")
+def dreamt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where a dream over the example project waits for review."""
+    folder = tmp_path_factory.mktemp("words") / "home"
+    with open_home(folder) as home:
+        ingest_files(home, discover(EXAMPLES / "sessions"))
+        home.state.create_store("example", actor=home.actor("tester"))
+        home.state.import_folder("example", EXAMPLES / "memory", actor=home.actor("tester"))
+        dream_over(home, DreamRequest(store="example", engine="rules"))
+    return folder
+
+
+@pytest.fixture
+def own(dreamt: Path, tmp_path: Path) -> Path:
+    """A copy of it, to decide in."""
+    shutil.copytree(dreamt, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def changes(home: Path) -> list[dict[str, Any]]:
+    return json.loads(run("review", "show", "--json", "--home", home).stdout)["changes"]
+
+
+def flag_number(home: Path) -> str:
+    return next(str(n) for n, change in enumerate(changes(home), 1) if change["op"] == "flag")
+
+
+def test_a_flag_that_is_acknowledged_writes_nothing_and_offers_no_undo(own: Path):
+    """An Undo after nothing was written would undo what somebody else wrote."""
+    done = run("review", "approve", "last", "--only", flag_number(own), "--home", own)
+    assert done.returncode == 0, done.stderr
+    assert "1 noted, nothing written." in done.stdout
+    assert "Undo" not in done.stdout
+    assert "committed to" not in done.stdout
+    assert "version None" not in run("review", "show", "--home", own).stdout
+
+
+def test_a_commit_offers_the_version_before_it(own: Path):
+    """The Undo that is printed undoes this commit and no other."""
+    done = run("review", "approve", "last", "--only", "1", "--home", own)
+    assert "1 committed to 'example' version 2." in done.stdout
+    assert "memory restore 1 --store example" in done.stdout
+
+
+def test_approving_everything_leaves_the_flags_to_a_person(own: Path):
+    """A flag asks a question; "approve all" is no answer to it."""
+    number = flag_number(own)
+    done = run("review", "approve", "last", "--home", own)
+    assert f"1 flag still needs you: `--only {number}`" in done.stdout
+    assert {change["op"] for change in changes(own) if change["status"] == "held"} == {"flag"}
+
+
+@pytest.mark.parametrize("option", ["--edit", "--edit-file"])
+def test_editing_a_flag_says_what_to_do_instead(own: Path, tmp_path: Path, option: str):
+    """A flag has no text: the memory itself is what to edit."""
+    (tmp_path / "text.md").write_text("- 30 seconds.\n")
+    number = flag_number(own)
+    named = f"{number}={tmp_path / 'text.md'}" if option == "--edit-file" else number
+    done = run("review", "approve", "last", option, named, "--home", own)
+    assert done.returncode == 2
+    assert "memory import" in done.stderr
+    assert "flag" in [change["op"] for change in changes(own) if change["status"] == "held"]
+
+
+def test_what_writes_nothing_is_not_shown_as_a_deletion(dreamt: Path):
+    """A `-` before an entry says that it goes; a flagged one stays."""
+    printed = run("review", "show", "--home", dreamt).stdout
+    assert "    ? - The request timeout for carriers is 30 seconds." in printed
+    assert "    - - The request timeout for carriers is 30 seconds." not in printed
+
+
+def test_next_names_only_changes_that_are_held(dreamt: Path):
+    """A printed command works when it is copied."""
+    with open_home(dreamt) as home:
+        report = home.state.dream(home.state.dreams()[0].dream_id)
+    one: Change = report.changes[0]
+    with console.capture() as captured:
+        show_dream(report.model_copy(update={"changes": (one,)}), dreamt)
+    printed = captured.get()
+    assert f"--only 1 --home {dreamt}" in printed
+    assert "--only 1,2" not in printed
+    assert "one-off" not in printed
+
+
+def test_full_shows_every_quote_and_refusal(dreamt: Path):
+    """The short form says that there is more, and how to see it."""
+    short = run("review", "show", "--home", dreamt).stdout
+    full = run("review", "show", "--full", "--home", dreamt).stdout
+    assert "(--full shows all quotes and refusals)" in short
+    assert "Refused, and why" not in short
+    assert "more quotes" not in full
+    assert full.count("1 session says so; 2 are needed") > 6
+    assert short.index("Engine rules") < short.index("Ledger:") < short.index("It does not judge")
+
+
+def test_wrong_use_is_json_too(dreamt: Path):
+    """A program that asked for JSON gets JSON also when it asked wrongly."""
+    done = run("review", "show", "--bogus", "--json", "--home", dreamt)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"] == {"type": "UsageError", "message": "No such option: --bogus"}
+
+
+def test_a_format_that_is_not_there_fails_before_anything_is_read(dreamt: Path):
+    """Files that were seen before must not hide a wrong name."""
+    done = run("ingest", EXAMPLES / "sessions", "--source", "nope", "--home", dreamt)
+    assert done.returncode == 2
+    assert "claude_code" in done.stderr
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_import_that_fails_leaves_no_store(tmp_path: Path, is_there: bool):  # noqa: FBT001 - a parameter
+    """A store made by mistake cannot be unmade."""
+    if is_there:
+        (tmp_path / "from").mkdir()
+    done = run("memory", "import", tmp_path / "from", "--store", "new", "--home", tmp_path / "home")
+    assert done.returncode == 2
+    assert json.loads(run("memory", "list", "--json", "--home", tmp_path / "home").stdout)["stores"] == []
+
+
+def test_init_here_says_so(tmp_path: Path):
+    """`cd .` is no advice."""
+    done = run("init", ".", cwd=tmp_path)
+    assert "written to this folder" in done.stdout
+    assert "cd ." not in done.stdout
+
+
+@pytest.mark.prefect
+def test_ctrl_c_while_prefect_starts_is_one_line(tmp_path: Path):
+    """Whoever stops it is told what is kept, with exit code 1."""
+    words = [sys.executable, "-m", "agentflows", "demo", "--home", str(tmp_path / "not" / "there")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stderr
+        assert b"Starting Prefect" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read().decode()
+        assert process.wait(60) == 1
+    assert "Interrupted. What was read stays read" in rest
+    assert "Traceback" not in rest
