@@ -8,9 +8,9 @@ import typer
 from agentflows import lineage
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, print_table
 from agentflows.cli.trace import show_forgotten, show_why
-from agentflows.errors import NotFoundError
+from agentflows.errors import NotFoundError, UsageError
 from agentflows.home import open_home
-from agentflows.store import pinned_ids
+from agentflows.store import import_files, pinned_ids
 
 app = typer.Typer(
     help="Read memory stores, why they say so and since when; pin, forget, restore, export and import.",
@@ -200,6 +200,7 @@ def import_(
     """
     with open_home(home) as doors:
         actor = doors.actor()
+        _check_import(folder)
         if not any(store in {item.name, item.store_id} for item in doors.state.list_stores()):
             doors.state.create_store(store, actor=actor)
         found = doors.state.import_folder(store, folder, actor=actor)
@@ -210,6 +211,13 @@ def import_(
         console.print(
             f"{found.name!r} is at version {found.version} with {len(paths)} memories.", markup=False
         )
+
+
+def _check_import(folder: Path) -> None:
+    """Refuse what cannot be imported before a store is made for it."""
+    if not import_files(folder):
+        message = f"{str(folder)!r} holds no Markdown or text file to import. Name another folder or file."
+        raise UsageError(message)
 
 
 @app.command()
