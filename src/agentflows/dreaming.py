@@ -193,6 +193,7 @@ class DreamRun:
         Raises:
             DreamError: the archive holds no such session.
             SettingsError: the engine cannot be used.
+            UsageError: the store is archived, and the dream is to change it.
             BudgetError: the estimate is over the budget; nothing was spent, no store created.
         """
         now = now or datetime.now(UTC).replace(tzinfo=None)
@@ -216,6 +217,12 @@ class DreamRun:
                 home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
             )
             notes.append(f"The store {request.store!r} did not exist and was created empty.")
+        if store.archived_at is not None and request.output == "update_existing":
+            msg = (
+                f"The store {store.name!r} is archived, which is final: nothing can be written to it. Dream with "
+                "--output create_new, which makes a copy, or into another store."
+            )
+            raise UsageError(msg)
         files = home.state.files(store.store_id, store.version)
         pinned = pinned_ids(home.state.pins(store.store_id), files)
         dream_id = "drm_" + identity(

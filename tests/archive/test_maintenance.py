@@ -292,7 +292,7 @@ def test_damage_is_named(archive: Archive):
     sessions.unlink()
     problems = archive.verify()
     assert sorted(problem.split("/")[0] for problem in problems) == ["sessions", "turns"]
-    with pytest.raises(ArchiveError, match="`verify` names what is damaged"):
+    with pytest.raises(ArchiveError, match="verify` names what is damaged"):
         list(archive.sessions(["session-00001"]))
 
 

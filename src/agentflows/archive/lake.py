@@ -107,10 +107,12 @@ class Lake:
                     return ask(cursor, snapshot)
             except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError) as error:
                 if attempt == _ATTEMPTS - 1 or self.snapshot() is before:
-                    msg = f"A file of the archive at {self.files.root!r} cannot be read: {_first_line(error)}. `verify` names what is damaged."
+                    msg = f"A file of the archive at {self.files.root!r} cannot be read: {_first_line(error)}. `agentflows archive verify` names what is damaged."
                     raise ArchiveError(msg) from error
             except duckdb.Error as error:
-                msg = f"The archive could not answer: {_first_line(error)}."
+                found = _first_line(error)
+                hint = " `agentflows archive verify` names what is damaged." if ".parquet" in found else ""
+                msg = f"The archive could not answer: {found}.{hint}"
                 raise ArchiveError(msg) from error
         raise AssertionError  # the last attempt returned or raised
 
@@ -198,7 +200,7 @@ class Lake:
             with engine.cursor(self._open()) as cursor:
                 yield cursor
         except (duckdb.Error, FileNotFoundError) as error:
-            msg = f"The archive's part {part.name} cannot be read: {_first_line(error)}. `verify` names what is damaged."
+            msg = f"The archive's part {part.name} cannot be read: {_first_line(error)}. `agentflows archive verify` names what is damaged."
             raise ArchiveError(msg) from error
 
 
