@@ -8,7 +8,6 @@ the session's content as soon as it is known, every model answer is kept under i
 is one transaction. A run that dies anywhere is simply run again.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -35,6 +34,8 @@ from agentflows.change import (
 )
 from agentflows.dream.digest import digest_tokens
 from agentflows.dream.engine import Engine, Hint, Mined
+from agentflows.dream.outcomes import OUTCOME_QUERIES
+from agentflows.dream.propose import pattern_key
 from agentflows.errors import (
     AgentflowsError,
     BudgetError,
@@ -42,10 +43,10 @@ from agentflows.errors import (
     DreamError,
     ModelOutputError,
     NotFoundError,
-    StoreError,
     UsageError,
 )
 from agentflows.home import EngineChoice, Home
+from agentflows.lineage.records import Reports
 from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.review import commit_by_policy
 from agentflows.session import Session, SessionInfo, Turn
@@ -54,6 +55,8 @@ from agentflows.store.failpoints import failpoint
 
 MAX_INSTRUCTIONS = 4_096
 """Hosted limit, in characters."""
+_HINT_ROWS = 5_000
+"""Rows of a query that only hints where to look. What counts outcomes is never cut."""
 _PROMPT_TOKENS = 2_000
 _ANSWER_TOKENS = 1_200
 """Per session, prompt and schema included; answers seldom reach it. Both only quote a cost beforehand."""
@@ -295,9 +298,15 @@ class DreamRun:
     def mine(self) -> int:
         """Ask the archive's pattern queries over the selected sessions; returns how many rows they gave."""
         ids = None if len(self.infos) == self.archived else [info.session_id for info in self.infos]
-        self.mined = {
-            name: self.home.archive.pattern(name, session_ids=ids, limit=500) for name in deed.MINED
-        }
+        for name in deed.MINED:
+            limit = None if name in OUTCOME_QUERIES else _HINT_ROWS + 1
+            rows = self.home.archive.pattern(name, session_ids=ids, limit=limit)
+            if limit is not None and len(rows) == limit:
+                rows.pop()
+                self.notes.append(
+                    f"Hints come from the {_HINT_ROWS:,} best supported rows of {name!r}; it has more."
+                )
+            self.mined[name] = rows
         failpoint("dream.mined")
         return sum(len(rows) for rows in self.mined.values())
 
@@ -427,10 +436,10 @@ class DreamRun:
         everything = [item for found in self.observations.values() for item in found]
         patterns, refusals = deed.cluster(everything, self.engine, support=self.request.support)
         self.refusals.extend(refusals)
-        self.patterns = patterns
-        self.outcome_patterns, refused = deed.outcome_patterns(
-            self.mined, self._turns_of, support=self.request.support
-        )
+        outcomes, refused = deed.outcome_patterns(self.mined, self._turns_of, support=self.request.support)
+        projects = {info.project for info in self.infos}
+        self.patterns = deed.in_words(patterns, projects)
+        self.outcome_patterns = deed.in_words(outcomes, projects)
         self.refusals.extend(refused)
         failpoint("dream.clustered")
         return len(self.patterns) + len(self.outcome_patterns)
@@ -447,13 +456,30 @@ class DreamRun:
             dream_id=self.dream.dream_id,
             instructions=self.request.instructions,
             rejected=self._settled(),
-            known_evidence=self.home.state.evidence_keys(self.store.store_id),
+            undone=self.home.state.undone(self.store.store_id),
+            known_evidence=self._known_evidence(),
             pinned=self.pinned,
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
         )
         self.refusals.extend(refusals)
         failpoint("dream.proposed")
         return len(self.changes)
+
+    def _known_evidence(self) -> set[tuple[str, str]]:
+        """Each (pattern key, root session) that the store rests on: quoted, or counted with what is quoted.
+
+        A change shows a few quotes; the sessions counted with them are in the report of its dream.
+        """
+        keys = self.home.state.evidence_keys(self.store.store_id)
+        quoted = {(part, root) for key, root in keys for part in key.split("\n")}
+        known, reports = set(quoted), Reports(self.home.state)
+        for one in self.home.state.committed(self.store.store_id):
+            for pattern in reports.patterns(one.change):
+                counted = {(pattern_key(pattern), root) for root in pattern.sessions}
+                if not one.is_undone and counted & quoted:
+                    left = reports.still(one.change)
+                    known |= {(key, root) for key, root in counted if root in left}
+        return known
 
     def _settled(self) -> dict[str, str]:
         """What a person decided before about the same idea in the same place: rejections, and flags seen to."""
@@ -535,8 +561,10 @@ class DreamRun:
             }
         )
         # A disk that is full or a database that is damaged ended the dream; the error must say that, not this.
-        with contextlib.suppress(StoreError):
+        try:
             self.home.state.save_dream(self.report())
+        except Exception as second:  # noqa: BLE001 - whatever it is, the first error is the one to be seen
+            error.add_note(f"That the dream failed could not be recorded either: {second}")
 
     def report(self) -> DreamReport:
         """All there is to say so far."""

@@ -285,6 +285,23 @@ def test_what_a_reviewer_rejected_does_not_come_back():
     assert gates(proposed(more, answer=ADD, rejected={change.memo_key: "no"})) == ["rejected_before"]
 
 
+def test_what_a_restore_took_out_is_refused_in_its_own_words():
+    """Nobody rejected it; who reads the report must not look for a review that never was."""
+    change = only(proposed(a_pattern(), answer=ADD))
+    (refusal,) = proposed(a_pattern(), answer=ADD, undone={change.memo_key: "version 1 was restored"})[1]
+    assert refusal.gate == "undone_before"
+    assert refusal.reason == "add: it was taken out again: version 1 was restored"
+
+
+def test_sessions_that_are_not_quoted_are_news():
+    """A pattern shows five quotes; the sixth session counts as much as the first."""
+    old = a_pattern("Always use npm.", sessions="abcde")
+    grown = old.model_copy(update={"sessions": tuple("abcdef")})
+    known, reinforce = [(old.key, root) for root in "abcde"], suggests("reinforce", "npm")
+    assert gates(proposed(old, answer=reinforce, known_evidence=known)) == ["nothing_new"]
+    assert only(proposed(grown, answer=reinforce, known_evidence=known)).support == 6
+
+
 def test_a_rejected_change_does_not_stand_in_the_way():
     """What a reviewer refused must not win an entry from what they have not seen yet."""
     strong, weak = a_pattern("Always use bun.", sessions="abc"), a_pattern("Always use pnpm.", sessions="de")

@@ -60,7 +60,8 @@ class _Desk:
     standing: frozenset[str]
     """What the store says, as `said` compares it."""
     known: frozenset[tuple[str, str]]
-    rejected: Mapping[str, str]
+    settled: Mapping[str, Problem]
+    """What a person decided before, by memo key: the gate, and why."""
     pinned: frozenset[str] = frozenset()
 
     def change(self, proposal: Proposal, pattern: Pattern | None) -> Change | Refusal:
@@ -150,23 +151,23 @@ class _Desk:
 
     def not_rejected(self, changes: Sequence[Change]) -> tuple[list[Change], list[Refusal]]:
         """Joined or moved changes may be what a reviewer rejected, though none of their parts is."""
-        kept = [change for change in changes if change.memo_key not in self.rejected]
+        kept = [change for change in changes if change.memo_key not in self.settled]
         refusals = [
             Refusal(
-                gate="rejected_before",
-                reason=f"{change.op}: a reviewer rejected it: {self.rejected[change.memo_key]}",
+                gate=self.settled[change.memo_key][0],
+                reason=f"{change.op}: {self.settled[change.memo_key][1]}",
                 claim=change.after or change.reason,
                 key=change.pattern_key,
             )
             for change in changes
-            if change.memo_key in self.rejected
+            if change.memo_key in self.settled
         ]
         return kept, refusals
 
     def _vain(self, change: Change, pattern: Pattern | None) -> Problem | None:
         """Why a change is not worth making: nothing new, known evidence, or a reviewer's no."""
-        if change.memo_key in self.rejected:
-            return "rejected_before", f"a reviewer rejected it: {self.rejected[change.memo_key]}"
+        if change.memo_key in self.settled:
+            return self.settled[change.memo_key]
         if change.op == "add" and said(change.after or "") in self.standing:
             return "nothing_new", "the store says it already"
         if change.op in {"narrow", "supersede"} and change.after == change.before:
@@ -223,7 +224,8 @@ def _evidence(pattern: Pattern) -> dict[str, object]:
 
 def _is_known(pattern: Pattern, known: Collection[tuple[str, str]]) -> bool:
     key = pattern_key(pattern)
-    return all((key, quote.root_id or quote.session_id) in known for quote in pattern.quotes)
+    roots = {*pattern.sessions, *(quote.root_id or quote.session_id for quote in pattern.quotes)}
+    return all((key, root) in known for root in roots)
 
 
 def with_id(change: Change) -> Change:
@@ -248,6 +250,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     dream_id: str,
     instructions: str = "",
     rejected: Mapping[str, str] | None = None,
+    undone: Mapping[str, str] | None = None,
     known_evidence: Collection[tuple[str, str]] = (),
     pinned: Collection[str] = (),
     support: int = SUPPORT,
@@ -255,7 +258,8 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
 ) -> tuple[list[Change], list[Refusal]]:
     """What the patterns mean for the files, best supported first, and what was refused.
 
-    `rejected` maps the memo key of what reviewers rejected to their reason; `known_evidence` holds each
+    `rejected` maps the memo key of what reviewers rejected to their reason (`rejected_before`), `undone`
+    that of what a restore took out again (`undone_before`); `known_evidence` holds each
     (pattern key, root session) that the store rests on already; `pinned` are the ids of entries that only a person may touch:
     what sessions say against one becomes a flag, all else is refused (`pinned`); `concurrency` is how many patterns are put
     to the engine at once. An unusable answer of the engine is refused under `model_output`, and what the engine
@@ -266,7 +270,8 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     known = frozenset((part, root) for key, root in known_evidence for part in key.split("\n"))
     by_id = {entry.entry_id: entry for entry in entries}
     standing = frozenset(said(entry.text) for entry in entries)
-    desk = _Desk(dream_id, support, by_id, files, standing, known, rejected or {}, frozenset(pinned))
+    settled = _settled(rejected or {}, undone or {})
+    desk = _Desk(dream_id, support, by_id, files, standing, known, settled, frozenset(pinned))
     already = len(engine.dropped)
     judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
     pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")
@@ -281,9 +286,16 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
         else:
             changes.append(made)
     by_pattern = {pattern.pattern_id: pattern for pattern in patterns}
-    settled, refused = settle(changes, by_pattern, support=support)
-    placed, again = desk.not_rejected(_placed(files, settled))
+    kept, refused = settle(changes, by_pattern, support=support)
+    placed, again = desk.not_rejected(_placed(files, kept))
     return placed, [*refusals, *refused, *again]
+
+
+def _settled(rejected: Mapping[str, str], undone: Mapping[str, str]) -> dict[str, Problem]:
+    """By memo key, the gate and the reason of what a person decided; a reviewer's own no comes first."""
+    restored = {key: ("undone_before", f"it was taken out again: {why}") for key, why in undone.items()}
+    refused = {key: ("rejected_before", f"a reviewer rejected it: {why}") for key, why in rejected.items()}
+    return restored | refused
 
 
 def _judged(

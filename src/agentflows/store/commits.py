@@ -29,6 +29,8 @@ from agentflows.store.tables import (
 )
 from agentflows.store.writing import write_version
 
+_WRITES_NOTHING = ("reinforce", "flag")
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -110,7 +112,7 @@ class Commits(Opened):
     ) -> MemoryStore:
         """Make a store what it was at `version`, as a new version on top; history stays.
 
-        Changes of dreams that this undoes are remembered as unwanted (`rejections`), so that the next dream
+        Changes of dreams that this undoes are remembered as unwanted (`undone`), so that the next dream
         does not bring them back. Restoring what is already there makes no version.
 
         Raises:
@@ -303,9 +305,14 @@ def _edits_to(session: Session, store: StoreRow, target: Mapping[str, MemoryVers
 
 
 def _note_undone(session: Session, store: StoreRow, version: int) -> None:
-    """Keep which dream's changes stand after a restore and which are undone by it."""
+    """Keep which dream's changes stand after a restore and which are undone by it.
+
+    What wrote nothing is not undone by it: more evidence for an entry, a flag that was looked at.
+    """
     statement = select(ChangeRow).where(
-        col(ChangeRow.committed_store) == store.store_id, col(ChangeRow.committed_version).is_not(None)
+        col(ChangeRow.committed_store) == store.store_id,
+        col(ChangeRow.committed_version).is_not(None),
+        col(ChangeRow.op).not_in(_WRITES_NOTHING),
     )
     for change in session.exec(statement).all():
         undone = change.undone_version is not None and change.undone_version <= version

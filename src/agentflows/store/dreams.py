@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from agentflows.change import Change, ChangeStatus, Dream, DreamReport, DreamStatus
@@ -151,18 +152,21 @@ class Dreams(Opened):
                 session.add(row)
 
     def rejections(self, store: StoreRef) -> dict[str, str]:
-        """What is not wanted in a store, by `Change.memo_key`, with the reason.
+        """What reviewers rejected, by `Change.memo_key`, with their reason; for a copy, its original's too."""
+        return self._unwanted(store, col(ChangeRow.status) == "rejected")
 
-        Rejected changes, and committed ones that a restore undid; for a copy, its original's too.
-        """
+    def undone(self, store: StoreRef) -> dict[str, str]:
+        """What was committed and a restore took out, by `Change.memo_key`; for a copy, its original's too."""
+        return self._unwanted(store, col(ChangeRow.undone_version).is_not(None))
+
+    def _unwanted(self, store: StoreRef, which: ColumnElement[bool]) -> dict[str, str]:
         with self._db.read() as session:
             lineage = lineage_of(session, find_store(session, store))
             there = col(ChangeRow.store_id).in_(lineage) | col(ChangeRow.committed_store).in_(lineage)
-            unwanted = (col(ChangeRow.status) == "rejected") | col(ChangeRow.undone_version).is_not(None)
             statement = select(ChangeRow, DreamRow).join(
                 DreamRow, col(DreamRow.dream_id) == col(ChangeRow.dream_id)
             )
-            rows = session.exec(statement.where(there, unwanted).order_by(col(DreamRow.created_at))).all()
+            rows = session.exec(statement.where(there, which).order_by(col(DreamRow.created_at))).all()
         return {row.memo_key: row.status_reason for row, _ in rows}
 
     def expire_changes(self) -> list[str]:
