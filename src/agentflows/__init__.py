@@ -9,8 +9,9 @@ review or committed; the *ledger* says what became of every entry.
     >>> from agentflows import run_ingest, run_dream, open_home, approve   # doctest: +SKIP
     >>> run_ingest("~/.claude/projects")
     >>> report = run_dream("team")
+    >>> held = [change.change_id for change in report.changes if change.status == "held"]
     >>> with open_home() as home:
-    ...     approve(home.state, report.dream.dream_id, reviewer="ada", only=["1", "2"])
+    ...     approve(home.state, report.dream.dream_id, reviewer="ada", only=held[:2])
 """
 
 from importlib import import_module
