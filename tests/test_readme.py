@@ -50,7 +50,8 @@ def excerpt(printed: str) -> str:
         for block in re.split(r"\n(?=\s+\d+ \S+ )", printed)
         if re.match(rf"\s*\d+ \S+ ({'|'.join(SHOWN)}) ", block)
     ]
-    blocks = [block.split("\n\nRefused")[0] for block in blocks]
+    # changes of equal weight are numbered by their ids, which differ from home to home
+    blocks = [re.sub(r"^\s*\d+", "  N", block.split("\n\nRefused")[0]) for block in blocks]
     traps = printed[printed.index("Refused, and why") : printed.index("\n\nLedger:")]
     tail = [
         line
