@@ -13,6 +13,7 @@ from agentflows.dream.gates import check_observation
 from agentflows.dream.outcomes import OUTCOME_QUERIES, outcome_patterns
 from agentflows.dream.propose import propose
 from agentflows.dream.rules import RulesEngine
+from agentflows.dream.scopes import in_words
 from agentflows.readers import read
 from agentflows.session import Session, Turn
 
@@ -62,6 +63,8 @@ def dream(root: Path, source: Path, files: dict[str, str], *, support: int) -> D
             return next(iter(archive.sessions([session_id]))).turns
 
         outcomes, vanished = outcome_patterns(mined, turns_of, support=support)
+    projects = {info.project for info in infos}
+    patterns, outcomes = in_words(patterns, projects), in_words(outcomes, projects)
     changes, unwritten = propose([*patterns, *outcomes], files, engine, dream_id="drm_1", support=support)
     return Dreamt(patterns, outcomes, [*refused, *vanished, *unwritten], changes, files)
 

@@ -11,6 +11,7 @@ from agentflows.dream.cluster import cluster
 from agentflows.dream.gates import check_observation
 from agentflows.dream.propose import propose
 from agentflows.dream.rules import RulesEngine
+from agentflows.dream.scopes import in_words
 from agentflows.session import Session, Span, Turn
 
 START = datetime.fromisoformat("2026-03-01T09:00")
@@ -78,7 +79,8 @@ def learned(
         for one in ENGINE.extract(session, [])
     ]
     passed = [one for one in told if isinstance(one, Observation)]
-    patterns, refused = cluster(passed, ENGINE)
+    found, refused = cluster(passed, ENGINE)
+    patterns = in_words(found, {one.project for one in sessions})
     changes, unwritten = propose(patterns, files or {}, ENGINE, dream_id="drm_1")
     return changes, [*(one for one in told if isinstance(one, Refusal)), *refused, *unwritten]
 

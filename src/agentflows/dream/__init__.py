@@ -31,6 +31,7 @@ from agentflows.dream.report import (
     telling,
 )
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+from agentflows.dream.scopes import in_words
 
 __all__ = [
     "MINED",
@@ -53,6 +54,7 @@ __all__ = [
     "engine_notes",
     "hints",
     "hold",
+    "in_words",
     "ledger_table",
     "markdown",
     "next_commands",

@@ -20,6 +20,7 @@ from agentflows.dream.failures import (
 )
 from agentflows.dream.fixes import Fix, configured, find_fix
 from agentflows.dream.quotes import quote_at
+from agentflows.dream.scopes import scope_of
 from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session, Turn
 from agentflows.signature import sentences
@@ -151,7 +152,7 @@ def _observed(session: Session, said: _Said, quotes: Sequence[Quote], failures: 
         kind="error",
         subject=said.subject,
         attribute=said.attribute,
-        scope=session.project,
+        scope=scope_of(session),
         claim=said.claim,
         value=said.value,
         quotes=tuple(quotes),

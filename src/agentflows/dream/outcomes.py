@@ -14,6 +14,7 @@ from agentflows.dream.engine import Mined
 from agentflows.dream.failures import readable
 from agentflows.dream.gates import low_water
 from agentflows.dream.quotes import find_turn, quote_at
+from agentflows.dream.scopes import project_of
 from agentflows.session import Session, Turn
 from agentflows.signature import error_line, is_shell
 
@@ -110,7 +111,7 @@ def _features(
 
 
 def _project(row: Mapping[str, Any]) -> str:
-    return str(row.get("project") or "")
+    return project_of(str(row.get("project") or ""))
 
 
 def _says_nothing(row: Mapping[str, Any]) -> bool:

@@ -14,7 +14,9 @@ from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.faithful import stands_in
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
+from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
+from agentflows.dream.scopes import said_scope, without_scope
 from agentflows.dream.standing import ANSWERED
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
@@ -33,22 +35,6 @@ HEADINGS = {
 }
 
 _CODE = re.compile(r"`([^`\n]+)`")
-_UNIVERSAL = re.compile(
-    r"(?i)\b(?:always|never\s+\w+\s+without|every(?:thing)?|each|all|any(?:thing)?|commands|safe|prefix"
-    r"|toujours|tout|immer|alles?|siempre|todo)\b"
-)
-_PRESCRIBING = re.compile(
-    r"(?i)\b(?:use|run|prefix|prepend|wrap|put|pipe|pass|invoke|call|execute|start|begin|type|do|through|via|with"
-    r"|utilise[rz]?|lance[rz]?|nutze|verwende|benutze|starte|usa|ejecuta)\b"
-)
-_BEFORE = (
-    r"\b(?:not|never|avoid|no longer|stop|without|instead of|rather than|n't|nicht|nie|kein\w*|statt|jamais|pas|nunca)"
-    r"\b[^.;,:\n]{0,30}"
-)
-_AFTER = r"[^.;\n]{0,20}\b(?:fails?|broken|does(?:n't| not)|is(?:n't| not| gone)|no longer|(?:was|been) removed|deprecated|never)\b"
-_WRITING = re.compile(
-    r"(?i)\b(?:create|write|generate|save|output|put|add|log|erstelle|schreib\w*|crée|écri\w+|crea)\b"
-)
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
 _ASIDE = re.compile(r"(?:,|;)\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|\s+\(")
 """Where a sentence goes on to say what no longer holds, or who said it."""
@@ -64,6 +50,8 @@ def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     that nothing was seen to fix is said only when it warns of what does not exist here.
     """
     text = entry_text(pattern)
+    if pattern.scope:  # what is said of another project is neither right nor wrong in this one
+        entries = [entry for entry in entries if said_scope(entry.text) in {"", pattern.scope}]
     writable = [entry for entry in entries if entry.kind in _WRITABLE]
     if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
         return _stale(pattern, writable)
@@ -97,7 +85,11 @@ def entry_text(pattern: Pattern, *, note: bool = True) -> str:
         parts.append(f"Not when: {pattern.when_not}.")
     body = " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
     resting = support_note(pattern) if note else ""
-    return f"- {body} {resting}".rstrip()
+    return f"- {_scope_prefix(pattern)}{body} {resting}".rstrip()
+
+
+def _scope_prefix(pattern: Pattern) -> str:
+    return f"In `{pattern.scope}`: " if pattern.scope else ""
 
 
 def support_note(pattern: Pattern) -> str:
@@ -143,7 +135,7 @@ def _says(text: str, pattern: Pattern) -> bool:
     """Whether a text holds the claim: its exception, or its words, specifics, negations and hedges."""
     if pattern.kind == "error" and _exception_of(pattern).split(" (")[0] in text:
         return True
-    own, ours = _SUPPORT_NOTE.sub("", _marker_free(text)), _SUPPORT_NOTE.sub("", entry_text(pattern)[2:])
+    own, ours = (_SUPPORT_NOTE.sub("", without_scope(each)) for each in (text, entry_text(pattern)))
     if pattern.kind == "outcome":
         return _without_numbers(own) == _without_numbers(ours)
     if _folded(ours).rstrip(".") in _folded(own):
@@ -157,16 +149,7 @@ def _warns_already(text: str, pattern: Pattern) -> bool:
     """Whether a text warns of what was seen to fail, and names what to do instead."""
     remedy = pattern.value.removesuffix(" …")
     named = bool(remedy) and (stands_in(remedy, text) or f"`{remedy}`" in text)
-    return pattern.kind == "error" and named and _warns(text, pattern.subject)
-
-
-def _warns(text: str, failing: str) -> bool:
-    """Whether a text speaks against what fails: `do not use X`, `X does not exist`."""
-    text = text.replace("’", "'")
-    name = rf"`?{re.escape(failing)}\b[^`\s]*`?"
-    return bool(
-        re.search(_BEFORE + name, text, re.IGNORECASE) or re.search(name + _AFTER, text, re.IGNORECASE)
-    )
+    return pattern.kind == "error" and named and warns(text, pattern.subject)
 
 
 def _section_that_says(pattern: Pattern, entries: Sequence[Entry]) -> list[Entry]:
@@ -193,7 +176,7 @@ def _narrow(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that tells to do what was seen to fail keeps its text and gains the exception."""
     if pattern.kind != "error" or pattern.attribute in {CHECK, CHECK_RUN} or not pattern.value:
         return None
-    told = [(score, entry) for entry in entries if (score := _prescribes(entry.text, pattern))]
+    told = [(score, entry) for entry in entries if (score := prescribes(entry.text, pattern))]
     if not told:
         return None
     _, entry = max(told, key=lambda pair: pair[0])
@@ -201,7 +184,10 @@ def _narrow(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
         op="narrow",
         entry_ids=(entry.entry_id,),
         path=entry.path,
-        after=_appended(entry, f"**Exception:** {_exception_of(pattern)}"),
+        after=_appended(
+            entry,
+            f"**Exception:** {'' if said_scope(entry.text) else _scope_prefix(pattern)}{_exception_of(pattern)}",
+        ),
         reason=f"{_why_narrowed(pattern)}; {_evidence(pattern)}. What it says otherwise stays.",
         risks=("contradicts", "action_bearing"),
     )
@@ -211,44 +197,6 @@ def _why_narrowed(pattern: Pattern) -> str:
     if pattern.attribute == NOT_THERE:
         return f"It names `{pattern.subject}`, which was looked for and is not there"
     return f"It tells to use `{pattern.subject.split()[0]}`, and `{pattern.subject}` was seen to fail"
-
-
-def _prescribes(text: str, pattern: Pattern) -> float:
-    """How plainly a text tells to run what fails: 0 when not; the failing command itself, or a rule for its program."""
-    failing, program = pattern.subject, pattern.subject.split(maxsplit=1)[0]
-    spans = [span.strip() for span in _CODE.findall(text)]
-    if _warns(text, failing):
-        return 0.0
-    if pattern.attribute == NOT_THERE:
-        return 3.0 if stands_in(failing, text) and not _WRITING.search(text) else 0.0
-    if any(f"{span} ".startswith(f"{failing} ") for span in spans):
-        return 3.0
-    if not _PRESCRIBING.search(text) or " " not in failing:
-        return 0.0
-    if stands_in(failing, _CODE.sub(" ", text)):
-        return 2.75
-    goes_on = pattern.value.split(maxsplit=1)[0] == program
-    if goes_on or not (
-        any(span == program or _is_form(span, program) for span in spans) or _puts_first(text, program)
-    ):
-        return 0.0
-    rules = len(_UNIVERSAL.findall(text))
-    return min(1.0 + rules / 4, 2.5) if rules else 0.0
-
-
-def _puts_first(text: str, program: str) -> bool:
-    """Whether a text without code spans tells to use the program: `use X for all commands`."""
-    verb = r"\b(?:use|prefix|prepend|wrap|run|put|through|via|with)\s+"
-    between = (
-        r"(?:(?:the|our|all|every|each|your|shell|commands?|everything|them|with|through|in|by)\s+){0,5}"
-    )
-    return re.search(verb + between + re.escape(program) + r"(?![\w-])", text, re.IGNORECASE) is not None
-
-
-def _is_form(span: str, program: str) -> bool:
-    """Whether a code span shows how a program stands before others: `tool <command>`, `tool …`."""
-    rest = span.removeprefix(f"{program} ").strip()
-    return rest != span and bool(re.fullmatch(r"<[^>]+>|\[[^\]]+\]|\{[^}]+\}|\.\.\.|…|[A-Z_]+", rest))
 
 
 def _exception_of(pattern: Pattern) -> str:
@@ -274,9 +222,7 @@ def _appended(entry: Entry, addition: str) -> str:
 
 def _stale(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that names a file which was looked for in vain: where it went, a person must say."""
-    named = (
-        entry for entry in entries if pattern.attribute == NOT_THERE and _prescribes(entry.text, pattern)
-    )
+    named = (entry for entry in entries if pattern.attribute == NOT_THERE and prescribes(entry.text, pattern))
     entry = next(named, None)
     if entry is None:
         return None
@@ -297,8 +243,8 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     if pattern.kind not in {"preference", "fact", "correction"} or not pattern.user_origins:
         return None
     for entry in entries:
-        old = _marker_free(entry.text)
-        if _other_value(pattern, old):
+        old = without_scope(entry.text)
+        if said_scope(entry.text) == pattern.scope and _other_value(pattern, old):
             new = entry_text(pattern, note=False)[2:]
             return Proposal(
                 op="supersede",
@@ -387,10 +333,6 @@ def _evidence(pattern: Pattern) -> str:
 def has_digit(item: str) -> bool:
     """Whether a specific is a number of some kind: two different names are two things, not two values."""
     return any(char.isdigit() for char in item)
-
-
-def _marker_free(text: str) -> str:
-    return re.sub(r"\A\s*(?:[-*+]|\d+[.)]|>)\s+(?:\[[ xX]\]\s+)?", "", text)
 
 
 def _without(text: str, parts: set[str]) -> str:

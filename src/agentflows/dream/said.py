@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agentflows.change import Observation, ObservationKind
 from agentflows.dream.quotes import quote_at, span_trust
 from agentflows.dream.replacing import WHICH, replacing, was_called
+from agentflows.dream.scopes import scope_of
 from agentflows.dream.standing import ANSWERED, is_directive, is_of_the_user, is_passing, is_standing
 from agentflows.dream.stated import stated
 from agentflows.dream.steps import Step, steps_of
@@ -120,7 +121,7 @@ def _preference(session: Session, item: Said, steps: Sequence[Step]) -> Observat
     outright = is_standing(item.text) or bool(which and was_called(which.old, steps))
     if not outright and not which and not is_directive(text):
         return None
-    scope = "" if is_of_the_user(text) else session.project
+    scope = "" if is_of_the_user(text) else scope_of(session)
     if which is None:
         return _observed(
             session, item, "preference", _topic(text), "asked for", outright=outright, scope=scope
@@ -224,7 +225,7 @@ def _observed(  # noqa: PLR0913 - each is a field of the observation
         kind=kind,
         subject=subject,
         attribute=attribute,
-        scope=session.project if scope is None else scope,
+        scope=scope_of(session) if scope is None else scope,
         claim=claim,
         said_outright=outright,
         quotes=(quote,),

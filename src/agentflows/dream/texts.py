@@ -103,7 +103,15 @@ def evidence_texts(pattern: Pattern | None) -> list[str]:
     """Everything a pattern says, all of it checked before: its claim, its conditions, its quotes, its dates."""
     if pattern is None:
         return []
-    said = [pattern.claim, pattern.when, pattern.when_not, pattern.value, pattern.subject, pattern.attribute]
+    said = [
+        pattern.claim,
+        pattern.when,
+        pattern.when_not,
+        pattern.value,
+        pattern.subject,
+        pattern.attribute,
+        pattern.scope,
+    ]
     moments = [moment for moment in (pattern.first_at, pattern.last_at) if moment]
     dates = [f"{moment:%Y-%m-%d} {moment:%Y-%m} {moment:%Y}" for moment in moments]
     return [*said, *dates, *(quote.text for quote in pattern.quotes)]

@@ -4,6 +4,7 @@ from agentflows.change import Observation, Quote
 from agentflows.dream.failures import is_build_head, is_check_head, is_test_head, is_types_head
 from agentflows.dream.fixes import FIXING
 from agentflows.dream.quotes import quote_at
+from agentflows.dream.scopes import scope_of
 from agentflows.dream.steps import Step, steps_of
 from agentflows.session import Session
 from agentflows.signature.command import head_of
@@ -38,7 +39,7 @@ def checks_before_commit(session: Session) -> list[Observation]:
             kind="workflow",
             subject=committed,
             attribute=CHECKED_FIRST,
-            scope=session.project,
+            scope=scope_of(session),
             claim=f"Run `{chosen[0]}` and `{chosen[1]}` before `{committed}`, as sessions do.",
             quotes=(*quotes, _quote(session, commits[-1], committed)),
             at=commits[-1].call.at,
