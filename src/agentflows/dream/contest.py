@@ -47,7 +47,7 @@ def _joined_all(change: Change, rivals: Sequence[Change]) -> Change | None:
 def _strength(change: Change) -> tuple[object, ...]:
     """Narrowing first, for it loses nothing and its entry stays; then by support."""
     rank = _RANK.get(change.op, 9)
-    return (change.op != "narrow", -change.support, -change.trust, rank, change.change_id)
+    return (change.op != "narrow", -change.support, -change.trust, rank, change.sha256)
 
 
 def _touch(change: Change, other: Change) -> bool:

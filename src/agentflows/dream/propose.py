@@ -344,7 +344,8 @@ def _guarded(ask: Callable[[], _T], claim: str, key: str = "") -> tuple[_T | Non
 
 def _placed(files: Mapping[str, str], changes: Sequence[Change]) -> list[Change]:
     """Every change in its order, adds with a path that has room for them."""
-    ranked = sorted(changes, key=lambda one: (-one.support, -one.trust, one.path, one.change_id))
+    # By what they say, not by id: ids differ from home to home, and the order is what `review show` numbers.
+    ranked = sorted(changes, key=lambda one: (-one.support, -one.trust, one.path, one.sha256))
     room = iter(roomy(files, [change for change in ranked if change.op == "add"]))
     placed = [next(room) if change.op == "add" else change for change in ranked]
     return [with_id(change) for change in placed]
