@@ -331,7 +331,7 @@ def test_claude_without_key_or_endpoint_says_what_to_set(harbor: Home):
 
 
 @pytest.mark.postgres
-def test_the_state_can_live_in_postgresql(tmp_path: Path, postgres_server: Any):  # noqa: F811
+def test_the_state_can_live_in_postgresql(tmp_path: Path, postgres_server: Any):
     """Dream, approve and dream again: the same as over SQLite."""
     with open_home(tmp_path, state_url=postgres_server.new_database()) as home:
         fill(home)
