@@ -200,10 +200,10 @@ def test_a_rejection_is_remembered(own: Path):
 def test_a_dream_by_command_waits_for_review_with_exit_code_3(tmp_path: Path):
     """Schedulers tell "done" from "done, but somebody must look"."""
     home = tmp_path / "home"
-    variables = {"PREFECT_HOME": str(tmp_path / "prefect")}
-    read = run("ingest", EXAMPLES / "sessions", "--json", "--home", home, **variables)
+    prefect = str(tmp_path / "prefect")
+    read = run("ingest", EXAMPLES / "sessions", "--json", "--home", home, PREFECT_HOME=prefect)
     assert json.loads(read.stdout)["quarantined"] == 1
-    done = run("dream", "--store", "team", "--json", "--home", home, **variables)
+    done = run("dream", "--store", "team", "--json", "--home", home, PREFECT_HOME=prefect)
     assert done.returncode == 3
     report = json.loads(done.stdout)
     assert "neither ANTHROPIC_API_KEY" in report["notes"][0]
