@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from agentflows.change import Observation, Pattern, Refusal, identity
 from agentflows.dream.engine import Engine
 from agentflows.dream.faithful import content, opposed
+from agentflows.dream.heeded import heeded
 from agentflows.dream.nominate import fold, places, quantities, similar
 from agentflows.dream.tally import lacking, tally
 from agentflows.errors import DreamError, ModelOutputError
@@ -69,13 +70,16 @@ def cluster(
     """Patterns with at least `support` independent sessions, best supported first, and what was refused.
 
     Gates: `support` (too few sessions or sources), `contradicted` (a better supported or newer value stands
-    against it, or as many sessions do), `no_verdict` (the engine could not say what says the same: kept apart).
+    against it, or as many sessions do), `taken_back` (a user said otherwise later), `no_verdict` (the engine could
+    not say what says the same: kept apart).
 
     Raises:
         DreamError: the engine did not answer for every pair.
     """
     refusals: list[Refusal] = []
-    buckets = _join(_buckets(observations), engine, support, refusals)
+    heard, taken_back = heeded(observations)
+    refusals.extend(taken_back)
+    buckets = _join(_buckets(heard), engine, support, refusals)
     supported: list[tuple[_Bucket, Pattern]] = []
     rivals: dict[tuple[str, str, str], list[Pattern]] = {}
     for bucket in buckets:

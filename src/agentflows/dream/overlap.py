@@ -5,6 +5,7 @@ Similarity alone never merges. A differing number, path, id, flag, version, nega
 """
 
 import re
+from collections import Counter
 
 from agentflows.change import Pattern
 from agentflows.signature import negations, specifics, tokens
@@ -38,6 +39,18 @@ _QUALIFIERS = (
 )
 """Words of one set contradict each other when everything else is equal."""
 
+_LIMITS = frozenset(
+    {
+        *("only", "unless", "except", "exclude", "excluding", "without", "neither", "nor"),
+        *("nur", "außer", "ohne", "weder", "seulement", "uniquement", "sauf", "sans", "hormis"),
+        *("solo", "sólo", "solamente", "salvo", "excepto", "sin"),
+    }
+)
+"""Negations that limit: none stands for another."""
+_TURNING = frozenset({"instead", "rather", "statt", "anstatt", "stattdessen", "plutôt"})
+"""Words that put one thing in another's place."""
+_LIGHT = frozenset({"add", "us", "use", "writ", "mak", "put", "run", "don't", "dont", "stop", "avoid"})
+
 
 def jaccard(left: set[str], right: set[str]) -> float:
     """Shared words of all words: 1.0 for equal sets, 0.0 for nothing shared."""
@@ -66,8 +79,17 @@ def differing_qualifier(left: str, right: str) -> str:
 
 
 def differing_negation(left: str, right: str) -> bool:
-    """Whether one text denies or limits something that the other does not."""
-    return negations(left) != negations(right)
+    """Whether one text denies or limits something that the other does not; `never` and `do not` deny alike."""
+    return _denials(left) != _denials(right)
+
+
+def _denials(text: str) -> Counter[str]:
+    """How often a text denies, and each way it limits or turns what it says."""
+    found: Counter[str] = Counter()
+    for word, count in negations(text).items():
+        found[word if word in _LIMITS else "not"] += count if word != "ne" else 0
+    found.update(word for word in re.findall(r"[a-z]+", text.lower()) if word in _TURNING)
+    return +found
 
 
 def says_same(left: Pattern, right: Pattern) -> bool:
@@ -79,9 +101,14 @@ def says_same(left: Pattern, right: Pattern) -> bool:
     texts = (_stated(left), _stated(right))
     if any(differing_specifics(*texts)) or differing_negation(*texts) or differing_qualifier(*texts):
         return False
-    ours, theirs = tokens(_subject(left)), tokens(_subject(right))
+    ours, theirs = (_carrying(tokens(_subject(pattern))) for pattern in (left, right))
     needed = 0.6 if left.kind == "workflow" and left.attribute == right.attribute == "asked for" else 0.8
     return len(ours & theirs) >= 2 and jaccard(ours, theirs) >= needed
+
+
+def _carrying(words: set[str]) -> set[str]:
+    """Words that tell what is asked for: a wish says `add`, `use` or nothing of the kind, and means the same."""
+    return {word for word in words if word not in _LIGHT and not negations(word)} or words
 
 
 def _same_error(left: Pattern, right: Pattern) -> bool:

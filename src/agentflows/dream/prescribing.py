@@ -61,6 +61,13 @@ def prescribes(text: str, pattern: Pattern) -> float:
     return min(1.0 + rules / 4, 2.5) if rules else 0.0
 
 
+def tells_to_use(text: str, name: str) -> bool:
+    """Whether a text tells to use a program or tool, and does not warn of it."""
+    spans = [span.strip().lower() for span in _CODE.findall(text)]
+    named = any(span == name or span.startswith(f"{name} ") for span in spans) and _PRESCRIBING.search(text)
+    return bool(named or _puts_first(text, name)) and not warns(text, name)
+
+
 def _puts_first(text: str, program: str) -> bool:
     """Whether a text without code spans tells to use the program: `use X for all commands`."""
     verb = r"\b(?:use|prefix|prepend|wrap|run|put|through|via|with)\s+"

@@ -13,11 +13,13 @@ from agentflows.dream.absent import NOT_THERE
 from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.faithful import stands_in
-from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, jaccard
+from agentflows.dream.heeded import TAKEN_BACK
+from agentflows.dream.overlap import contained, differing_negation, differing_qualifier
 from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
 from agentflows.dream.scopes import said_scope, without_scope
 from agentflows.dream.standing import ANSWERED
+from agentflows.dream.superseding import opposes, replaces
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
 from agentflows.signature import hedges, negations, specifics, tokens
@@ -36,8 +38,6 @@ HEADINGS = {
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
-_ASIDE = re.compile(r"(?:,|;)\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|\s+\(")
-"""Where a sentence goes on to say what no longer holds, or who said it."""
 _SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
 _STRONG = 0.6
 """Share of a claim's words in one entry that makes that entry's file and heading the place for it."""
@@ -55,6 +55,8 @@ def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     writable = [entry for entry in entries if entry.kind in _WRITABLE]
     if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
         return _stale(pattern, writable)
+    if pattern.attribute == TAKEN_BACK:
+        return _supersede(pattern, writable)
     return (
         _reinforce(pattern, entries)
         or _narrow(pattern, writable)
@@ -244,8 +246,8 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
         return None
     for entry in entries:
         old = without_scope(entry.text)
-        if said_scope(entry.text) == pattern.scope and _other_value(pattern, old):
-            new = entry_text(pattern, note=False)[2:]
+        if said_scope(entry.text) == pattern.scope and replaces(pattern, old):
+            new = without_scope(entry_text(pattern, note=False))
             return Proposal(
                 op="supersede",
                 entry_ids=(entry.entry_id,),
@@ -260,22 +262,10 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
 def _held(pattern: Pattern, old: str) -> str:
     """What held before, and until when; in the words of a claim that denies it, that it no longer does."""
     day = f" {pattern.first_at:%Y-%m-%d}" if pattern.first_at else ""
-    when = "no longer since" if negations(pattern.claim) else "until"
+    if pattern.kind == "preference" and opposes(pattern, old):  # the old rule must not be read as one
+        return f"(since{day or ' then'}; before, it was said otherwise)"
+    when = "no longer since" if negations(ANSWERED.sub("", pattern.claim)) else "until"
     return f"({when if day else 'before'}{day}: {old.strip().rstrip('.')})"
-
-
-def _other_value(pattern: Pattern, old: str) -> bool:
-    """Whether an entry says the same of the same thing as the pattern, but for one value."""
-    claim = _ASIDE.split(pattern.claim)[0]
-    ours, theirs = specifics(claim), specifics(old)
-    if not (ours - theirs and theirs - ours) or len(ours - theirs) != len(theirs - ours):
-        return False
-    if len(ours - theirs) > 2 or not all(map(has_digit, ours ^ theirs)):
-        return False
-    left, right = (tokens(_without(text, found)) for text, found in ((claim, ours), (old, theirs)))
-    if left - right and right - left:  # each names what the other does not: two things, not two values of one
-        return False
-    return len(left & right) >= 2 and jaccard(left, right) >= 0.6 and not differing_qualifier(claim, old)
 
 
 # -- add ------------------------------------------------------------------------------------------------
@@ -327,17 +317,6 @@ def _evidence(pattern: Pattern) -> str:
         text += ", and a user said it as a rule"
     if pattern.sessions_against:
         text += f"; {len(pattern.sessions_against)} speak against it"
-    return text
-
-
-def has_digit(item: str) -> bool:
-    """Whether a specific is a number of some kind: two different names are two things, not two values."""
-    return any(char.isdigit() for char in item)
-
-
-def _without(text: str, parts: set[str]) -> str:
-    for part in sorted(parts, key=len, reverse=True):
-        text = text.replace(part, " ")
     return text
 
 

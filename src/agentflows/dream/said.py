@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agentflows.change import Observation, ObservationKind
+from agentflows.dream.heeded import TAKEN_BACK, takes_back
 from agentflows.dream.quotes import quote_at, span_trust
 from agentflows.dream.replacing import WHICH, replacing, was_called
 from agentflows.dream.scopes import scope_of
@@ -117,8 +118,11 @@ def _preference(session: Session, item: Said, steps: Sequence[Step]) -> Observat
     text = ANSWERED.sub("", item.text)
     if is_passing(item.text) or len(tokens(text)) < 2:
         return None
-    which = replacing(text, steps)
-    outright = is_standing(item.text) or bool(which and was_called(which.old, steps))
+    which, back = replacing(text, steps), takes_back(item.text)
+    standing = is_standing(item.text)
+    if back and not standing:
+        return _observed(session, item, "preference", _topic(text), TAKEN_BACK, outright=True)
+    outright = standing or bool(which and was_called(which.old, steps))
     if not outright and not which and not is_directive(text):
         return None
     scope = "" if is_of_the_user(text) else scope_of(session)

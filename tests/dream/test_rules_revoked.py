@@ -1,0 +1,127 @@
+"""What users take back is believed no more, and what they say later takes the place of what a memory says."""
+
+import pytest
+
+from tests.dream.told import agent, bash, learned, session, texts, user
+
+
+def words(*told: str, files: dict[str, str] | None = None) -> tuple[list[str], list[str]]:
+    """What a dream makes of sentences said days apart: operations with texts, and gates of what it refused."""
+    sessions = [
+        session(number * 3, agent(), bash("npm install"), user(text)) for number, text in enumerate(told, 1)
+    ]
+    changes, refused = learned(sessions, files)
+    written = [f"{one.op}: {(one.after or '').removeprefix('- ').split(' (s')[0]}" for one in changes]
+    return sorted(written), [one.gate for one in refused]
+
+
+@pytest.mark.parametrize(
+    ("rule", "later"),
+    [
+        ("Always use pnpm, never npm.", "You may use npm again."),
+        (
+            "Always ask me before you run migrations.",
+            "You don't need to ask before running migrations anymore.",
+        ),
+        ("Nie direkt auf main pushen.", "Du darfst jetzt wieder direkt auf main pushen."),
+        ("Ne pousse jamais sur main.", "Tu peux maintenant pousser sur main, pousse directement."),
+    ],
+)
+def test_a_rule_that_was_taken_back_is_not_written(rule: str, later: str):
+    """Nor is the leave itself, where no rule stands that it lifts."""
+    written, gates = words(rule, later)
+    assert written == []
+    assert "taken_back" in gates
+    assert words(rule)[0] == [f"add: {rule}"]
+
+
+def test_a_rule_said_again_after_it_was_taken_back_holds():
+    """Only what was said before is over."""
+    rule = "Never push to main."
+    written, _ = words(rule, "You may push to main again.", "Never push to main, really.")
+    assert written == ["add: Never push to main, really."]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Never commit to main.", "Always commit with a ticket number."),
+        ("Never use var in new code.", "Always use const or let."),
+        ("Never push without asking me.", "Always ask me first before you push."),
+        ("Never edit migrations.", "Remember to run migrations after you edit models."),
+        ("Always write tests.", "Never write tests against the live API."),
+    ],
+)
+def test_rules_that_can_both_be_kept_both_stay(one: str, other: str):
+    """That two rules share words, and one of them forbids, is no contradiction."""
+    assert words(one, other)[0] == sorted([f"add: {one}", f"add: {other}"])
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("Never push to main.", "You may push to main again."),
+        ("Never push to main.", "From now on you can push to main directly."),
+        ("Use npm for package management.", "From now on use pnpm instead of npm."),
+    ],
+)
+def test_a_note_that_a_user_overrules_gives_way(note: str, said: str):
+    """And its order does not stay beside the new one, where it could be read as one."""
+    (change,), _ = learned([session(5, agent(), user(said))], {"/notes.md": f"# Rules\n\n- {note}\n"})
+    assert change.op == "supersede"
+    assert change.after == f"- {said} (since 2026-03-06; before, it was said otherwise)"
+    assert "contradicts" in change.risks
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("Push to main after review.", "Never push without running the tests."),
+        ("We publish our packages to the npm registry.", "From now on use pnpm instead of npm."),
+        ("Do not use npm; use pnpm.", "From now on use pnpm instead of npm."),
+        ("Don't add comments to tests.", "Always add comments to public functions."),
+        ("The dev server runs on port 3000.", "Always start the dev server on port 5173 in CI."),
+    ],
+)
+def test_a_note_about_something_else_stays(note: str, said: str):
+    """Shared words are not the same thing."""
+    changes, _ = learned([session(5, agent(), user(said))], {"/notes.md": f"# Rules\n\n- {note}\n"})
+    assert [one.op for one in changes] == ["add"]
+
+
+@pytest.mark.parametrize(
+    ("note", "said", "again"),
+    [
+        (
+            "The dev server runs on port 3000.",
+            "no, the dev server is on 5173 now",
+            "The dev server listens on 5173.",
+        ),
+        ("Node version: 18.", "We are on Node 22 now.", "We are on Node 22."),
+        (
+            "The default branch is main.",
+            "Our default branch is called develop, not main.",
+            "The default branch is develop, not main.",
+        ),
+    ],
+)
+def test_a_value_said_in_other_words_is_the_same_value(note: str, said: str, again: str):
+    """How a thing has its value differs from speaker to speaker."""
+    sessions = [session(1, agent(), user(said)), session(2, agent(), user(again))]
+    (change,), _ = learned(sessions, {"/notes.md": f"# Facts\n\n- {note}\n"})
+    assert change.op == "supersede"
+    assert f"until 2026-03-02: {note.rstrip('.')}" in (change.after or "") or "no longer since" in (
+        change.after or ""
+    )
+
+
+def test_paraphrases_of_one_wish_are_counted_together():
+    """`never`, `do not` and `no … please` deny alike."""
+    sessions = [
+        session(1, agent(), user("don't add comments to the code")),
+        session(2, agent(), user("please do not add code comments")),
+        session(3, agent(), user("No comments in the code please.")),
+    ]
+    (change,), _ = learned(sessions)
+    assert change.support == 3
+    assert texts(sessions[:1]) == []
