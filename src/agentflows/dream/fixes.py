@@ -193,7 +193,7 @@ def _again(failure: Failure, later: Sequence[Step]) -> Fix | None:
             claim = "Reading the exact lines again before the next try worked."
             return Fix("reread", step, "read again", claim)
         if failed.command:
-            if step.chain == failed.chain and step.command != failed.command and "\n" not in step.command:
+            if _joined_otherwise(failed, step):
                 return Fix("changed", step, step.command, f"This worked: `{step.command}`.")
             command = next((part for part in step.chain if head_of(part) == failed.head), step.chain[0])
             if len(command) > 120 or command in failed.chain:
@@ -201,6 +201,12 @@ def _again(failure: Failure, later: Sequence[Step]) -> Fix | None:
             return Fix("changed", step, command, f"This worked: `{command}`.")
         return _changed_fields(failed, step)
     return None
+
+
+def _joined_otherwise(failed: Step, step: Step) -> bool:
+    """Whether two calls run the same commands and differ in how they are joined, as `;` and `&&`."""
+    plain = not any(mark in failed.command + step.command for mark in "|\n") and len(step.command) <= 120
+    return plain and step.chain == failed.chain and step.command != failed.command
 
 
 def _read_between(steps: Sequence[Step], path: str) -> bool:

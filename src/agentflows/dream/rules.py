@@ -32,7 +32,7 @@ NOTES = (
 class RulesEngine:
     """Finds and judges by rules. Implements `agentflows.dream.engine.Engine`."""
 
-    name = "rules/1"
+    name = "rules/2"
     model = ""
     prompt_sha256 = ""
 
