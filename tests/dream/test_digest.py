@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agentflows.dream.digest import CHARS_PER_TOKEN, MIN_BUDGET_TOKENS, Digest, digest
 from agentflows.dream.engine import Hint
+from agentflows.dream.focus import MAX_FAILURES, failures
 from agentflows.errors import DreamError
 from agentflows.readers import read
 from agentflows.session import Check, OutcomeLabel, Session, Span, Turn, TurnKind
@@ -149,6 +150,156 @@ def test_long_output_is_cut_around_the_line_that_says_what_failed():
     assert shown.rstrip().endswith("compiling module 1499")
     assert len(MARK.findall(shown)) == 2
     assert len(shown) < 1_000
+
+
+def failing_run() -> str:
+    """The log of a test run: a passing test logs what it provoked, then three things fail for real."""
+    passing = "\n".join(f"✓ parses row {number} [0.{number}ms]" for number in range(60))
+    listing = "\n".join(f"{number} |   const row = rows[{number}];" for number in range(40, 60))
+    frames = "\n".join(f"      at step ({number}.js:{number}:7)" for number in range(30))
+    return "\n".join(
+        [
+            "Exit code 1",
+            "src/limiter.test.ts:",
+            passing,
+            '89 |   throw new Error("Item 3 failed");',
+            "error: Item 3 failed",
+            frames,
+            passing,
+            listing,
+            "TypeError: rows is undefined",
+            frames,
+            "(fail) reads rows [1.2ms]",
+            listing,
+            "TypeError: rows is undefined",
+            frames,
+            "(fail) reads rows [3.4ms]",
+            passing,
+            "error: Cannot find module 'left-pad' from 'src/pad.ts'",
+            passing,
+            "SQLiteError: no such column: is_imported",
+            frames,
+            passing,
+            " 240 pass",
+            " 2 fail",
+        ]
+    )
+
+
+def shown_error(text: str, budget: int = 2_000) -> str:
+    """What a digest shows of a failed result."""
+    turns = [user(0, "Fix the tests."), call(1, "a", command="bun test")]
+    return blocks(digest(session(*turns, result(2, "a", text, is_error=True)), budget_tokens=budget))[2]
+
+
+def test_every_distinct_failure_of_a_long_log_is_shown():
+    """The first line that looks like a failure is often one that a passing test provoked."""
+    text = failing_run()
+    shown = shown_error(text)
+    for line in (
+        "TypeError: rows is undefined\n      at step (0.js:0:7)",
+        "error: Cannot find module 'left-pad' from 'src/pad.ts'",
+        "SQLiteError: no such column: is_imported",
+        "(fail) reads rows",
+        "error: Item 3 failed",
+        " 2 fail",
+    ):
+        assert line in shown
+    assert shown.count("TypeError: rows is undefined") == 1
+    assert len(shown) < 0.3 * len(text)
+
+
+def test_what_is_cut_between_failures_is_counted_and_the_rest_stands_in_the_log():
+    """A quote must be found word for word, and a reader must know what is missing."""
+    text = failing_run()
+    shown = shown_error(text).rstrip("\n")
+    stretches = MARK.split(shown)
+    cut = [int(number.replace(",", "")) for number in re.findall(r"⟦… ([\d,]+) chars left out …⟧", shown)]
+    assert len(cut) == len(stretches) - 1 >= 5
+    assert all(stretch in text for stretch in stretches)
+    assert sum(cut) + sum(map(len, stretches)) == len(text)
+
+
+def test_with_room_for_one_failure_the_exception_is_shown():
+    """A vague line that comes earlier must not take its place."""
+    shown = shown_error(failing_run(), MIN_BUDGET_TOKENS)
+    assert "TypeError: rows is undefined" in shown
+    assert "Item 3 failed" not in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "E       ValueError: bad row",
+        "src/a.ts(3,5): error TS2322: Type 'string' is not assignable",
+        "FAIL src/rows.test.ts",
+        "  ✗ reads rows",
+        "  × reads rows",
+        "cat: rows.csv: No such file or directory",
+        "\x1b[31mTypeError\x1b[0m: rows is undefined",
+        "not ok 7 - reads rows",
+    ],
+)
+def test_a_telling_line_comes_before_vague_ones(line: str):
+    """What runners print of what failed; what merely mentions failure is most of some logs."""
+    vague = "\n".join(f"worker {chr(97 + number)} reports failed retries" for number in range(20))
+    text = f"{vague}\n{line}\n{vague}"
+    start, end, _ = failures(text)[0]
+    assert text[start:end] == line.removeprefix("\x1b[31m").strip()
+
+
+def test_the_telling_words_of_a_very_long_line_are_shown():
+    """Bundled code puts a thousand characters before the message."""
+    text = "ran\n" * 500 + "x" * 900 + " Uncaught RangeError: bad row " + "x" * 900 + "\nran" * 500
+    assert "Uncaught RangeError: bad row" in shown_error(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '314 |   submitJobError: new Error("Database connection failed"),',
+        "      at TypeError (rows.js:3:7)",
+        "✓ throws a TypeError: rows is undefined",
+        "(pass) says Cannot find module",
+        "tests/test_rows.py::test_fails PASSED",
+        "test rows::not found ... ok",
+        "Found 0 errors",
+        "Warning: file not found",
+    ],
+)
+def test_a_line_that_only_mentions_failure_is_none(line: str):
+    """Source listings, stack frames, passing tests and counts of nothing."""
+    assert [failure.signature for failure in failures(f"make: *** failed\n{line}")] == ["make: *** failed"]
+
+
+def test_the_line_errors_are_counted_by_is_never_crowded_out():
+    """What a hint says of an error, and how often it came, is about this line."""
+    raised = "\n".join(f"  Caused by: {chr(65 + number)}Error: broken" for number in range(20))
+    text = f"error: build stopped\n{raised}"
+    found = failures(text)
+    assert [text[start:end] for start, end, _ in found[:2]] == [
+        "Caused by: AError: broken",
+        "error: build stopped",
+    ]
+    assert len(found) == MAX_FAILURES
+
+
+def test_a_later_run_that_fails_otherwise_is_new():
+    """Runs of the same tests begin alike; what is new in the second is as good as the first's."""
+    head = "Exit code 1\n" + "✓ parses a row\n" * 200
+    texts = [f"{head}{name}: broken here\n{head}" for name in ("KeyError", "OSError", "OSError")]
+    turns = [
+        turn
+        for seq, text in enumerate(texts)
+        for turn in (
+            call(2 * seq, f"{seq}", command="make"),
+            result(2 * seq + 1, f"{seq}", text, is_error=True),
+        )
+    ]
+    shown = blocks(digest(session(*turns)))
+    assert "KeyError: broken here" in shown[1]
+    assert "OSError: broken here" in shown[3]
+    assert len(shown[3]) > 2 * len(shown[5])
 
 
 def test_a_hint_brings_its_turn_in_and_the_words_it_names():

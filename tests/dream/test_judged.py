@@ -438,9 +438,9 @@ def test_nominations_are_judged_in_batches():
 def test_it_is_an_engine_whose_identity_holds_its_prompts():
     """Cache keys are built of name, model and prompts: a changed prompt is another reader."""
     judge: Engine = engine()[0]
-    assert (judge.name, judge.model) == ("claude/1", "claude-x")
+    assert (judge.name, judge.model) == ("claude/2", "claude-x")
     assert judge.prompt_sha256 != prompt_sha256("dream_system")
-    assert repr(judge) == "JudgedEngine(claude/1, claude-x)"
+    assert repr(judge) == "JudgedEngine(claude/2, claude-x)"
 
 
 def test_what_is_dropped_is_told_at_once():

@@ -1,7 +1,7 @@
 """The digest: a session made short enough to read and exact enough to quote.
 
 What users typed is kept whole, errors keep their message and the step that followed, calls become one
-line, and long output is cut around the line that matters. Everything shown stands word for word in the
+line, and long output is cut around the lines that matter. Everything shown stands word for word in the
 turn whose number is in front of it; everything of ours, elisions first of all, stands in `⟦ ⟧` (see
 `marks`), so that a quote can neither span a cut nor repeat something we added.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agentflows.dream.engine import Hint
 from agentflows.dream.excerpt import excerpt
+from agentflows.dream.focus import Failure, failures
 from agentflows.dream.marks import mark, one_line
 from agentflows.errors import DreamError
 from agentflows.session import Session, Turn
@@ -27,6 +28,10 @@ MIN_BUDGET_TOKENS = 200
 """Less than this holds no header and no turn."""
 
 _WHOLE = 20_000
+_ONE_FAILURE, _MORE_FAILURES = 600, 200
+"""Characters of an error that names one failure, and for each further one."""
+_SEVERAL = 1_200
+"""Characters for the first few failures of a run, which are worth more than what the agent said in passing."""
 _FIX_REACH = 5
 """How many turns after an error its fix is looked for."""
 
@@ -108,6 +113,7 @@ class _Page:
         }
         self.result_of = {call: result for result, call in self.call_of.items()}
         self._cache: dict[_Step, str] = {}
+        self._failed: dict[int, list[Failure]] = {}
 
     # -- what to show ------------------------------------------------------------------------------
 
@@ -142,20 +148,22 @@ class _Page:
         agents = [at for at, turn in enumerate(self.turns) if turn.kind == "agent" and not turn.thread]
         calls = [at for at, turn in enumerate(self.turns) if _is_call(turn)]
         answered = [at for at in agents if at + 1 in set(users)]
+        firsts = self._firsts(errors)
         yield from (_Step(at, 400) for at in users)
         yield from (_Step(at, 300) for at in hinted)
         yield from (_Step(at, 200) for found in hinted for at in self._around(found))
         yield from (_Step(at, 3_000) for at in users)
-        yield from (_Step(at, 300 if first else 80) for at, first in self._firsts(errors))
+        yield from (_Step(at, 300 if first else 80) for at, first in firsts)
         yield from (_Step(at, 160) for found in errors for at in self._around(found))
         yield from (_Step(at, 800) for at in agents[-1:])
         yield from (_Step(at, 300) for at in answered)
         yield from (_Step(at, _WHOLE) for at in users)
+        yield from (_Step(at, min(self._every_failure(at), _SEVERAL)) for at, first in firsts if first)
         yield from (_Step(at, 600) for at, turn in enumerate(self.turns) if turn.kind == "summary")
         yield from (_Step(at, 160) for at in agents)
         yield from (_Step(at, 120) for at in calls)
         yield from (_Step(at, 1_000) for at in hinted)
-        yield from (_Step(at, 600) for at, first in self._firsts(errors) if first)
+        yield from (_Step(at, self._every_failure(at)) for at, first in firsts if first)
         yield from (_Step(at, 160) for at, turn in enumerate(self.turns) if turn.kind in {"user", "agent"})
 
     def _around(self, at: int) -> list[int]:
@@ -170,14 +178,27 @@ class _Page:
         return call + (after[:2] if turn.kind == "tool_result" else [])
 
     def _firsts(self, indexes: Sequence[int]) -> list[tuple[int, bool]]:
-        """Each index with whether its text is new: the tenth copy of an error teaches no more than the first."""
+        """Each index with whether it tells anything new: the tenth copy of an error teaches no more than the first.
+
+        Runs of the same tests begin alike and may fail differently, so a new failure in them is new too.
+        """
         seen: set[str] = set()
         marked: list[tuple[int, bool]] = []
         for at in indexes:
             start = self.turns[at].text[:200]
-            marked.append((at, start not in seen))
-            seen.add(start)
+            told = {start, *(failure.signature for failure in self._failures(at))}
+            marked.append((at, not told <= seen))
+            seen |= told
         return marked
+
+    def _failures(self, at: int) -> list[Failure]:
+        if at not in self._failed:
+            self._failed[at] = failures(self.turns[at].text)
+        return self._failed[at]
+
+    def _every_failure(self, at: int) -> int:
+        """Characters of an error that hold its start, its end and every distinct failure in it."""
+        return _ONE_FAILURE + _MORE_FAILURES * max(0, len(self._failures(at)) - 1)
 
     # -- how it looks ------------------------------------------------------------------------------
 

@@ -1,11 +1,11 @@
 """Excerpts: part of one turn's text, word for word, with every cut marked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from agentflows.dream.focus import focuses
 from agentflows.dream.marks import mark, reveal
 from agentflows.session import Turn
-from agentflows.signature import error_line
 
 _TELLING = (
     "command",
@@ -23,13 +23,18 @@ _PASTE_HEAD = 120
 """Characters of a paste that are shown: enough to see what it is."""
 _CONTEXT = 60
 """Characters a cut may be moved by to fall between lines or words."""
+_SIDE = 200
+"""Characters of the start and of the end that are enough where the point lies between them."""
+_SHARE = 180
+"""Characters for each of several points: a line and what stands around it."""
 
 
 def excerpt(turn: Turn, limit: int, note: str = "") -> str:
     """Up to `limit` characters of the turn's own text, more or less, with marks for what is missing.
 
     Recalled and injected stretches are left out, pastes are cut to their beginning. A call is cut to what
-    it does. Of a result, the start, the end and the line that `note` or the error points at are kept.
+    it does. Of a result, the start, the end, what `note` points at and the lines that say what failed are
+    kept, as many distinct ones as `limit` has room for.
     """
     if turn.kind == "tool_call" and not turn.spans:
         return _call(turn.text, limit)
@@ -39,7 +44,7 @@ def excerpt(turn: Turn, limit: int, note: str = "") -> str:
         if kind:
             parts.append(_lesser(turn.text[start:end], kind))
             continue
-        parts.append(_cut(turn.text[start:end], max(room, 40), _focus(turn, start, end, note)))
+        parts.append(_own(turn.text[start:end], max(room, 40), note, failing=turn.kind == "tool_result"))
         room -= end - start
     return "".join(parts).strip()
 
@@ -77,33 +82,50 @@ def _call(text: str, limit: int) -> str:
     for name in _TELLING:
         found = re.search(rf'"{name}"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
         if found and found.group(1).strip():
-            return _cut(found.group(1), limit, (0, 0))
-    return _cut(text, limit, (0, 0))
+            return _cut(found.group(1), limit, [])
+    return _cut(text, limit, [])
 
 
-def _focus(turn: Turn, start: int, end: int, note: str) -> tuple[int, int]:
-    """Where in `[start, end)` the point is, relative to `start`: the note's own words, else the error."""
-    text = turn.text[start:end]
+def _own(text: str, limit: int, note: str, *, failing: bool) -> str:
+    """A stretch of the turn's own, cut around the note's words and, where something can fail, what failed."""
+    if len(text) <= limit + _CONTEXT:
+        return reveal(text)
+    if failing:
+        return _cut(text, limit, focuses(text, note))
     at = text.find(note.strip()) if note.strip() else -1
-    if at >= 0:
-        return at, at + len(note.strip())
-    return error_line(text) if turn.kind == "tool_result" else (0, 0)
+    return _cut(text, limit, [(at, at + len(note.strip()))] if at >= 0 else [])
 
 
-def _cut(text: str, limit: int, focus: tuple[int, int]) -> str:
-    """Start, end and the lines around `focus`, `limit` characters in all, the rest marked as left out."""
+def _cut(text: str, limit: int, points: Sequence[tuple[int, int]]) -> str:
+    """Start, end and the lines around the first points, `limit` characters in all, the rest marked as left out."""
     if len(text) <= limit + _CONTEXT:
         return reveal(text)
     keep = [(0, limit * 2 // 3), (len(text) - limit // 3, len(text))]
-    if focus[1] > keep[0][1] and focus[0] < keep[1][0]:
-        half = limit // 2
-        around = max(0, half - (focus[1] - focus[0])) // 2
-        keep = [
-            (0, limit // 4),
-            (max(0, focus[0] - around), min(len(text), focus[0] + half + around)),
-            (len(text) - limit // 4, len(text)),
-        ]
+    hidden = [point for point in points if not _within(point, keep)]
+    if hidden:
+        side = min(limit // 4, _SIDE)
+        keep = [(0, side), (len(text) - side, len(text))]
+        keep += _around(text, points, keep, limit - 2 * side)
     return _join(text, [_tidy(text, start, end) for start, end in keep])
+
+
+def _around(
+    text: str, points: Sequence[tuple[int, int]], kept: Sequence[tuple[int, int]], room: int
+) -> list[tuple[int, int]]:
+    """Stretches around the points that `kept` does not show, best first, `room` characters in all."""
+    hidden = [point for point in points if not _within(point, kept)]
+    number = max(1, min(len(hidden), room // _SHARE))
+    share = room // number
+    stretches: list[tuple[int, int]] = []
+    for start, end in hidden:
+        if len(stretches) < number and not _within((start, end), stretches):
+            spare = max(0, share - (end - start)) // 2
+            stretches.append((max(0, start - spare), min(len(text), start + share - spare)))
+    return stretches
+
+
+def _within(point: tuple[int, int], stretches: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= point[0] and point[1] <= end for start, end in stretches)
 
 
 def _tidy(text: str, start: int, end: int) -> tuple[int, int]:

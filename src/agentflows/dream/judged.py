@@ -90,7 +90,7 @@ class JudgedEngine:
     `prune` asks at once.
     """
 
-    name = "claude/1"
+    name = "claude/2"
 
     def __init__(
         self,
