@@ -449,3 +449,14 @@ def test_projects_are_counted_apart(archive: Archive):
         for row in archive.pattern("failed_checks")
     }
     assert checks == {"shop": (4, 1.0), "bank": (12, 1.0)}
+
+
+def test_tasks_of_two_formats_are_two_tasks(archive: Archive):
+    """Two sources number their tasks alike; what one's task 1 shows does not compare with the other's."""
+    add(
+        archive,
+        *[session(f"a{n}", act("shout"), verdict="failure", task="1", format="one") for n in range(8)],
+        *[session(f"b{n}", act("book"), verdict="success", task="1", format="two") for n in range(8)],
+    )
+    row = next(row for row in archive.pattern("outcome_features") if row["feature"] == "uses:shout")
+    assert (row["n"], row["strata"], row["stratified"]) == (8, 0, "no_strata")

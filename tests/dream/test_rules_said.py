@@ -125,7 +125,10 @@ def test_one_request_in_other_words_has_one_key():
     assert len(keys) == 1
 
 
-@pytest.mark.parametrize("text", ["commit", "thank you so much", "yes, that sounds good", "cancel my order"])
+@pytest.mark.parametrize(
+    "text",
+    ["commit", "thank you so much", "yes, that sounds good", "cancel my order", "the commit is failing"],
+)
 def test_talk_is_no_request(text: str):
     """A request alone, thanks, answers and what the speaker needs teach nothing about how work goes."""
     assert requests(user(text), *bash("git commit -m x")) == []

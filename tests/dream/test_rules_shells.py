@@ -116,6 +116,14 @@ def test_an_argument_that_took_anothers_place_is_named():
 GONE = "cat: docs/setup.md: No such file or directory"
 
 
+def test_a_missing_thing_without_a_name_teaches_nothing():
+    """`3: No such file` is a line of a listing."""
+    changes, refused = learned(
+        twice(bash("tree x", "lsd: 3: No such file or directory (os error 2).", error=True))
+    )
+    assert (changes, refused) == ([], [])
+
+
 def test_a_path_that_was_mistyped_teaches_nothing():
     """Two sessions that miss two files show that files are missed, and no more."""
     sessions = [

@@ -115,6 +115,7 @@ def test_a_question_or_what_others_say_is_no_rule(text: str):
         "Ça plante toujours.",
         "In the future we want dark mode.",
         "We always get an error here.",
+        "What is the average number of injuries caused each time.",
     ],
 )
 def test_a_demand_on_the_product_is_no_rule_for_the_work(text: str):

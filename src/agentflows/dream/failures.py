@@ -93,7 +93,7 @@ def _absent(step: Step, line: str) -> tuple[str, str] | None:
     if not is_gone(line) or not (step.command or step.path):
         return None
     place = step.local(missing_place(line, step))
-    return (place, NOT_THERE) if place else ("", "")
+    return (place, NOT_THERE) if re.search(r"[^\W\d]", place) else ("", "")
 
 
 def is_test_first(failure: Failure, steps: Sequence[Step]) -> bool:

@@ -39,6 +39,8 @@ HEADINGS = {
 _CODE = re.compile(r"`([^`\n]+)`")
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
 _SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
+_OFTEN = 5
+"""Sessions from which something may be called frequent."""
 _STRONG = 0.6
 """Share of a claim's words in one entry that makes that entry's file and heading the place for it."""
 
@@ -111,7 +113,12 @@ def _request_text(pattern: Pattern) -> str:
     asked = _CODE.sub(r"\1", pattern.claim)
     match = re.search(r"“(.+)”", asked)
     words = match.group(1) if match else pattern.subject
-    return f"Work here often ends with the request “{words}”: prepare for it"
+    often = (
+        "Work here often ends with the request"
+        if len(pattern.sessions) >= _OFTEN
+        else "Work here has ended with the request"
+    )
+    return f"{often} “{words}”: prepare for it"
 
 
 # -- reinforce ------------------------------------------------------------------------------------------

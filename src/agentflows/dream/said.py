@@ -38,7 +38,7 @@ _CORRECTION = re.compile(
 )
 _CLOSING = re.compile(r"(?i)\A\W*#+|\bthat'?s (?:all|ok(?:ay)?|fine|it)\b|\bthank")
 _NO_COMMAND = re.compile(
-    r"(?i)\?\s*$|\b(?:i|i'm|i'd|i've|i'll|my|me|mine)\b"
+    r"(?i)\?\s*$|\b(?:i|i'm|i'd|i've|i'll|my|me|mine)\b|\b(?:is|are|was|were|isn't|aren't|fail(?:s|ed|ing|ures?)?|errors?|broken)\b"
     r"|^\W*(?:hi|hello|hey|thanks?|thank|yes|yeah|yep|no|great|perfect|good|fine|that|it|this|there|everything|sounds)\b"
 )
 _INTERRUPTED = re.compile(

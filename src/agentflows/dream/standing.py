@@ -47,6 +47,7 @@ _COMMANDED = re.compile(
       (?: always | never(?:\ ever)? )(?![-\w])
     | (?: remember | keep\ in\ mind | note\ for\ the\ future | bear\ in\ mind ) (?:\ (?:to|that)\b|:)
     | (?: you | u )\s (?: should | must | need\ to | have\ to | can | may | shall )\s (?: always | never )\b
+    | (?: you\ (?:must|have\ to|need\ to|should) | make\ sure )\b .* \b(?:every|each)\ (?:single\ )?time\W*\Z
     | (?: make\ sure\ (?:you|to|that\ you) | i\ want\ you\ to | i'd\ like\ you\ to | you\ (?:must|should) )\s (?:\w+\s){0,2}? (?: always | never )\b
     | i\ (?:always|never)\ want\b
     | we\ (?:always|never)\s+ (?!had|got|get|have|see|saw|were|was|did|found|knew|thought|ended|end|fail|run\ into|hit|seem|wanted|made)\w+
@@ -64,7 +65,7 @@ _OF_THE_WORK = re.compile(
 )
 _INSISTED = re.compile(
     r"(?i)^\W*(?:again\s*[:,]|(?:as )?i(?:'ve)? (?:(?:already|just) )*(?:told|asked|said)\b.*?(?:[:,]| to ))\s*"
-    r"(?:please )?(?:use|don'?t|do not|dont|never|always|no|stop|run|keep|write|add)\b|\b(?:every|each) (?:single )?time\W*\Z"
+    r"(?:please )?(?:use|don'?t|do not|dont|never|always|no|stop|run|keep|write|add)\b"
 )
 _GERMAN = re.compile(
     r"""(?ix) ^\W* (?: immer | nie(?:mals)? | stets | merk(?:e)?\ dir | denk(?:e)?\ (?:immer\ )?daran | (?:tu|du)\ (?:sollst|musst|darfst)\ (?:\w+\s)?(?:immer|nie(?:mals)?) )\b

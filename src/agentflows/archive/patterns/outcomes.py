@@ -11,7 +11,7 @@ OUTCOME_FEATURES = PatternQuery(
         "failing, error messages, short arguments with few values, no error, nothing written. Fisher's "
         "exact test says whether a difference is chance, Benjamini and Hochberg's `q` corrects for asking so "
         "often. Then it is asked within each task (Cochran, Mantel and Haenszel, continuity corrected), "
-        "because hard tasks need other tools than easy ones. `stratified` says what came of it: `holds` "
+        "because hard tasks need other tools than easy ones; tasks of different formats are different tasks. `stratified` says what came of it: `holds` "
         "(p at most .05, same direction), `untestable` (not even the most extreme outcome could reach .05, "
         "and no task speaks against it), `no_strata` (no task has both), or `vanishes`. `believed` is true "
         "when q is at most .05 and the difference does not vanish. Association only: what to do about it "
@@ -42,7 +42,9 @@ OUTCOME_FEATURES = PatternQuery(
     },
     sql="""
 WITH labelled AS (
-    SELECT root_id, project, task, verdict = 'failure' AS failed FROM roots WHERE verdict <> 'unknown'
+    SELECT roots.root_id, roots.project, roots.verdict = 'failure' AS failed,
+           CASE WHEN roots.task <> '' THEN s.format || '/' || roots.task ELSE '' END AS task
+    FROM roots JOIN sessions s ON s.session_id = roots.root_id WHERE roots.verdict <> 'unknown'
 ), mine AS (
     SELECT s.* EXCLUDE (project), labelled.project FROM steps s JOIN labelled USING (root_id)
 ), used AS (
