@@ -8,11 +8,12 @@ turn whose number is in front of it; everything of ours, elisions first of all, 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from agentflows.dream.engine import Hint
 from agentflows.dream.excerpt import excerpt
-from agentflows.dream.focus import Failure, failures
+from agentflows.dream.focus import failures
 from agentflows.dream.marks import mark, one_line
 from agentflows.errors import DreamError
 from agentflows.session import Session, Turn
@@ -113,7 +114,7 @@ class _Page:
         }
         self.result_of = {call: result for result, call in self.call_of.items()}
         self._cache: dict[_Step, str] = {}
-        self._failed: dict[int, list[Failure]] = {}
+        self._failing = cache(failures)
 
     # -- what to show ------------------------------------------------------------------------------
 
@@ -186,19 +187,14 @@ class _Page:
         marked: list[tuple[int, bool]] = []
         for at in indexes:
             start = self.turns[at].text[:200]
-            told = {start, *(failure.signature for failure in self._failures(at))}
+            told = {start, *(failure.signature for failure in self._failing(self.turns[at].text))}
             marked.append((at, not told <= seen))
             seen |= told
         return marked
 
-    def _failures(self, at: int) -> list[Failure]:
-        if at not in self._failed:
-            self._failed[at] = failures(self.turns[at].text)
-        return self._failed[at]
-
     def _every_failure(self, at: int) -> int:
         """Characters of an error that hold its start, its end and every distinct failure in it."""
-        return _ONE_FAILURE + _MORE_FAILURES * max(0, len(self._failures(at)) - 1)
+        return _ONE_FAILURE + _MORE_FAILURES * max(0, len(self._failing(self.turns[at].text)) - 1)
 
     # -- how it looks ------------------------------------------------------------------------------
 
@@ -245,7 +241,9 @@ class _Page:
         if step not in self._cache:
             turn = self.turns[step.at]
             note = next((hint.note for hint in self.hints.get(turn.seq, []) if hint.note), "")
-            self._cache[step] = f"{mark(self._label(turn))} {excerpt(turn, step.chars, note)}"
+            self._cache[step] = (
+                f"{mark(self._label(turn))} {excerpt(turn, step.chars, note, failing=self._failing)}"
+            )
         return self._cache[step]
 
     def _label(self, turn: Turn) -> str:

@@ -1,9 +1,9 @@
 """Excerpts: part of one turn's text, word for word, with every cut marked."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from agentflows.dream.focus import focuses
+from agentflows.dream.focus import Failure, failures
 from agentflows.dream.marks import mark, reveal
 from agentflows.session import Turn
 
@@ -28,13 +28,16 @@ _SIDE = 200
 _SHARE = 180
 """Characters for each of several points: a line and what stands around it."""
 
+Failing = Callable[[str], Sequence[Failure]]
+"""Finds what failed in a text, the most telling first."""
 
-def excerpt(turn: Turn, limit: int, note: str = "") -> str:
+
+def excerpt(turn: Turn, limit: int, note: str = "", *, failing: Failing = failures) -> str:
     """Up to `limit` characters of the turn's own text, more or less, with marks for what is missing.
 
     Recalled and injected stretches are left out, pastes are cut to their beginning. A call is cut to what
     it does. Of a result, the start, the end, what `note` points at and the lines that say what failed are
-    kept, as many distinct ones as `limit` has room for.
+    kept, as many distinct ones as `limit` has room for; `failing` finds them.
     """
     if turn.kind == "tool_call" and not turn.spans:
         return _call(turn.text, limit)
@@ -44,7 +47,8 @@ def excerpt(turn: Turn, limit: int, note: str = "") -> str:
         if kind:
             parts.append(_lesser(turn.text[start:end], kind))
             continue
-        parts.append(_own(turn.text[start:end], max(room, 40), note, failing=turn.kind == "tool_result"))
+        finds = failing if turn.kind == "tool_result" else None
+        parts.append(_own(turn.text[start:end], max(room, 40), note, finds))
         room -= end - start
     return "".join(parts).strip()
 
@@ -86,14 +90,16 @@ def _call(text: str, limit: int) -> str:
     return _cut(text, limit, [])
 
 
-def _own(text: str, limit: int, note: str, *, failing: bool) -> str:
+def _own(text: str, limit: int, note: str, failing: Failing | None) -> str:
     """A stretch of the turn's own, cut around the note's words and, where something can fail, what failed."""
     if len(text) <= limit + _CONTEXT:
         return reveal(text)
+    named = note.strip()
+    at = text.find(named) if named else -1
+    points = [(at, at + len(named))] if at >= 0 else []
     if failing:
-        return _cut(text, limit, focuses(text, note))
-    at = text.find(note.strip()) if note.strip() else -1
-    return _cut(text, limit, [(at, at + len(note.strip()))] if at >= 0 else [])
+        points += [(failure.start, failure.end) for failure in failing(text)]
+    return _cut(text, limit, points)
 
 
 def _cut(text: str, limit: int, points: Sequence[tuple[int, int]]) -> str:

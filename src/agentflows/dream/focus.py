@@ -23,12 +23,13 @@ _LEAD = 60
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _DIGITS = re.compile(r"\d+")
-_SILENT = re.compile(
-    r"""(?ix) ^\s*(?: \d+\s*\| | at\s\S | [✓✔√] | \(pass\) | pass(?:ed)?\b | ok\b )
-    | \b(?:passed|ok)\s*(?:\[[^\]]*\]|\([^)]*\))?\s*\Z
-    | \bwarn(?:ing)?\b | \b0\s+(?:errors?|fail(?:ed|ures?)?)\b | \bno\serrors?\b | \b(?:errors?|fail(?:ed|ures?)?):\s*0\b"""
+_PASSED_OVER = re.compile(r"(?i)\s*(?:\d+\s*\||at\s\S|[✓✔√]|\(pass\)|pass(?:ed)?\b|ok\b)")
+"""How source listings, stack frames and passing tests begin: most lines of a test log."""
+_NO_FAILURE = re.compile(
+    r"""(?ix) \b(?:passed|ok)\s*(?:\[[^\]]*\]|\([^)]*\))?\s*\Z | \bwarn(?:ing)?\b | \bno\serrors?\b
+    | \b0\s+(?:errors?|fail(?:ed|ures?)?)\b | \b(?:errors?|fail(?:ed|ures?)?):\s*0\b"""
 )
-"""Source listings, stack frames, passing tests, warnings and counts of nothing."""
+"""Passing tests, warnings and counts of nothing."""
 _TELLING = re.compile(
     r"""(?x) \b[A-Z]\w*(?:Error|Exception|Interrupt)(?:\ \[\w+\])?\s*:
     | ^\W*(?:E\s+)?(?:\w+\.)*[A-Z]\w*(?:Error|Exception)\s*\Z
@@ -79,14 +80,6 @@ def failures(text: str) -> list[Failure]:
     return found[:MAX_FAILURES]
 
 
-def focuses(text: str, note: str = "") -> list[tuple[int, int]]:
-    """Where the points of an output are, best first: the note's own words, then what failed."""
-    named = note.strip()
-    at = text.find(named) if named else -1
-    noted = [(at, at + len(named))] if at >= 0 else []
-    return [*noted, *((failure.start, failure.end) for failure in failures(text))]
-
-
 def _distinct(text: str, candidates: Sequence[_Candidate]) -> Iterator[Failure]:
     """The first of each signature; lines that differ in digits alone are not even compared."""
     signatures: set[str] = set()
@@ -109,13 +102,15 @@ def _candidates(text: str, main: tuple[int, int]) -> Iterator[_Candidate]:
     start = 0
     for line in text.split("\n"):
         end = start + len(line.rstrip())
-        plain = _ANSI.sub(lambda code: " " * len(code.group()), line)
-        rank, words = _ranked(plain)
-        shown = start + (_first_shown(plain, words) if words else 0)
-        if start <= main[0] < main[1] <= end:
-            yield _Candidate(rank, lesser=False, start=max(main[0], shown), end=main[1])
-        elif words and not _SILENT.search(plain):
-            yield _Candidate(rank, lesser=True, start=shown, end=end)
+        is_main = start <= main[0] < main[1] <= end
+        plain = _ANSI.sub(lambda code: " " * len(code.group()), line) if "\x1b" in line else line
+        if is_main or not _PASSED_OVER.match(plain):
+            rank, words = _ranked(plain)
+            shown = start + (_first_shown(plain, words) if words else 0)
+            if is_main:
+                yield _Candidate(rank, lesser=False, start=max(main[0], shown), end=main[1])
+            elif words and not _NO_FAILURE.search(plain):
+                yield _Candidate(rank, lesser=True, start=shown, end=end)
         start += len(line) + 1
 
 
