@@ -105,7 +105,9 @@ def test_the_same_tool_output_is_one_origin():
 
 def test_the_same_error_twice_is_two_events():
     """Else what fails everywhere in the same words could never find support."""
-    outputs = [Turn(0, "tool_result", 1, "No rule to make target.", is_error=True, origin=name) for name in "ab"]
+    outputs = [
+        Turn(0, "tool_result", 1, "No rule to make target.", is_error=True, origin=name) for name in "ab"
+    ]
     assert [origin(turn, "No rule to make target.") for turn in outputs] == ["a", "b"]
 
 
