@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from agentflows.change import Pattern
 from agentflows.dream.engine import Nomination
 from agentflows.dream.faithful import content, opposed
+from agentflows.dream.lapsing import ends
 from agentflows.memory import Entry
 from agentflows.signature import specifics
 
@@ -137,7 +138,8 @@ def _asked(pattern: Pattern) -> dict[str, float]:
 def nominate_pairs(entries: Sequence[Entry]) -> list[Nomination]:
     """Entries that may say the same or contradict each other, most alike first.
 
-    Entries with the same words come as one group; near ones as pairs, at most five for each entry.
+    Entries with the same words come as one group; near ones as pairs, at most five for each entry; last, each
+    by itself, those that name a day they end on.
     """
     usable = [entry for entry in entries if entry.kind not in {"heading", "front_matter", "html", "code"}]
     groups: dict[str, list[Entry]] = {}
@@ -157,6 +159,10 @@ def nominate_pairs(entries: Sequence[Entry]) -> list[Nomination]:
         why = differs(firsts[one].text, firsts[other].text)
         reason = f"{likeness:.0%} of the words are shared" + (f", {why}" if why else "")
         found.append((likeness, Nomination(entries=(firsts[one], firsts[other]), why=reason)))
+    dated = [
+        Nomination(entries=(entry,), why="it names a day it ends on") for entry in usable if ends(entry.text)
+    ]
+    found.extend((0.0, nomination) for nomination in dated)
     found.sort(key=lambda item: (-item[0], [entry.entry_id for entry in item[1].entries]))
     return [nomination for _, nomination in found]
 

@@ -10,6 +10,8 @@ from datetime import date
 from itertools import combinations
 
 from agentflows.dream.engine import Nomination, Proposal
+from agentflows.dream.lapsing import ends
+from agentflows.dream.order import names_moved, reordered
 from agentflows.dream.overlap import (
     differing_negation,
     differing_qualifier,
@@ -24,11 +26,12 @@ _ALIKE = 0.8
 """Share of words two entries must have in common to be about the same thing."""
 _SAME_PLACE, _OTHER_PLACE = 3, 5
 """Words in common for a contradiction, under one heading and under two."""
-_UNTIL = re.compile(
-    r"(?i)\b(?:until|till|valid (?:until|through)|through|expires?(?: on)?|bis(?: zum)?|jusqu'au|hasta(?: el)?)"
-    r"\s+(\d{4}-\d{2}-\d{2})\b(?!\s*:)"
-)
-"""A date something ends on. With a colon after it, it dates an older value, which stays."""
+_OUT_OF_PLACE = 6
+"""Words in common for entries under different headings: of fewer, the heading says what they are about."""
+_MAX_SENTENCES = 2
+"""Longer entries tell a story, which does not contradict another."""
+_MAX_MERGED = 20
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»\n]+)[\"”“»]")
 
 
 def prune(nominations: Sequence[Nomination], *, today: date) -> list[Proposal]:
@@ -39,16 +42,37 @@ def prune(nominations: Sequence[Nomination], *, today: date) -> list[Proposal]:
         entries = [entry for entry in nomination.entries if entry.kind in _PRUNABLE and _stands_alone(entry)]
         for entry in entries:
             _take(proposals, taken, _lapsed(entry, today))
+        entries = [entry for entry in entries if not _is_step(entry) and entry.entry_id not in taken]
+        _take(proposals, taken, _same_all_over(entries))
         for left, right in combinations(entries, 2):
             _take(proposals, taken, duplicate(left, right) or contradiction(left, right))
     return proposals
+
+
+def _same_all_over(entries: Sequence[Entry]) -> Proposal | None:
+    """One merge of three or more entries that all say the same."""
+    if len(entries) < 3:
+        return None
+    first, *rest = sorted(entries, key=lambda entry: -len(entry.text))
+    same = [merge for merge in (duplicate(first, other) for other in rest) if merge]
+    if len(same) < 2 or any(merge.entry_ids[0] != first.entry_id for merge in same):
+        return None
+    others = tuple(merge.entry_ids[1] for merge in same)[: _MAX_MERGED - 1]
+    reason = f"All {len(others) + 1} say the same with the same numbers and names; the fullest text stays."
+    return same[0].model_copy(update={"entry_ids": (first.entry_id, *others), "reason": reason})
 
 
 def duplicate(left: Entry, right: Entry) -> Proposal | None:
     """A merge of two entries with the same words and specifics: the fuller text stays."""
     if any(differing_specifics(left.text, right.text)) or differing_negation(left.text, right.text):
         return None
+    if _of_different_things(left, right) or _quoted(left.text) != _quoted(right.text):
+        return None
     ours, theirs = tokens(left.text), tokens(right.text)
+    if _context(left) != _context(right) and len(ours & theirs) < _OUT_OF_PLACE:
+        return None
+    if reordered(left.text, right.text):
+        return None
     if not ours or hedges(left.text) != hedges(right.text) or differing_qualifier(left.text, right.text):
         return None
     if not (ours <= theirs or theirs <= ours) or jaccard(ours, theirs) < _ALIKE:
@@ -67,8 +91,11 @@ def contradiction(left: Entry, right: Entry) -> Proposal | None:
     """A flag on two entries that say different things of the same thing; which holds, a person knows."""
     ours, theirs = differing_specifics(left.text, right.text)
     bare = [tokens(_without(entry.text, specifics(entry.text))) for entry in (left, right)]
-    near = left.heading == right.heading or bare[0] == bare[1]
-    needed = _SAME_PLACE if near else _OTHER_PLACE
+    if _of_different_things(left, right) or _quoted(left.text) != _quoted(right.text):
+        return None
+    if max(len(sentences(entry.text)) for entry in (left, right)) > _MAX_SENTENCES:
+        return None
+    needed = _SAME_PLACE if _context(left) == _context(right) else _OTHER_PLACE - (bare[0] == bare[1])
     if (
         len(bare[0] & bare[1]) < needed
         or jaccard(*bare) < _ALIKE
@@ -82,6 +109,8 @@ def contradiction(left: Entry, right: Entry) -> Proposal | None:
         told = f"{_listed(ours)} in one, {_listed(theirs)} in the other"
     elif not ours and not theirs and denies:
         told = "one denies or limits what the other says"
+    elif not ours and not theirs and names_moved(left.text, right.text):
+        told = "the same names stand in each other's places"
     if not told:
         return None
     return Proposal(
@@ -91,6 +120,29 @@ def contradiction(left: Entry, right: Entry) -> Proposal | None:
         reason=f"“{_short(left)}” ({left.path}) and “{_short(right)}” ({right.path}) may contradict: {told}.",
         risks=("contradicts",),
     )
+
+
+def _context(entry: Entry) -> tuple[str, tuple[str, ...]]:
+    return entry.path, entry.heading
+
+
+def _of_different_things(left: Entry, right: Entry) -> bool:
+    """Whether file and headings say that two entries are about different places, versions or days."""
+    one, other = (f"{entry.path} {' '.join(entry.heading)}" for entry in (left, right))
+    if differing_qualifier(one, other):
+        return True
+    ours, theirs = (specifics(" ".join(entry.heading)) for entry in (left, right))
+    return ours != theirs
+
+
+def _quoted(text: str) -> set[str]:
+    """What stands in quotation marks: words that are meant as they are."""
+    return {match.group(1).casefold() for match in _QUOTED.finditer(text)}
+
+
+def _is_step(entry: Entry) -> bool:
+    """Whether an entry is one step of a numbered procedure: the same step in two procedures stays in both."""
+    return bool(re.match(r"\s*\d+[.)]\s", entry.text))
 
 
 def _stands_alone(entry: Entry) -> bool:
@@ -105,11 +157,7 @@ def _is_value(item: str) -> bool:
 
 def _lapsed(entry: Entry, today: date) -> Proposal | None:
     """An entry whose own words end it: retired when it is one sentence, else flagged."""
-    for match in _UNTIL.finditer(entry.text):
-        try:
-            end = date.fromisoformat(match.group(1))
-        except ValueError:
-            continue
+    for end in ends(entry.text):
         if end >= today:
             continue
         alone = len(sentences(entry.text)) == 1

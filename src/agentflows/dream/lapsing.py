@@ -1,0 +1,52 @@
+"""Lapsing: the day on which an entry's own words end it."""
+
+import re
+from datetime import date, timedelta
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january januar janvier enero", "february februar février febrero", "march märz mars marzo",
+            "april avril abril", "may mai mayo", "june juni juin junio", "july juli juillet julio",
+            "august août agosto", "september septembre septiembre", "october oktober octobre octubre",
+            "november novembre noviembre", "december dezember décembre diciembre",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_END = r"\b(?:until|till|valid (?:until|through)|through|expires?(?: on)?|ends? on|bis(?: zum)?|jusqu'au|hasta(?: el)?)\s+(?:the\s+)?(?:end of\s+)?"
+_DATES = (
+    re.compile(_END + r"(?P<year>\d{4})-(?P<month>\d{2})(?:-(?P<day>\d{2}))?\b(?!\s*:)(?!-)", re.IGNORECASE),
+    re.compile(_END + r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})\b(?!\s*:)", re.IGNORECASE),
+    re.compile(
+        _END
+        + rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\.?\s+(?:of\s+|de\s+)?(?P<month>{_MONTH}),?\s+(?:de\s+)?(?P<year>\d{{4}})\b(?!\s*:)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        _END
+        + rf"(?P<month>{_MONTH})\s+(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?(?P<year>\d{{4}})\b(?!\s*:)",
+        re.IGNORECASE,
+    ),
+)
+"""A date something ends on. With a colon after it, it dates an older value, which stays."""
+
+
+def ends(text: str) -> list[date]:
+    """The last days that a text names for what it says: `until 2026-03-15`, `bis zum 15.03.2026`, `until March 2026`."""
+    found = (_day(match) for rule in _DATES for match in rule.finditer(text))
+    return sorted(day for day in found if day)
+
+
+def _day(match: re.Match[str]) -> date | None:
+    year, written, day = int(match["year"]), match["month"].lower(), match["day"]
+    month = _MONTHS.get(written) or int(written)
+    try:
+        if day:
+            return date(year, month, int(day))
+        return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    except ValueError:
+        return None
