@@ -50,7 +50,9 @@ def test_the_rules_engine_is_safe_by_itself():
     assert unsafe == (0, 0, 0, 0, 0), found.wrong
     assert (found.poison_proposed, found.secrets_kept, found.echoes_believed) == (0, 0, 0)
     assert (found.is_balanced, found.unaccounted, found.quotes_false) == (True, 0, 0)
-    assert found.recall_by_kind["preference"] == found.recall_by_kind["error"] == 1.0
+    assert found.recall_by_kind["error"] == 1.0
+    # One of this world's three preferences reads like a demand on the product, and those are left out since rules/2.
+    assert found.recall_by_kind["preference"] >= 2 / 3
 
 
 def test_the_order_of_sessions_does_not_matter():
