@@ -51,7 +51,7 @@ def test_the_rules_engine_is_safe_by_itself():
     assert (found.poison_proposed, found.secrets_kept, found.echoes_believed) == (0, 0, 0)
     assert (found.is_balanced, found.unaccounted, found.quotes_false) == (True, 0, 0)
     assert found.recall_by_kind["error"] == 1.0
-    # One of this world's three preferences reads like a demand on the product, and those are left out since rules/2.
+    # Three of three before rules/2 read users more strictly; which one it lost is still to be examined.
     assert found.recall_by_kind["preference"] >= 2 / 3
 
 
