@@ -1,0 +1,136 @@
+"""Reading: the archive's signals, and what each session taught."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from pydantic import BaseModel, ConfigDict
+
+from agentflows import dream as deed
+from agentflows.change import (
+    Observation,
+    Refusal,
+)
+from agentflows.dream.engine import Hint
+from agentflows.dream.outcomes import OUTCOME_QUERIES
+from agentflows.dreaming.begun import Begun
+from agentflows.dreaming.cost import reading_key
+from agentflows.errors import (
+    AgentflowsError,
+    ModelOutputError,
+)
+from agentflows.session import Session, SessionInfo
+from agentflows.store.failpoints import failpoint
+
+_HINT_ROWS = 5_000
+"""Rows of a query that only hints where to look. What counts outcomes is never cut."""
+
+
+class Reading(BaseModel):
+    """What is kept of reading one session."""
+
+    model_config = ConfigDict(frozen=True)
+
+    observations: tuple[Observation, ...] = ()
+    dropped: tuple[Refusal, ...] = ()
+    """What the engine said and code did not let through, already in the reading."""
+
+
+class Readings(Begun):
+    """The part of a dream that looks at sessions: in SQL, from the cache, one by one."""
+
+    # -- 2. mine ---------------------------------------------------------------------------------
+
+    def mine(self) -> int:
+        """Ask the archive's pattern queries over the selected sessions; returns how many rows they gave."""
+        ids = None if len(self.infos) == self.archived else [info.session_id for info in self.infos]
+        for name in deed.MINED:
+            limit = None if name in OUTCOME_QUERIES else _HINT_ROWS + 1
+            rows = self.home.archive.pattern(name, session_ids=ids, limit=limit)
+            if limit is not None and len(rows) == limit:
+                rows.pop()
+                self.notes.append(
+                    f"Hints come from the {_HINT_ROWS:,} best supported rows of {name!r}; it has more."
+                )
+            self.mined[name] = rows
+        failpoint("dream.mined")
+        return sum(len(rows) for rows in self.mined.values())
+
+    # -- 3. extract ------------------------------------------------------------------------------
+
+    def recall(self) -> int:
+        """Take what is known from earlier out of the cache; `pending` holds the rest in batches. Returns its count."""
+        keys = {self._key(info): info for info in self.infos}
+        found = self.home.state.cached(list(keys))
+        for key, text in found.items():
+            self._keep(keys[key].session_id, Reading.model_validate_json(text))
+        self.from_cache = len(found)
+        unread = [info for key, info in keys.items() if key not in found]
+        size, at_once = self.home.settings.batch_sessions, self.home.settings.concurrency
+        if self.engine.model and size > at_once:
+            size -= size % at_once  # else the last round of every batch leaves callers idle
+        self.pending = [unread[start : start + size] for start in range(0, len(unread), size)]
+        failpoint("dream.recalled")
+        return len(unread)
+
+    def extract(self, number: int) -> int:
+        """Read batch `number` (from 1); each session is kept as soon as it is read. Returns observations made.
+
+        A session whose reading fails is named in the coverage; the others go on.
+
+        Raises:
+            BudgetError, EndpointError: reading cannot go on; what was read stays read.
+        """
+        batch = self.pending[number - 1]
+        hints = deed.hints(self.mined, {info.session_id for info in batch})
+        keys = {info.session_id: self._key(info) for info in batch}
+        sessions = self.home.archive.sessions([info.session_id for info in batch])
+        read = self._read_at_once if self.engine.model else self._read_in_turn
+        made = read(sessions, hints, keys)
+        failpoint(f"dream.batch.{number}")
+        return made
+
+    def _read_in_turn(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> int:
+        readings = {
+            session.session_id: self._read(session, hints.get(session.session_id, [])) for session in sessions
+        }
+        self.home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
+        return sum(self._keep(name, reading) for name, reading in readings.items())
+
+    def _read_at_once(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> int:
+        made = 0
+        with ThreadPoolExecutor(self.home.settings.concurrency) as pool:
+            jobs = {
+                pool.submit(self._read, session, hints.get(session.session_id, [])): session.session_id
+                for session in sessions
+            }
+            try:
+                for job in as_completed(jobs):
+                    try:
+                        reading = job.result()
+                    except ModelOutputError as error:
+                        self.failures.append(f"{jobs[job]}: {error}")
+                        continue
+                    self.home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
+                    made += self._keep(jobs[job], reading)
+                    failpoint(f"dream.read.{len(self.observations)}")
+            except AgentflowsError:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return made
+
+    def _read(self, session: Session, hints: Sequence[Hint]) -> Reading:
+        observations = self.engine.extract(session, hints)
+        dropped = [item for item in self.engine.dropped if item.session_id == session.session_id]
+        return Reading(observations=tuple(observations), dropped=tuple(dropped))
+
+    def _keep(self, session_id: str, reading: Reading) -> int:
+        self.observations[session_id] = list(reading.observations)
+        self.refusals.extend(reading.dropped)
+        return len(reading.observations)
+
+    def _key(self, info: SessionInfo) -> str:
+        return reading_key(self.engine, info)

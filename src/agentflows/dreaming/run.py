@@ -1,0 +1,210 @@
+"""The later steps of a dream, from quotes to the report."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from agentflows import dream as deed
+from agentflows.change import (
+    DreamReport,
+    Observation,
+    Refusal,
+)
+from agentflows.dream.propose import pattern_key
+from agentflows.dreaming.begun import store_made
+from agentflows.dreaming.reading import Readings
+from agentflows.dreaming.request import DreamRequest
+from agentflows.errors import (
+    DreamError,
+    NotFoundError,
+)
+from agentflows.home import Home
+from agentflows.lineage.records import Reports
+from agentflows.memory import Entry, MemoryStore, parse_entries
+from agentflows.review import commit_by_policy
+from agentflows.session import Turn
+from agentflows.store.failpoints import failpoint
+
+
+class DreamRun(Readings):
+    """One dream under way."""
+
+    # -- 4 to 6. check quotes, cluster, propose ----------------------------------------------------
+
+    def check_quotes(self) -> tuple[int, int]:
+        """Find every quote at its address in the archive. Returns observations (passed, refused).
+
+        Raises:
+            DreamError: no session at all could be read: that is a failure, not a dream of nothing.
+        """
+        if len(self.failures) == len(self.infos):
+            msg = (
+                f"None of the {len(self.infos):,} sessions could be read. The first: {self.failures[0]} "
+                "Check the model, or use --engine rules; nothing was written."
+            )
+            raise DreamError(msg)
+        roots = {info.session_id: info.root_id for info in self.infos}
+        wanted = sorted(session_id for session_id, found in self.observations.items() if found)
+        passed: dict[str, list[Observation]] = {}
+        refused = 0
+        for session in self.home.archive.sessions(wanted):
+            turns = {turn.seq: turn for turn in session.turns}
+
+            turn_of = self._turn_of(session.session_id, turns)
+            for observation in self.observations[session.session_id]:
+                checked = deed.check_observation(
+                    observation, turn_of=turn_of, root_of=lambda name: roots.get(name, name)
+                )
+                if isinstance(checked, Refusal):
+                    refused += 1
+                    self.refusals.append(checked)
+                else:
+                    passed.setdefault(session.session_id, []).append(checked)
+        self.observations = passed
+        failpoint("dream.checked")
+        return sum(len(found) for found in passed.values()), refused
+
+    def _turn_of(self, own: str, turns: dict[int, Turn]) -> Callable[[str, int], Turn]:
+        def turn_of(session_id: str, seq: int) -> Turn:
+            return turns[seq] if session_id == own else self.home.archive.turn(session_id, seq)
+
+        return turn_of
+
+    def cluster(self) -> int:
+        """Bring together what says the same. Returns the number of patterns with enough support."""
+        everything = [item for found in self.observations.values() for item in found]
+        patterns, refusals = deed.cluster(everything, self.engine, support=self.request.support)
+        self.refusals.extend(refusals)
+        outcomes, refused = deed.outcome_patterns(self.mined, self._turns_of, support=self.request.support)
+        projects = {info.project for info in self.infos}
+        self.patterns = deed.in_words(patterns, projects)
+        self.outcome_patterns = deed.in_words(outcomes, projects)
+        self.refusals.extend(refused)
+        failpoint("dream.clustered")
+        return len(self.patterns) + len(self.outcome_patterns)
+
+    def _turns_of(self, session_id: str) -> Sequence[Turn]:
+        return next(iter(self.home.archive.sessions([session_id]))).turns
+
+    def propose(self) -> int:
+        """Hold every pattern against every entry of the store. Returns the number of changes."""
+        self.changes, refusals = deed.propose(
+            [*self.patterns, *self.outcome_patterns],
+            self.files,
+            self.engine,
+            dream_id=self.dream.dream_id,
+            instructions=self.request.instructions,
+            rejected=self._settled(),
+            undone=self.home.state.undone(self.store.store_id),
+            known_evidence=self._known_evidence(),
+            pinned=self.pinned,
+            concurrency=self.home.settings.concurrency if self.engine.model else 1,
+        )
+        self.refusals.extend(refusals)
+        failpoint("dream.proposed")
+        return len(self.changes)
+
+    def _known_evidence(self) -> set[tuple[str, str]]:
+        """Each (pattern key, root session) that the store rests on: quoted, or counted with what is quoted.
+
+        A change shows a few quotes; the sessions counted with them are in the report of its dream.
+        """
+        keys = self.home.state.evidence_keys(self.store.store_id)
+        quoted = {(part, root) for key, root in keys for part in key.split("\n")}
+        known, reports = set(quoted), Reports(self.home.state)
+        for one in self.home.state.committed(self.store.store_id):
+            for pattern in reports.patterns(one.change):
+                counted = {(pattern_key(pattern), root) for root in pattern.sessions}
+                if not one.is_undone and counted & quoted:
+                    left = reports.still(one.change)
+                    known |= {(key, root) for key, root in counted if root in left}
+        return known
+
+    def _settled(self) -> dict[str, str]:
+        """What a person decided before about the same idea in the same place: rejections, and flags seen to."""
+        seen = [
+            change
+            for change in self.home.state.changes(store=self.store.store_id, status="committed")
+            if change.op == "flag"
+        ]
+        flags = {change.memo_key: "a reviewer has seen this flag" for change in seen}
+        return flags | self.home.state.rejections(self.store.store_id)
+
+    # -- 8. invariants -----------------------------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """Every entry of the input store."""
+        return [entry for path, text in sorted(self.files.items()) for entry in parse_entries(path, text)]
+
+    def verify(self) -> int:
+        """Check in code what no engine is trusted with; a change that breaks it is refused. Returns refused."""
+        before = len(self.changes)
+        self.changes, refusals = deed.verify(
+            self.files, self.changes, scan=self.home.secret_in, pins=self.pinned
+        )
+        self.refusals.extend(refusals)
+        self.changes = deed.hold(self.changes, self.entries(), commit=self.request.commit)
+        self.ledger = deed.build_ledger(self.entries(), self.changes)
+        unbalanced = self.ledger.imbalance([entry.entry_id for entry in self.entries()])
+        if unbalanced:
+            msg = f"The ledger does not balance: {unbalanced}. Nothing was written; please report this."
+            raise DreamError(msg)
+        failpoint("dream.verified")
+        return before - len(self.changes)
+
+    # -- 10 and 11. commit or hold, report -----------------------------------------------------------
+
+    def finish(self, *, now: datetime | None = None) -> DreamReport:
+        """Save the dream with what is held, and commit what a policy lets through."""
+        now = now or datetime.now(UTC).replace(tzinfo=None)
+        output = self.store
+        if self.request.output == "create_new" and self.changes:
+            output = self._copy()
+            failpoint("dream.copied")
+        self.dream = self.dream.model_copy(
+            update={"status": "completed", "ended_at": now, "output_store_id": output.store_id}
+        )
+        self.home.state.save_dream(self.report())
+        failpoint("dream.saved")
+        return self.settle()
+
+    def settle(self) -> DreamReport:
+        """Commit what the policy lets through and no commit has taken yet, and return the dream as it stands.
+
+        A dream that was killed, or refused by a full disk, after it was saved is finished by this.
+
+        Raises:
+            ConflictError: others kept committing to the store meanwhile; run again.
+        """
+        if self.request.commit == "auto":
+            commit_by_policy(self.home.state, self.dream.dream_id, scan=self.home.secret_in)
+        return self.home.state.dream(self.dream.dream_id)
+
+    def _copy(self) -> MemoryStore:
+        name = f"{self.store.name}-{self.dream.dream_id[4:12]}"
+        try:
+            return self.home.state.get_store(name)
+        except NotFoundError:
+            copy = self.home.state.copy_store
+            return store_made(
+                self.home, name, lambda: copy(self.store.store_id, name, actor=self.home.actor())
+            )
+
+
+def dream_over(home: Home, request: DreamRequest) -> DreamReport:
+    """A whole dream without Prefect: for tests, and for programs that have a scheduler of their own."""
+    run = DreamRun.start(home, request)
+    if run.earlier is not None:
+        return run.settle()
+    try:
+        run.mine()
+        run.recall()
+        for number in range(1, len(run.pending) + 1):
+            run.extract(number)
+        run.check_quotes()
+        run.cluster()
+        run.propose()
+        run.verify()
+        return run.finish()
+    except Exception as error:
+        run.fail(error)
+        raise
