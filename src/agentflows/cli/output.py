@@ -21,7 +21,10 @@ from agentflows.errors import AgentflowsError
 HomeOption = Annotated[
     Path | None,
     typer.Option(
-        "--home", help="The home folder [default: AGENTFLOWS_HOME or ~/.agentflows]", show_default=False
+        "--home",
+        help="The home folder [default: AGENTFLOWS_HOME or ~/.agentflows]",
+        show_default=False,
+        readable=False,  # whoever opens it says what is wrong, and in one line
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output")]
