@@ -18,12 +18,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@sh tests/setup.sh
 	@echo "Running the tests ..."
-	@$(BIN)/pytest -q -m "not slow"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-long: $(VENV)/.dev
 	@sh tests/setup.sh
 	@echo "Running all tests, the long ones too ..."
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: lint wheel
 
