@@ -50,7 +50,8 @@ def ingest(path: str = "~/.claude/projects", source: str = "auto", home: str = "
     """
     with open_home(home or None) as doors:
         work = Work(doors, path, source)
-        say(f"{work.files:,} files in {len(work.batches)} batches")
+        parts = "1 batch" if len(work.batches) == 1 else f"{len(work.batches)} batches"
+        say(f"{'1 file' if work.files == 1 else f'{work.files:,} files'} in {parts}")
         total = AddReport()
         for number in range(1, len(work.batches) + 1):
             total += read_batch(work, number)

@@ -5,12 +5,25 @@ from typing import Any, Literal
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, Field
 
 from agentflows.dream import markdown
+from agentflows.dream.resolving import Answer
 from agentflows.errors import UsageError
 from agentflows.home import open_home
 from agentflows.review import ReviewResult, approve, reject
 from agentflows.store import State
+
+
+class FlagAnswer(BaseModel):
+    """An answer to one flag."""
+
+    change: str = Field(title="Flag", description="Its number or id")
+    answer: Answer = Field(
+        title="Answer",
+        description="keep-first or keep-second: that entry holds and the others go; drop: all go; edit: your text instead",
+    )
+    text: str = Field(default="", title="Text", description="For edit: what stands in place of the entries")
 
 
 class Work:
@@ -33,6 +46,7 @@ def review(
     dream_id: str = "",
     decision: Literal["show", "approve", "reject"] = "show",
     only: list[str] = [],
+    answers: list[FlagAnswer] = [],
     reason: str = "",
     reviewer: str = "",
     home: str = "",
@@ -42,7 +56,8 @@ def review(
     Args:
         dream_id: The dream, drm_…; empty takes the newest one with held changes.
         decision: show lays the changes with their quotes on the run's page; approve commits; reject remembers.
-        only: Numbers or ids of changes; empty means all that are held.
+        only: Numbers or ids of changes; empty means all that are held, but for the flags.
+        answers: What you say to flags; each answer is approved and committed like a change.
         reason: Kept on record. A rejection needs one, for later dreams are shown it.
         reviewer: Who decides, on record; empty takes AGENTFLOWS_REVIEWER or the login.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
@@ -62,7 +77,16 @@ def review(
         who = doors.actor(reviewer).name
         chosen = only or None
         if decision == "approve":
-            result = approve(state, dream_id, reviewer=who, only=chosen, reason=reason, scan=doors.secret_in)
+            result = approve(
+                state,
+                dream_id,
+                reviewer=who,
+                only=list(dict.fromkeys([*only, *(item.change for item in answers)])) or None,
+                edits={item.change: item.text for item in answers if item.answer == "edit"},
+                resolve={item.change: item.answer for item in answers},
+                reason=reason,
+                scan=doors.secret_in,
+            )
         elif decision == "reject":
             result = reject(state, dream_id, reviewer=who, only=chosen, reason=reason)
         else:

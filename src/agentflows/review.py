@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agentflows import dream as deed
 from agentflows.change import Change, Decision, Dream, DreamReport
+from agentflows.dream.resolving import Answer, resolved
 from agentflows.dream.texts import says_again
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
@@ -86,35 +87,61 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
     reviewer: str,
     only: Sequence[str] | None = None,
     edits: Mapping[str, str] | None = None,
+    resolve: Mapping[str, Answer] | None = None,
     reason: str = "",
     scan: Scan | None = None,
 ) -> ReviewResult:
     """Approve held changes and commit them in one transaction.
 
-    `edits` gives the reviewer's own text for a change, by number or id. What an earlier call approved and did
-    not live to commit is committed as it was approved. Without `only`, flags stay held: a flag asks a question,
-    and approving everything answers none. Naming one acknowledges it.
+    `edits` gives the reviewer's own text for a change, by number or id; `resolve` the answer to a flag, which is
+    then committed like any change. What an earlier call approved and did not live to commit is committed as it
+    was approved. Without `only`, flags stay held unless they are answered: a flag asks a question, and approving
+    everything answers none. Naming one in `only` acknowledges it: everything stays as it is.
 
     Raises:
-        NotFoundError, UsageError: a name fits no held change, or the edited change writes no text.
+        NotFoundError, UsageError: a name fits no held change, the edited change writes no text, or the flag
+            cannot be answered so.
         ConflictError: the store moved while this ran; nothing was written, try again.
         StoreError: what was approved breaks an invariant; nothing was written.
     """
     report = state.dream(dream_id)
+    own = _own(state, report, edits or {}, resolve or {})
     flags = waiting_flags(report) if only is None else {}
+    flags = {number: name for number, name in flags.items() if name not in own}
     changes = [
         change
         for change in choose(state, dream_id, only, statuses=_OPEN)
         if change.change_id not in flags.values()
     ]
-    edited = {
-        change.change_id: text
-        for name, text in (edits or {}).items()
-        for change in [editable(state, dream_id, name)]
-    }
+    unnamed = set(own) - {change.change_id for change in changes}
+    if unnamed:
+        msg = f"{', '.join(sorted(unnamed))} is edited or answered and not among those to approve. Name it in `only`, too."
+        raise UsageError(msg)
     actor = Actor(kind="user_actor", name=reviewer)
-    result = _commit(state, report.dream, changes, actor=actor, reason=reason, edited=edited, scan=scan)
+    result = _commit(state, report.dream, changes, actor=actor, reason=reason, own=own, scan=scan)
     return result.model_copy(update={"flags": tuple(flags)})
+
+
+def _own(
+    state: State, report: DreamReport, edits: Mapping[str, str], resolve: Mapping[str, Answer]
+) -> dict[str, Change]:
+    """By id, the changes as the reviewer will have them: with a text of their own, or as the answer to a flag."""
+    own: dict[str, Change] = {}
+    answers: dict[str, Answer] = {**dict.fromkeys(edits, "edit"), **resolve}
+    for name, answer in answers.items():
+        change = choose(state, report.dream.dream_id, [name], statuses=_OPEN)[0]
+        if change.op != "flag" and name in edits and name not in resolve:
+            editable(state, report.dream.dream_id, name)
+            own[change.change_id] = change.model_copy(update={"after": edits[name]})
+        else:
+            own[change.change_id] = _answer(state, report, change, answer, edits.get(name, ""))
+    return own
+
+
+def _answer(state: State, report: DreamReport, flag: Change, answer: Answer, text: str) -> Change:
+    files = state.files(report.dream.output_store_id or report.dream.store_id)
+    claims = (one.claim for one in report.patterns if one.pattern_id in flag.pattern_id.split("\n"))
+    return resolved(flag, answer, files, text=text, claim=next(claims, ""))
 
 
 def waiting_flags(report: DreamReport) -> dict[int, str]:
@@ -127,20 +154,14 @@ def waiting_flags(report: DreamReport) -> dict[int, str]:
 
 
 def editable(state: State, dream_id: str, name: str) -> Change:
-    """The held change that `name` names, when it has a text that a reviewer can edit.
+    """The held change that `name` names, when a reviewer can give it a text: a flag's takes the place of its entries.
 
     Raises:
         NotFoundError, UsageError: it fits no held change, or one that writes no text.
     """
     change = choose(state, dream_id, [name], statuses=_OPEN)[0]
     if change.op == "flag":
-        store = state.dream(dream_id).dream.store_name
-        msg = (
-            f"Change {name} is a flag: it asks a question and writes nothing, so there is no text to edit. Edit the memory "
-            f"itself: `agentflows memory export DIR --store {store}`, change {change.path} there, "
-            f"`agentflows memory import DIR --store {store}`; then `agentflows review approve {dream_id} --only {name}`."
-        )
-        raise UsageError(msg)
+        return change
     if change.after is None or change.op in _WRITES_NOTHING:
         msg = f"Change {name} is a {change.op} and writes no text, so there is nothing to edit. Approve or reject it as it is."
         raise UsageError(msg)
@@ -193,7 +214,7 @@ def commit_by_policy(state: State, dream_id: str, *, scan: Scan | None = None) -
             break
         try:
             return _commit(
-                state, report.dream, changes, actor=actor, reason='commit="auto"', edited={}, scan=scan
+                state, report.dream, changes, actor=actor, reason='commit="auto"', own={}, scan=scan
             )
         except (ConflictError, NotApprovedError):
             if not left:
@@ -209,7 +230,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
     *,
     actor: Actor,
     reason: str,
-    edited: Mapping[str, str],
+    own: Mapping[str, Change],
     scan: Scan | None,
 ) -> ReviewResult:
     store = state.get_store(dream.output_store_id or dream.store_id)
@@ -217,21 +238,18 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         msg = f"The store {store.name!r} is archived, which is final. Nothing was decided. Dream with output=create_new."
         raise StoreError(msg)
     files = state.files(store.store_id, store.version)
-    free, pinned = _unpinned(state, store, files, _undone(state, dream, changes))
+    undone = _undone(state, dream, changes)
+    answers = {change.change_id: own.get(change.change_id) for change in undone if change.op == "flag"}
+    undone = [own.get(change.change_id, change) for change in undone]
+    free, pinned = _unpinned(state, store, files, undone)
     changes, refused = _still_fit(free, files)
     for change_id, why in refused.items():
         state.set_status([change_id], "expired", why)
     refused |= pinned
     if not changes:
         return _result(state, dream, store, [], refused, before=store.version)
-    final = [
-        change.model_copy(update={"after": edited[change.change_id]})
-        if change.change_id in edited
-        else change
-        for change in changes
-    ]
-    after = deed.apply_changes(files, final)
-    _check(files, after, final, scan)
+    after = deed.apply_changes(files, changes)
+    _check(files, after, changes, scan)
     decisions: list[Decision] = []
     for number, change in enumerate(changes, 1):
         decisions.append(
@@ -240,7 +258,8 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
                 "approved",
                 reviewer=actor.name,
                 reason=reason,
-                edited_after=edited.get(change.change_id),
+                edited_after=change.after if change.change_id in own.keys() - answers.keys() else None,
+                resolved=answers.get(change.change_id),
                 base_version=store.version,
             )
         )
@@ -259,13 +278,13 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         edits,
         base_version=store.version,
         actor=actor,
-        message=f"{len(final)} of dream {dream.dream_id}: {reason}".rstrip(": "),
+        message=f"{len(changes)} of dream {dream.dream_id}: {reason}".rstrip(": "),
         dream_id=dream.dream_id,
         decisions=[decision.decision_id for decision in decisions],
-        changes=final,
+        changes=changes,
         scan=scan,
     )
-    return _result(state, dream, store, final, refused, before=before)
+    return _result(state, dream, store, changes, refused, before=before)
 
 
 def _result(

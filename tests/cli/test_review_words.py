@@ -86,20 +86,40 @@ def test_approving_everything_leaves_the_flags_to_a_person(own: Path):
     """A flag asks a question; "approve all" is no answer to it."""
     number = flag_number(own)
     done = run("review", "approve", "last", "--home", own)
-    assert f"1 flag still needs you: `--only {number}`" in done.stdout
+    assert f"1 flag still needs you: `--resolve {number}=keep-first`" in done.stdout
     assert {change["op"] for change in changes(own) if change["status"] == "held"} == {"flag"}
 
 
-@pytest.mark.parametrize("option", ["--edit", "--edit-file"])
-def test_editing_a_flag_says_what_to_do_instead(own: Path, tmp_path: Path, option: str):
-    """A flag has no text: the memory itself is what to edit."""
-    (tmp_path / "text.md").write_text("- 30 seconds.\n")
+def test_a_flag_is_answered_in_the_review(own: Path):
+    """The answer is a commit: it can be undone like one, and the flag waits no more."""
     number = flag_number(own)
-    named = f"{number}={tmp_path / 'text.md'}" if option == "--edit-file" else number
-    done = run("review", "approve", "last", option, named, "--home", own)
+    done = run("review", "approve", "last", "--resolve", f"{number}=keep-first", "--home", own)
+    assert done.returncode == 0, done.stderr
+    assert "1 committed to 'example' version 2." in done.stdout
+    assert "memory restore 1 --store example" in done.stdout
+    answered = changes(own)[int(number) - 1]
+    assert (answered["op"], answered["status"]) == ("retire", "committed")
+
+
+@pytest.mark.parametrize("option", ["--edit-file", "--resolve"])
+def test_a_text_of_ones_own_answers_a_flag(own: Path, tmp_path: Path, option: str):
+    """`--edit-file N=FILE` gives it, or the editor does that `--resolve N=edit` opens."""
+    (tmp_path / "text.md").write_text("The request timeout for carriers is 40 seconds.\n")
+    number = flag_number(own)
+    words = ["--edit-file", f"{number}={tmp_path / 'text.md'}"]
+    words += ["--resolve", f"{number}=edit"] if option == "--resolve" else []
+    done = run("review", "approve", "last", *words, "--home", own)
+    assert done.returncode == 0, done.stderr
+    answered = changes(own)[int(number) - 1]
+    assert (answered["op"], answered["status"]) == ("merge", "committed")
+    assert answered["after"] == "- The request timeout for carriers is 40 seconds."
+
+
+def test_an_answer_nobody_knows_is_refused_with_those_there_are(own: Path):
+    """And nothing is decided."""
+    done = run("review", "approve", "last", "--resolve", "1=first", "--home", own)
     assert done.returncode == 2
-    assert "memory import" in done.stderr
-    assert "flag" in [change["op"] for change in changes(own) if change["status"] == "held"]
+    assert "keep-first, keep-second, keep-both, drop, edit" in done.stderr
 
 
 def test_what_writes_nothing_is_not_shown_as_a_deletion(dreamt: Path):

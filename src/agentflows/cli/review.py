@@ -4,14 +4,17 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agentflows import review as reviews
+from agentflows.change import Dream
 from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, print_table
 from agentflows.cli.show import show_dream, show_review
+from agentflows.dream.resolving import ANSWERS, Answer
 from agentflows.errors import UsageError
 from agentflows.home import open_home
 
@@ -38,6 +41,7 @@ def list_(
     """
     with open_home(home) as doors:
         rows: list[dict[str, object]] = []
+        outputs = doors.state.outputs()
         for dream in doors.state.dreams(store=store or None):
             changes = doors.state.changes(dream_id=dream.dream_id)
             # approved and not committed: an approval that was killed; approving again finishes it
@@ -46,7 +50,7 @@ def list_(
                 rows.append(
                     {
                         "dream_id": dream.dream_id,
-                        "store": dream.store_name,
+                        "store": _store_of(dream, outputs),
                         "engine": dream.engine,
                         "created_at": f"{dream.created_at:%Y-%m-%d %H:%M}",
                         "status": dream.status,
@@ -95,6 +99,13 @@ def approve(
         list[str] | None,
         typer.Option("--edit-file", help="N=FILE: approve change N with the text of FILE instead"),
     ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resolve",
+            help=f"N=ANSWER: answer flag N with {', '.join(ANSWERS)}; edit opens your editor; repeat for more",
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept on record")] = "",
     by: ByOption = "",
     home: HomeOption = None,
@@ -103,26 +114,30 @@ def approve(
 ) -> None:
     """Approve held changes and commit them to the store in one transaction.
 
-    Without --only everything but the flags: a flag asks a question. Naming one says that you have looked.
+    Without --only everything but the flags: a flag asks a question. --resolve answers it, and the answer is committed;
+    naming a flag with --only says that you have looked, and writes nothing.
 
     JSON: {dream_id, store_name, store_version, committed, noted, rejected, refused, still_held, flags}
     """
     with open_home(home) as doors:
         dream_id = _named(doors.state, dream)
-        chosen = _numbers(only) or (
-            [*(edit or []), *(item.split("=")[0] for item in edit_file or [])] or None
-        )
-        edits = {
-            name: _edited(reviews.editable(doors.state, dream_id, name).after or "", name)
-            for name in edit or []
-        }
-        edits |= dict(_from_file(item) for item in edit_file or [])
+        answers = dict(map(_answer, resolve or []))
+        by_hand = [*(edit or []), *(name for name, answer in answers.items() if answer == "edit")]
+        edits = dict(_from_file(item) for item in edit_file or [])
+        for name in dict.fromkeys(by_hand):
+            change = reviews.editable(doors.state, dream_id, name)
+            if name not in edits:
+                edits[name] = _edited(change.after or change.before or "", name)
+        chosen = _numbers(only)
+        named = list(dict.fromkeys([*edits, *answers]))
+        chosen = [*chosen, *(name for name in named if name not in chosen)] if chosen or named else None
         result = reviews.approve(
             doors.state,
             dream_id,
             reviewer=doors.actor(by).name,
             only=chosen,
             edits=edits,
+            resolve=answers,
             reason=reason,
             scan=doors.secret_in,
         )
@@ -165,6 +180,20 @@ def _named(state: reviews.State, dream: str) -> str:
         message = "No dream was dreamt here yet. Run `agentflows dream --store NAME` first."
         raise UsageError(message)
     return max(dreams, key=lambda item: item.created_at).dream_id
+
+
+def _store_of(dream: Dream, outputs: Mapping[str, str]) -> str:
+    """The store its changes are for, when the dream made a copy for them."""
+    target = outputs.get(dream.dream_id, dream.store_name)
+    return dream.store_name if target == dream.store_name else f"{dream.store_name} → {target}"
+
+
+def _answer(item: str) -> tuple[str, Answer]:
+    name, _, answer = item.partition("=")
+    if not name or answer not in ANSWERS:
+        message = f"--resolve takes N=ANSWER, with one of {', '.join(ANSWERS)}; found {item!r}."
+        raise UsageError(message)
+    return name, answer
 
 
 def _numbers(text: str) -> list[str]:

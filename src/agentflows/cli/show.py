@@ -218,8 +218,8 @@ def show_review(result: ReviewResult, home: Path | None) -> None:
         numbers = ",".join(map(str, result.flags))
         need = "flag still needs" if len(result.flags) == 1 else "flags still need"
         _line(
-            f"{len(result.flags)} {need} you: `--only {numbers}` once you have looked, "
-            f"or `--edit {result.flags[0]}` for how to change the memory",
+            f"{len(result.flags)} {need} you: `--resolve {result.flags[0]}=keep-first` (or keep-second, keep-both, drop, edit) "
+            f"writes your answer, `--only {numbers}` says that you have looked",
             style="yellow",
         )
     if result.store_version is not None:

@@ -31,6 +31,7 @@ class Decisions(Dreams):
         reviewer: str,
         reason: str = "",
         edited_after: str | None = None,
+        resolved: Change | None = None,
         expires_in: timedelta = VALID_FOR,
         base_version: int | None = None,
     ) -> Decision:
@@ -39,17 +40,20 @@ class Decisions(Dreams):
         The decision binds the change's sha256 and the present version of the store it goes to, expires, and
         commits once. If the store moved since the dream, every entry the change is about must still stand as it
         stood; else the change becomes `expired`. `edited_after` is the reviewer's own text: the change then says
-        that, under the same id and with a new sha256; `proposed_change` still has the dream's.
+        that, under the same id and with a new sha256; `proposed_change` still has the dream's. `resolved` is a
+        person's answer to a flag, under the flag's id: from then on the change is that answer.
         `base_version`, when given, must be the store's version.
 
         Deciding the same again returns the decision that is there, renewed when it ran out or the store moved.
 
         Raises:
             NotFoundError: there is no such change.
-            UsageError: the change waits for no decision, the text cannot be edited, or no reviewer is named.
+            UsageError: the change waits for no decision, the text cannot be edited, what is answered is no flag,
+                or no reviewer is named.
             ConflictError: it was decided otherwise, or what it is about changed.
         """
         _check_words(reviewer, verdict, edited_after)
+        _check_answer(change_id, verdict, resolved)
         self.expire_changes()
         moved = ""
         with self._db.write() as session:
@@ -57,12 +61,12 @@ class Decisions(Dreams):
             row = find_change(session, change_id, lock=True)
             earlier = _current(session, change_id)
             if earlier is not None:
-                same = _repeated(row, earlier, verdict, edited_after)
+                same = _repeated(row, earlier, verdict, edited_after, resolved)
                 if not self._renewable(earlier, target):
                     return same
             elif row.status not in {"held", "proposed"}:
                 raise _not_waiting(row)
-            change = _edited(row, edited_after)
+            change = _answered(row, resolved) if resolved else _edited(row, edited_after)
             if verdict == "approved":
                 _check_base_version(target, base_version)
                 moved = _moved(session, row, change, target)
@@ -72,7 +76,8 @@ class Decisions(Dreams):
             else:
                 made = self._decision(row, change, target, verdict, expires_in)
                 made.reviewer, made.reason = plain("reviewer", reviewer), plain("reason", reason)
-                made.edited_after = edited_after if earlier is None else earlier.edited_after
+                own = resolved.after if resolved else edited_after
+                made.edited_after = own if earlier is None else earlier.edited_after
                 _record(session, row, change, made, earlier)
                 actor = Actor(kind="user_actor", name=reviewer)
                 session.add(audit_row(verdict, target, actor, made.decided_at, detail=change_id))
@@ -129,6 +134,17 @@ def _check_words(reviewer: str, verdict: Verdict, edited_after: str | None) -> N
         raise UsageError(msg)
 
 
+def _check_answer(change_id: str, verdict: Verdict, resolved: Change | None) -> None:
+    if resolved is None:
+        return
+    if verdict != "approved":
+        msg = "A flag that is answered is approved with the answer. Reject it without one, or approve it."
+        raise UsageError(msg)
+    if resolved.change_id != change_id:
+        msg = f"The answer is one to {resolved.change_id!r}, not to {change_id!r}."
+        raise UsageError(msg)
+
+
 def _target(session: Session, row: ChangeRow) -> StoreRow:
     """The store the change goes to, locked."""
     dream = session.get(DreamRow, row.dream_id)
@@ -140,8 +156,11 @@ def _current(session: Session, change_id: str) -> DecisionRow | None:
     return session.exec(statement.with_for_update()).first()
 
 
-def _repeated(row: ChangeRow, earlier: DecisionRow, verdict: Verdict, edited_after: str | None) -> Decision:
+def _repeated(
+    row: ChangeRow, earlier: DecisionRow, verdict: Verdict, edited_after: str | None, resolved: Change | None
+) -> Decision:
     text_differs = edited_after is not None and edited_after != Change.model_validate_json(row.body).after
+    text_differs = text_differs or (resolved is not None and resolved.sha256 != row.sha256)
     if earlier.verdict == verdict and not text_differs and row.status != "expired":
         return _word(earlier)
     msg = (
@@ -167,6 +186,21 @@ def _edited(row: ChangeRow, edited_after: str | None) -> Change:
         msg = f"The change {row.change_id!r} is a {change.op!r}, which writes no text of its own. Decide on it as it is."
         raise UsageError(msg)
     return change.model_copy(update={"after": edited_after})
+
+
+def _answered(row: ChangeRow, resolved: Change) -> Change:
+    """The answer in place of the flag, when it is one: about the entries the flag names and no others."""
+    change = Change.model_validate_json(row.body)
+    if resolved.sha256 == change.sha256:
+        return change
+    if change.op != "flag":
+        msg = f"The change {row.change_id!r} is a {change.op!r}, not a flag, so there is nothing to answer."
+        raise UsageError(msg)
+    others = set(resolved.entry_ids) - set(change.entry_ids)
+    if others or not resolved.entry_ids:
+        msg = f"The answer to {row.change_id!r} is about {', '.join(sorted(others)) or 'nothing'}, which the flag does not name."
+        raise UsageError(msg)
+    return resolved
 
 
 def _check_base_version(target: StoreRow, base_version: int | None) -> None:
@@ -202,6 +236,8 @@ def _record(
         earlier.renewed_by = made.decision_id
         session.add(earlier)
     row.body, row.sha256 = change.model_dump_json(), change.sha256
+    # An answered flag is undone, counted and remembered as what it became.
+    row.op, row.path, row.memo_key = change.op, change.path, change.memo_key
     row.status, row.status_reason = made.verdict, made.reason
     session.add(row)
     session.add(made)
