@@ -13,12 +13,16 @@
     + CorruptionError        stored content does not match its sha256
     + NotApprovedError       a commit had no valid approval; nothing was written
   x DreamError               a dream cannot start or go on
+  x RubricError              a rubric cannot be graded as written (exit code 2)
   x BudgetError              the next step would cost more than is left
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
     + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
   x ServerError              the Prefect server cannot be reached
   x PromptError              a prompt was rendered with the wrong fields
+  x SandboxError             commands need a sandbox and there is none, or it could not be built; nothing was run
+  x WorkspaceError           a file of a workspace cannot be read or written as asked
+    + StaleError             it changed since it was read; nothing was written
 """
 
 
@@ -80,6 +84,17 @@ class DreamError(AgentflowsError):
     """A dream cannot start or go on."""
 
 
+class RubricError(AgentflowsError):
+    """A rubric cannot be graded as written. The message names file, line, what was expected and what to do."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        """1-based line of the Markdown; 0 for the rubric as a whole."""
+
+
 class BudgetError(AgentflowsError):
     """The next step would cost more than is left."""
 
@@ -115,3 +130,15 @@ class ServerError(AgentflowsError):
 
 class PromptError(AgentflowsError):
     """A prompt was rendered with the wrong fields."""
+
+
+class SandboxError(AgentflowsError):
+    """Commands need a sandbox and there is none, or it could not be built; nothing was run."""
+
+
+class WorkspaceError(AgentflowsError):
+    """A file of a workspace cannot be read or written as asked. Its message names no path outside the workspace."""
+
+
+class StaleError(WorkspaceError):
+    """The file changed since it was read; nothing was written."""
