@@ -4,6 +4,21 @@ A `Rubric` is words and pure functions; grading with one is the work of `agentfl
 that of `agentflows.workbench`.
 """
 
+from agentflows.rubric.checking import KINDS
+from agentflows.rubric.reading import MAX_RUBRIC_CHARS, parse_rubric, read_rubric
+from agentflows.rubric.rendering import render_rubric, said
 from agentflows.rubric.words import Check, CheckKind, Criterion, Judging, Rubric
 
-__all__ = ["Check", "CheckKind", "Criterion", "Judging", "Rubric"]
+__all__ = [
+    "KINDS",
+    "MAX_RUBRIC_CHARS",
+    "Check",
+    "CheckKind",
+    "Criterion",
+    "Judging",
+    "Rubric",
+    "parse_rubric",
+    "read_rubric",
+    "render_rubric",
+    "said",
+]

@@ -29,6 +29,7 @@ class Check(BaseModel):
     path: str = ""
     """The file or glob, relative to the deliverables (`json_schema`, `regex`, `exists`)."""
     pattern: str = ""
+    """Python's `re`, searched with `MULTILINE` (`regex`)."""
     negated: bool = False
     """`regex`, `exists`: met when it is *not* found."""
     json_schema: dict[str, Any] = {}
@@ -53,6 +54,8 @@ class Criterion(BaseModel):
     """What the grader must quote, and from where, in the author's words; "" leaves it to the grader."""
     check: Check | None = None
     """With `judging="check"`, and only then."""
+    group: str = ""
+    """The heading it stands under; "" where that is the rubric's title, or none."""
     line: int = 0
     """1-based line of the Markdown it starts on."""
 
