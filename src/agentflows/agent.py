@@ -17,6 +17,11 @@ RunnerName = Literal["messages", "command", "python"]
 """What runs an agent: the SDK's tool loop, any command-line agent, or a Python callable."""
 
 
+SandboxChoice = Literal["default", "required", "off"]
+"""Whether what the agent starts runs inside walls. `default` is `required` for the shell of a `messages` agent, and
+`off` for `command` and `python` agents, which are programs the user chose. It stands in the record of every run."""
+
+
 class McpServer(BaseModel):
     """A Model Context Protocol server the agent may use: a command (stdio) or a URL."""
 
@@ -40,6 +45,8 @@ class AgentLimits(BaseModel):
     max_dollars: float | None = Field(default=None, gt=0)
     max_repeats: int = Field(default=3, ge=1)
     """The same tool with the same arguments so often in a row ends the run as `cap_reached`."""
+    max_context_tokens: int | None = Field(default=None, ge=1)
+    """Input of one request, for servers that cut a longer one silently. A run that needs more ends as `truncated`."""
 
 
 class AgentDefinition(BaseModel):
@@ -65,6 +72,9 @@ class AgentDefinition(BaseModel):
     """The memory store mounted read-only; "" is none."""
     network: bool = False
     """Whether its shell may reach the network."""
+    sandbox: SandboxChoice = "default"
+    env: tuple[str, ...] = ()
+    """Variables of this process that a `command` or `python` agent may see, by name, beside the harmless ones."""
     limits: AgentLimits = AgentLimits()
     source: str = ""
     """The file it came from."""
@@ -88,6 +98,10 @@ class Job(BaseModel):
     """Memory path → Markdown, shown read-only: quoted data with its date, never part of the system prompt."""
     state: str = ""
     """What the runner handed out as `Transcript.state` or saved by `keep` earlier, to go on from there."""
+    project: str = ""
+    """What the work is about, for the archive; "" is the workspace's path."""
+    parent_id: str = ""
+    """The session this run counts with as one, such as the first attempt for a revision."""
 
 
 class Transcript(BaseModel):

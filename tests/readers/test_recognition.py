@@ -207,4 +207,12 @@ def test_a_damaged_raw_copy_is_an_error(tmp_path: Path):
 
 def test_every_format_can_be_named():
     """`--source` takes what the help says."""
-    assert readers.formats() == ["auto", "claude_code", "tau_bench", "tau2_bench", "intercode", "messages"]
+    assert readers.formats() == [
+        "auto",
+        "agentflows",
+        "claude_code",
+        "tau_bench",
+        "tau2_bench",
+        "intercode",
+        "messages",
+    ]

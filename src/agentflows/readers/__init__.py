@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agentflows.errors import NotFoundError, ReaderError, UsageError
+from agentflows.readers.agentflows_run import AgentflowsRun
 from agentflows.readers.claude_code import ClaudeCode
 from agentflows.readers.format import Format
 from agentflows.readers.intake import UNKNOWN, take_back, take_in
@@ -28,7 +29,7 @@ __all__ = ["Limits", "Redacts", "discover", "formats", "read", "read_raw", "unre
 
 STDIN = "-"
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-_FORMATS: tuple[Format, ...] = (ClaudeCode(), TauBench(), Tau2Bench(), InterCode(), Messages())
+_FORMATS: tuple[Format, ...] = (AgentflowsRun(), ClaudeCode(), TauBench(), Tau2Bench(), InterCode(), Messages())
 """In the order they are tried; no record is recognised by two."""
 
 
