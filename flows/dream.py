@@ -128,7 +128,7 @@ def publish(work: Work) -> None:
 def _review_sessions(work: Work) -> None:
     unread, batches = work.run.recall(), len(work.run.pending)
     say(
-        f"3/8 review: {unread:,} sessions to read in {batches} {"batch" if batches == 1 else "batches"}, {work.run.from_cache:,} known from earlier"
+        f"3/8 review: {unread:,} sessions to read in {batches} {'batch' if batches == 1 else 'batches'}, {work.run.from_cache:,} known from earlier"
     )
     if not unread:
         return
