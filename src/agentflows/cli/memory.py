@@ -10,6 +10,7 @@ from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, 
 from agentflows.cli.trace import show_forgotten, show_why
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.home import open_home
+from agentflows.impact import flag_line
 from agentflows.store import import_files, pinned_ids
 
 app = typer.Typer(
@@ -109,15 +110,17 @@ def history(
     *,
     json: JsonOption = False,
 ) -> None:
-    """List every change to the store: who, when, what, and by which dream.
+    """List every change to the store: who, when, what, and by which dream; and which version made sessions go worse.
 
-    JSON: {versions: [{store_version, path, operation, created_by, created_at, dream_id, message, …}]}
+    JSON: {versions: [{store_version, path, operation, created_by, created_at, dream_id, message, …}],
+    impact: [{worse: {first_version, version, why, low, high}, raised_at, status, by_version, settled_at}]}
     """
     with open_home(home) as doors:
         found = doors.state.get_store(store)
         versions = doors.state.versions(found.store_id, path=path or None, limit=limit)
+        flags = doors.state.impact_flags(found.store_id)
     if json:
-        print_json({"versions": versions})
+        print_json({"versions": versions, "impact": flags})
         return
     rows = [
         [
@@ -131,6 +134,8 @@ def history(
         for item in versions
     ]
     print_table(["version", "when", "what", "memory", "who", "why"], rows)
+    for flag in flags:
+        console.print(flag_line(found.name, flag), style="red" if flag.status == "open" else "dim", markup=False)
 
 
 @app.command()
@@ -148,6 +153,7 @@ def restore(
     with open_home(home) as doors:
         found = doors.state.get_store(store)
         restored = doors.state.restore(found.store_id, version, actor=doors.actor())
+        flags = doors.state.impact_flags(found.store_id)
     if json:
         print_json({"store": restored})
     elif restored.version == found.version:
@@ -159,6 +165,9 @@ def restore(
         console.print(
             f"{found.name!r} version {restored.version} says what version {version} said.", markup=False
         )
+        for flag in flags:
+            if flag.by_version == restored.version:
+                console.print(flag_line(found.name, flag), markup=False)
 
 
 @app.command("export")

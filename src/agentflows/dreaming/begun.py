@@ -29,6 +29,7 @@ from agentflows.errors import (
     UsageError,
 )
 from agentflows.home import Home
+from agentflows.impact import worse_notes
 from agentflows.memory import MemoryStore
 from agentflows.session import SessionInfo
 from agentflows.store import pinned_ids
@@ -148,7 +149,7 @@ class Begun:
             dream=dream,
             archived=archived.sessions,
             quarantined=archived.quarantined,
-            notes=[f"Engine {why}.", *notes],
+            notes=[f"Engine {why}.", *notes, *worse_notes(home, store)],
         )
         run.earlier = run._earlier()
         if run.earlier is None:

@@ -9,6 +9,7 @@ from agentflows.store.edits import Scan
 from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
 from agentflows.store.forgetting import Committed, Forgetful, OpenFate
+from agentflows.store.impacts import ImpactFlag, Worse
 from agentflows.store.leases import Lease
 from agentflows.store.opened import StoreRef
 from agentflows.store.pins import Pin, pinned_ids, touches_pinned
@@ -21,6 +22,7 @@ __all__ = [
     "Evidence",
     "FolderRead",
     "Forgetful",
+    "ImpactFlag",
     "Lease",
     "LedgerPurse",
     "OpenFate",
@@ -29,6 +31,7 @@ __all__ = [
     "Skipped",
     "State",
     "StoreRef",
+    "Worse",
     "evidence_of",
     "import_files",
     "pinned_ids",

@@ -16,6 +16,7 @@ from agentflows.store.chain import check_head, contents, head_rows, tree_rows
 from agentflows.store.edits import Scan, plan, refuse_secret
 from agentflows.store.evidence import record_evidence
 from agentflows.store.failpoints import failpoint
+from agentflows.store.impacts import note_restored
 from agentflows.store.leases import Lease, check_fence
 from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, plain, store_word
 from agentflows.store.pins import pinned_ids, pins_of, touches_pinned
@@ -113,7 +114,8 @@ class Commits(Opened):
         """Make a store what it was at `version`, as a new version on top; history stays.
 
         Changes of dreams that this undoes are remembered as unwanted (`undone`), so that the next dream
-        does not bring them back. Restoring what is already there makes no version.
+        does not bring them back; so are the versions that were flagged for what came after them (`impact_flags`).
+        Restoring what is already there makes no version.
 
         Raises:
             NotFoundError: there is no such store or version.
@@ -137,6 +139,7 @@ class Commits(Opened):
             )
             if row.version != before:
                 _note_undone(session, row, version)
+                note_restored(session, row, version, actor, order.at)
             return store_word(row)
 
 

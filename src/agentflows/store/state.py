@@ -13,6 +13,7 @@ from agentflows.store.decisions import Decisions
 from agentflows.store.evidence import EvidenceLog
 from agentflows.store.folders import Folders
 from agentflows.store.forgetting import Forgetting
+from agentflows.store.impacts import ImpactFlags
 from agentflows.store.leases import Leases
 from agentflows.store.opened import StoreRef, find_store
 from agentflows.store.pins import Pins
@@ -31,14 +32,14 @@ class AuditEntry(BaseModel):
     actor_name: str
     action: str
     """`create_store`, `commit`, `restore`, `copy_store`, `archive_store`, `redact`, `approved`, `rejected`,
-    `pin`, `unpin`, `forget`."""
+    `pin`, `unpin`, `forget`, `impact_worse`, `impact_withdrawn`, `impact_restored`."""
     store_id: str
     store_version: int | None
     dream_id: str
     detail: str
 
 
-class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, Cache, Spending, Leases):
+class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases):
     """One state database, open. Use it as a context manager, or call `close`.
 
     Any number of processes and threads may have the same database open. Every method is one transaction:

@@ -1,0 +1,83 @@
+"""Impact: how sessions ended before and after each version of a store, with intervals; worse versions are flagged."""
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+
+from agentflows.home import Home, open_home
+from agentflows.impact import MINIMUM, Impact, markdown, measure, record, table
+
+
+class Work:
+    """What the tasks share. A plain object, so that Prefect records none of it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+
+@task(task_run_name="compare sessions of {store}", cache_policy=NO_CACHE, persist_result=False)
+def compare(work: Work, store: str, options: dict[str, Any]) -> Impact:
+    """Ask the archive how sessions ended, and hold them against the versions of the store."""
+    return measure(work.home.state, work.home.archive, store, **options)
+
+
+@task(task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
+def publish(found: Impact) -> None:
+    """Lay the table and the picture of success over time on the run's page."""
+    name = found.store.lower()
+    slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
+    create_markdown_artifact(
+        markdown(found),
+        key=f"impact-{slug}",
+        description=f"Impact of {found.store} version {found.store_version}",
+    )
+    rows = table(found)
+    if rows:
+        create_table_artifact(
+            rows, key=f"impact-{slug}-versions", description="Before and after each version"
+        )
+
+
+@flow(name="impact", flow_run_name="impact · {store}", persist_result=False)
+def impact(
+    store: str = "team",
+    project: str = "",
+    agent: str = "",
+    against: Literal["previous", "all"] = "previous",
+    minimum: Annotated[int, Field(ge=1)] = MINIMUM,
+    home: str = "",
+) -> dict[str, Any]:
+    """Compare how sessions ended before and after each version of a store, within tasks.
+
+    Args:
+        store: The memory store's name.
+        project: Only sessions of this project; empty takes those that the store's dreams read.
+        agent: Only sessions of this agent; empty takes those that the store's dreams read.
+        against: previous compares with the sessions since the version before; all with all sessions before.
+        minimum: Sessions needed on each side before anything is said.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
+
+    Returns:
+        How many sessions count, each version's verdict, and which versions are flagged as worse.
+    """
+    with open_home(home or None) as doors:
+        options = {"project": project, "agent": agent, "against": against, "minimum": minimum}
+        found = compare(Work(doors), store, options)
+        if not project and not agent and against == "previous" and minimum == MINIMUM:
+            record(doors.state, found, actor=doors.actor())
+        publish(found)
+        for step in found.steps:
+            get_run_logger().info(f"version {step.version}: {step.why}", extra={"progress": True})
+        return {
+            "store": found.store,
+            "sessions": found.sessions,
+            "verdicts": {str(step.version): step.verdict for step in found.steps},
+            "worse": [step.version for step in found.worse],
+        }
+
+
+if __name__ == "__main__":
+    impact()

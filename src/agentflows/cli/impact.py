@@ -1,0 +1,94 @@
+"""`agentflows impact`: did sessions go better or worse with each version of a memory?"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from agentflows import impact as impacts
+from agentflows.cli.output import (
+    HomeOption,
+    JsonOption,
+    StoreOption,
+    console,
+    print_json,
+    print_table,
+    program,
+)
+from agentflows.errors import UsageError
+from agentflows.home import open_home
+
+
+def impact(
+    store: StoreOption = "team",
+    project: Annotated[str, typer.Option(help="Only sessions of this project")] = "",
+    agent: Annotated[str, typer.Option(help="Only sessions of this agent")] = "",
+    against: Annotated[
+        Literal["previous", "all"],
+        typer.Option(help="Compare with the sessions since the version before, or with all before"),
+    ] = "previous",
+    minimum: Annotated[
+        int, typer.Option(help="Sessions needed on each side before anything is said", min=1)
+    ] = impacts.MINIMUM,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Write a picture of success over time to this file")
+    ] = None,
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Compare how sessions ended before and after each version of a store, within tasks, with 95 % intervals.
+
+    A version after which sessions went worse is kept on record: `memory history` and the next dream tell it, until a
+    restore undoes it. A comparison narrowed by options is shown and not kept.
+
+    JSON: {store, store_version, who, sessions, unlabelled, undated, unmarked, minimum, steps: [{first_version, version,
+    before, after, difference: {value, low, high}, method, strata, verdict, why, …}], buckets}
+    """
+    with open_home(home) as doors:
+        found = impacts.measure(
+            doors.state,
+            doors.archive,
+            store,
+            project=project,
+            agent=agent,
+            against=against,
+            minimum=minimum,
+        )
+        narrowed = project or agent or against != "previous" or minimum != impacts.MINIMUM
+        if not narrowed:
+            impacts.record(doors.state, found, actor=doors.actor())
+    if svg is not None:
+        _write(svg, impacts.svg(found))
+    if json:
+        print_json(found)
+        return
+    _show(found, home)
+
+
+def _show(found: impacts.Impact, home: Path | None) -> None:
+    rows = impacts.table(found)
+    console.print(f"Impact of {found.store!r}, version {found.store_version}", style="bold", markup=False)
+    if rows:
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        console.print("The store has no version that says anything yet.")
+    console.print()
+    for line in impacts.timeline(found):
+        console.print(line, markup=False)
+    console.print()
+    for line in impacts.notes(found):
+        console.print(line, markup=False)
+    at_home = f" --home {home}" if home else ""
+    for step in found.worse:
+        command = impacts.restore_command(found.store, step.restore_to).removeprefix("agentflows")
+        console.print(f"{impacts.named(step).capitalize()}: {step.why}.", style="red", markup=False)
+        console.print(f"  Undo: {program()}{command}{at_home}", markup=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        message = f"--svg {path}: the file cannot be written ({error.strerror}). Name another."
+        raise UsageError(message) from error
