@@ -13,7 +13,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agentflows.rubric.checking import parse_check, uncoded
+from agentflows.rubric.checking import parse_check
 from agentflows.rubric.problem import refuse
 from agentflows.rubric.words import Check, Criterion, Judging
 
@@ -154,10 +154,10 @@ def _content(token: Token, inner: Sequence[Token], lines: Sequence[str]) -> str:
 
 
 def _dedented(lines: Sequence[str]) -> list[str]:
-    """The lines without the indent they share; tabs count as Markdown counts them."""
-    wide = [line.expandtabs(4).rstrip() for line in lines]
-    indent = min((len(line) - len(line.lstrip()) for line in wide if line), default=0)
-    return [line[indent:] for line in wide]
+    """The lines without the indent of the first, or what they have of it; tabs count as Markdown counts them."""
+    wide = [line.expandtabs(4).rstrip(" ") for line in lines]
+    indent = len(wide[0]) - len(wide[0].lstrip(" ")) if wide else 0
+    return [line[min(indent, len(line) - len(line.lstrip(" "))) :] for line in wide]
 
 
 def _first_paragraph(block: _Block, parts: _Parts) -> str:
@@ -175,7 +175,7 @@ def _further(block: _Block, parts: _Parts) -> None:
     if block.kind == "fence" and _CHECK_FENCE.match(block.info):
         header = _CHECK_FENCE.sub("", block.info.strip(), count=1)
         _add_check(header, block.content, block.first, parts)
-    elif block.kind == "fence":
+    elif block.kind in {"fence", "code_block"}:
         parts.text.append(fenced(block.content.rstrip("\n"), block.info.strip()))
     elif block.kind == "paragraph_open":
         lines = block.content.split("\n")
@@ -347,6 +347,3 @@ def fenced(body: str, info: str = "") -> str:
     longest = max((len(run) for run in re.findall(r"`{3,}", body)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{info}\n{body}\n{fence}" if body else f"{fence}{info}\n{fence}"
-
-
-__all__ = ["fenced", "read_item", "uncoded"]

@@ -151,7 +151,8 @@ def _take(entry: Entry, line: int, draft: _Draft) -> None:
 
 def _heading(entry: Entry, draft: _Draft) -> None:
     words = heading_words(entry.text)
-    is_title = not (draft.title or draft.found or draft.guidance or draft.group)
+    is_first = not (draft.title or draft.found or draft.guidance or draft.group)
+    is_title = is_first and (re.match(r" {0,3}#(?!#)", entry.text) or entry.text.rstrip().endswith("="))
     if is_title:
         draft.title = words
     else:
