@@ -1,6 +1,5 @@
 """Rubrics back to Markdown, in one canonical form."""
 
-import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -67,8 +66,11 @@ def _item(criterion: Criterion) -> str:
         parts.append("\n" + "\n\n".join(more))
     if criterion.check:
         parts.append(_check(criterion.check))
-    body = textwrap.indent("\n".join(parts), "  ", lambda line: bool(line.rstrip("\n")))
-    return f"- {body[2:]}"
+    lines = "
+".join(parts).split("
+")
+    return "- " + "
+".join([lines[0], *(f"  {line}" if line else "" for line in lines[1:])])
 
 
 def _marks(criterion: Criterion) -> str:
