@@ -66,11 +66,8 @@ def _item(criterion: Criterion) -> str:
         parts.append("\n" + "\n\n".join(more))
     if criterion.check:
         parts.append(_check(criterion.check))
-    lines = "
-".join(parts).split("
-")
-    return "- " + "
-".join([lines[0], *(f"  {line}" if line else "" for line in lines[1:])])
+    lines = "\n".join(parts).split("\n")
+    return "- " + "\n".join([lines[0], *(f"  {line}" if line else "" for line in lines[1:])])
 
 
 def _marks(criterion: Criterion) -> str:
