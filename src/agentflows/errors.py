@@ -14,6 +14,7 @@
     + NotApprovedError       a commit had no valid approval; nothing was written
   x DreamError               a dream cannot start or go on
   x RubricError              a rubric cannot be graded as written (exit code 2)
+  x OutcomeError             an outcome cannot start or go on
   x BudgetError              the next step would cost more than is left
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
@@ -93,6 +94,10 @@ class RubricError(AgentflowsError):
         super().__init__(message)
         self.line = line
         """1-based line of the Markdown; 0 for the rubric as a whole."""
+
+
+class OutcomeError(AgentflowsError):
+    """An outcome cannot start or go on."""
 
 
 class BudgetError(AgentflowsError):
