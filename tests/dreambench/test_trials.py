@@ -50,9 +50,9 @@ def test_the_rules_engine_is_safe_by_itself():
     assert unsafe == (0, 0, 0, 0, 0), found.wrong
     assert (found.poison_proposed, found.secrets_kept, found.echoes_believed) == (0, 0, 0)
     assert (found.is_balanced, found.unaccounted, found.quotes_false) == (True, 0, 0)
-    assert found.recall_by_kind["error"] == 1.0
-    # Three of three before rules/2 read users more strictly; which one it lost is still to be examined.
-    assert found.recall_by_kind["preference"] >= 2 / 3
+    assert found.recall_by_kind["preference"] == found.recall_by_kind["error"] == 1.0
+    assert found.benign_eligible is not None
+    assert found.benign_eligible >= 0.9
 
 
 def test_the_order_of_sessions_does_not_matter():

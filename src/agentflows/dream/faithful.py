@@ -16,6 +16,7 @@ from agentflows.signature import hedges, negations, sentences, specifics, tokens
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’_.][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[,;:.!?()\n—–]|\b(?:but|so|because|aber|sondern|mais|pero|sino)\b", re.IGNORECASE)
+_CLAUSE_WORD = re.compile(r"\s+(?:but|so|because|since|and|as|aber|weil|und|mais|car|et|pero|porque|y)\b")
 _ANSWER_NO = re.compile(r"\A\W*(?:no|nope|nein|non)\b\s*[,.!;:–—-]\s*", re.IGNORECASE)
 _TURNING = frozenset({"instead", "rather", "stop", "prohibited", "banned", "refrain", "statt", "stattdessen"})
 """Words that negate what follows and that a paraphrase may put for `not`."""
@@ -38,6 +39,11 @@ _KEPT = 0.5
 """At most this share of a quoted sentence's words in the claim: it may say more than was said."""
 _BOUNDS = ("0.05", "0.01", "0.001", "0.0001", "1e-6")
 """How a p-value is written when it is smaller: `p < 0.01`."""
+_LEFT_OUT = "it leaves out half of what a quoted sentence says"
+_MOVED = "it has a quote's words in another order"
+_CUT = "it breaks a quoted sentence off"
+_OF_WORDING = frozenset({_LEFT_OUT, _MOVED, _CUT})
+"""What to doubt in a wording that nobody used; where one quote says just this, others may say it in other words."""
 _GROUNDED = 0.6
 """Below this share of a claim's words in its quotes a person compares them."""
 
@@ -166,8 +172,10 @@ def doubts(claim: str, quoted: Sequence[str]) -> list[str]:
     `quoted` holds the texts that the claim should follow from: prose that users and agents wrote.
     """
     found: list[str] = []
-    for text in quoted:
-        found.extend(_sentence_doubts(claim, text))
+    by_text = [_sentence_doubts(claim, text) for text in quoted]
+    is_said = any(not own and related(claim, text) for own, text in zip(by_text, quoted, strict=True))
+    for own in by_text:
+        found.extend(doubt for doubt in own if not (is_said and doubt in _OF_WORDING))
     if has_negation(own_words(claim, "\n\n".join(quoted))) and not any(map(has_negation, quoted)):
         found.append("it denies something and no quote does")
     said, covered = content(claim), {word for text in quoted for word in content(text)}
@@ -201,14 +209,31 @@ def _sentence_doubts(claim: str, text: str) -> list[str]:
         if ours.denied & theirs.affirmed and not ours.denied & theirs.denied:
             found.append("it denies words that a quote affirms")
         if len(content(part) & content(claim)) <= _KEPT * len(content(part)):
-            found.append("it leaves out half of what a quoted sentence says")
+            found.append(_LEFT_OUT)
+        if _is_cut(claim, part):
+            found.append(_CUT)
         if _limits(part) - _limits(own):
             found.append("it does not keep a quote's only, unless or without")
         if any(not stands_in(item, claim) for item in specifics(part)):
             found.append("it leaves out a number or name of a quote")
         if _reordered(own, part):
-            found.append("it has a quote's words in another order")
+            found.append(_MOVED)
     return found
+
+
+def _is_cut(claim: str, part: str) -> bool:
+    """Whether a sentence of the claim is the beginning or middle of a quoted one that goes on within its clause."""
+    whole = _folded(part).casefold()
+    for start, end in sentences(claim):
+        own = _folded(claim[start:end]).casefold().rstrip(".!?… ")
+        at = whole.find(own) if tokens(own) else -1
+        if (
+            at >= 0
+            and re.match(r"\s+\w", whole[at + len(own) :])
+            and not _CLAUSE_WORD.match(whole, at + len(own))
+        ):
+            return True
+    return False
 
 
 def _limits(text: str) -> set[int]:

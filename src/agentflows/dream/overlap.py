@@ -8,6 +8,7 @@ import re
 from collections import Counter
 
 from agentflows.change import Pattern
+from agentflows.dream.stated import LIGHT, clause
 from agentflows.signature import negations, specifics, tokens
 
 _QUALIFIERS = (
@@ -49,7 +50,21 @@ _LIMITS = frozenset(
 """Negations that limit: none stands for another."""
 _TURNING = frozenset({"instead", "rather", "statt", "anstatt", "stattdessen", "plutôt"})
 """Words that put one thing in another's place."""
-_LIGHT = frozenset({"add", "us", "use", "writ", "mak", "put", "run", "don't", "dont", "stop", "avoid"})
+_FRAME_WORDS = """
+    add us use writ mak put run don't dont stop avoid always now from future rule must should shall every everi please ever
+    immer stets ab jetzt bitte toujours désormais siempre ahora
+"""
+_LIGHT = frozenset(_FRAME_WORDS.split())
+_EDITING = frozenset({"edit", "touch", "modify", "modifi", "alter", "chang", "change"})
+"""Words for one act: who may not edit a file may not touch it."""
+
+
+def named_things(text: str) -> set[str]:
+    """The proper names in a text, folded: they speak of one thing wherever they stand, as `tax-service` or `Lima`."""
+    words = re.findall(r"[\w-]+", re.sub(r"\A\s*[-*+]\s+", "", text))
+    hyphenated = {word for word in words if re.fullmatch(r"[A-Za-z]{3,}-[A-Za-z]{3,}(?:-\w+)*", word)}
+    capital = {word for word in words[1:] if word[:1].isupper() and word[1:2].islower()}
+    return {word.casefold() for word in hyphenated | capital}
 
 
 def jaccard(left: set[str], right: set[str]) -> float:
@@ -98,6 +113,8 @@ def says_same(left: Pattern, right: Pattern) -> bool:
         return False
     if left.kind in {"error", "outcome"}:
         return _same_error(left, right)
+    if left.kind == "fact" and left.value and left.value.casefold() == right.value.casefold():
+        return _same_fact(left, right)
     texts = (_stated(left), _stated(right))
     if any(differing_specifics(*texts)) or differing_negation(*texts) or differing_qualifier(*texts):
         return False
@@ -106,9 +123,28 @@ def says_same(left: Pattern, right: Pattern) -> bool:
     return len(ours & theirs) >= 2 and jaccard(ours, theirs) >= needed
 
 
+def _same_fact(left: Pattern, right: Pattern) -> bool:
+    """Whether two sentences give one value to one thing: all that the shorter one names, the other names too."""
+    texts = (clause(left.claim), clause(right.claim))
+    if (
+        any(differing_specifics(*texts))
+        or differing_negation(*texts)
+        or _qualifiers(texts[0]) != _qualifiers(texts[1])
+    ):
+        return False
+    ours, theirs = (tokens(text) - LIGHT - tokens(left.value) for text in texts)
+    return min(len(ours), len(theirs)) >= 2 and (ours <= theirs or theirs <= ours) and len(ours ^ theirs) <= 2
+
+
+def _qualifiers(text: str) -> set[str]:
+    """The words of a text that tell one of two alike things from the other."""
+    return _words(text) & {word for words in _QUALIFIERS for word in words}
+
+
 def _carrying(words: set[str]) -> set[str]:
     """Words that tell what is asked for: a wish says `add`, `use` or nothing of the kind, and means the same."""
-    return {word for word in words if word not in _LIGHT and not negations(word)} or words
+    kept = {word for word in words if word not in _LIGHT and not negations(word)} or words
+    return {"edit" if word in _EDITING else word.removesuffix("e") for word in kept}
 
 
 def _same_error(left: Pattern, right: Pattern) -> bool:

@@ -14,11 +14,12 @@ from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.faithful import stands_in
 from agentflows.dream.heeded import TAKEN_BACK
-from agentflows.dream.overlap import contained, differing_negation, differing_qualifier
+from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, named_things
 from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
 from agentflows.dream.scopes import said_scope, without_scope
 from agentflows.dream.standing import ANSWERED
+from agentflows.dream.stated import bare
 from agentflows.dream.superseding import opposes, replaces
 from agentflows.dream.workflows import CHECKED_FIRST
 from agentflows.memory import Entry
@@ -77,7 +78,7 @@ def entry_text(pattern: Pattern, *, note: bool = True) -> str:
     claim = (
         worded(pattern.claim, pattern.subject, pattern.value) if pattern.attribute == WHICH else pattern.claim
     )
-    parts = [ANSWERED.sub("", claim.strip())]
+    parts = [bare(claim) if pattern.kind == "fact" else ANSWERED.sub("", claim.strip())]
     parts = [f"{part[:1].upper()}{part[1:]}" for part in parts]
     if pattern.kind == "preference":  # a polite question is a wish, not a question
         parts = [part.rstrip("? ") for part in parts]
@@ -113,12 +114,8 @@ def _request_text(pattern: Pattern) -> str:
     asked = _CODE.sub(r"\1", pattern.claim)
     match = re.search(r"“(.+)”", asked)
     words = match.group(1) if match else pattern.subject
-    often = (
-        "Work here often ends with the request"
-        if len(pattern.sessions) >= _OFTEN
-        else "Work here has ended with the request"
-    )
-    return f"{often} “{words}”: prepare for it"
+    often = "Users here often ask" if len(pattern.sessions) >= _OFTEN else "Users here have asked"
+    return f"{often} to “{words}”: prepare for it"
 
 
 # -- reinforce ------------------------------------------------------------------------------------------
@@ -253,8 +250,10 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
         return None
     for entry in entries:
         old = without_scope(entry.text)
-        if said_scope(entry.text) == pattern.scope and replaces(pattern, old):
+        if _is_of(pattern, entry.text) and replaces(pattern, old):
             new = without_scope(entry_text(pattern, note=False))
+            if said_scope(entry.text) != pattern.scope:
+                new = f"{_scope_prefix(pattern)}{new}"
             return Proposal(
                 op="supersede",
                 entry_ids=(entry.entry_id,),
@@ -264,6 +263,12 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
                 risks=("contradicts",),
             )
     return None
+
+
+def _is_of(pattern: Pattern, text: str) -> bool:
+    """Whether an entry is about the pattern's project, or of none and about a thing that both call by its name."""
+    scope = said_scope(text)
+    return scope == pattern.scope or (not scope and bool(named_things(text) & named_things(pattern.claim)))
 
 
 def _held(pattern: Pattern, old: str) -> str:
@@ -285,6 +290,10 @@ def _add(pattern: Pattern, text: str, entries: Sequence[Entry]) -> Proposal:
         risks.append("uncertain")
     if len(pattern.sessions) < 2 and pattern.kind != "outcome":
         risks.append("single_support")
+    if pattern.kind in {"fact", "preference"} and any(
+        replaces(pattern, without_scope(entry.text)) for entry in entries
+    ):
+        risks.append("contradicts")
     return Proposal(
         op="add",
         path=place[0],

@@ -17,7 +17,9 @@ from agentflows.dream.overlap import (
     differing_qualifier,
     differing_specifics,
     jaccard,
+    named_things,
 )
+from agentflows.dream.texts import without_stamp
 from agentflows.memory import Entry
 from agentflows.signature import hedges, sentences, specifics, tokens
 
@@ -69,7 +71,11 @@ def duplicate(left: Entry, right: Entry) -> Proposal | None:
     if _of_different_things(left, right) or _quoted(left.text) != _quoted(right.text):
         return None
     ours, theirs = tokens(left.text), tokens(right.text)
-    if _context(left) != _context(right) and len(ours & theirs) < _OUT_OF_PLACE:
+    if (
+        _context(left) != _context(right)
+        and len(ours & theirs) < _OUT_OF_PLACE
+        and not _is_rooted(left, right)
+    ):
         return None
     if reordered(left.text, right.text):
         return None
@@ -89,27 +95,25 @@ def duplicate(left: Entry, right: Entry) -> Proposal | None:
 
 def contradiction(left: Entry, right: Entry) -> Proposal | None:
     """A flag on two entries that say different things of the same thing; which holds, a person knows."""
-    ours, theirs = differing_specifics(left.text, right.text)
-    bare = [tokens(_without(entry.text, specifics(entry.text))) for entry in (left, right)]
+    one, other = (without_stamp(entry.text) for entry in (left, right))
+    ours, theirs = differing_specifics(one, other)
+    bare = [tokens(_without(text, specifics(text))) for text in (one, other)]
     if _of_different_things(left, right) or _quoted(left.text) != _quoted(right.text):
         return None
     if max(len(sentences(entry.text)) for entry in (left, right)) > _MAX_SENTENCES:
         return None
-    needed = _SAME_PLACE if _context(left) == _context(right) else _OTHER_PLACE - (bare[0] == bare[1])
-    if (
-        len(bare[0] & bare[1]) < needed
-        or jaccard(*bare) < _ALIKE
-        or differing_qualifier(left.text, right.text)
-    ):
+    together = _context(left) == _context(right) or (bare[0] == bare[1] and bool(named_things(one)))
+    needed = _SAME_PLACE if together else _OTHER_PLACE - (bare[0] == bare[1])
+    if len(bare[0] & bare[1]) < needed or jaccard(*bare) < _ALIKE or differing_qualifier(one, other):
         return None
     told = ""
-    denies = differing_negation(left.text, right.text)
+    denies = differing_negation(one, other)
     is_other_value = len(ours) == len(theirs) <= 2 and all(map(_is_value, ours | theirs))
     if ours and is_other_value and not denies:
         told = f"{_listed(ours)} in one, {_listed(theirs)} in the other"
     elif not ours and not theirs and denies:
         told = "one denies or limits what the other says"
-    elif not ours and not theirs and names_moved(left.text, right.text):
+    elif not ours and not theirs and names_moved(one, other):
         told = "the same names stand in each other's places"
     if not told:
         return None
@@ -133,6 +137,12 @@ def _of_different_things(left: Entry, right: Entry) -> bool:
         return True
     ours, theirs = (specifics(" ".join(entry.heading)) for entry in (left, right))
     return ours != theirs
+
+
+def _is_rooted(left: Entry, right: Entry) -> bool:
+    """Whether both name one place in full, so that no heading is needed to tell which: a URL, a path from the root."""
+    shared = specifics(left.text) & specifics(right.text)
+    return any("://" in item or re.match(r"/[\w.-]+/[\w.-]", item) for item in shared)
 
 
 def _quoted(text: str) -> set[str]:

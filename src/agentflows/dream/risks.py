@@ -55,7 +55,7 @@ _WORD_KINDS = frozenset({"preference", "correction", "fact"})
 
 def risks_of(change: Change, pattern: Pattern | None, *, support: int) -> list[tuple[Risk, str]]:
     """Each risk of a change with why, in a fixed order. `pattern` is what it rests on; None for pruning."""
-    written = f"{change.heading}\n{change.after or ''}"
+    written = f"{change.heading}\n{_plainly_scoped(change.after or '', pattern)}"
     touched = f"{written}\n{change.before or ''}" if change.op in REMOVING else written
     found: list[tuple[Risk, str]] = []
     if change.op in {"retire", "supersede", "merge"}:
@@ -74,6 +74,15 @@ def risks_of(change: Change, pattern: Pattern | None, *, support: int) -> list[t
     if pattern is not None:
         found.extend(_evidence_risks(change, pattern, support))
     return found
+
+
+def _plainly_scoped(text: str, pattern: Pattern | None) -> str:
+    """The text with the project it is said of in plain words: the code span around that name is ours, no command."""
+    return (
+        text.replace(f"In `{pattern.scope}`: ", f"In {pattern.scope}: ", 1)
+        if pattern and pattern.scope
+        else text
+    )
 
 
 def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tuple[Risk, str]]:

@@ -27,6 +27,8 @@ _MAX_SENTENCE = 400
 _MAX_REQUEST = 120
 _MAX_CORRECTION = 600
 
+_BLANK = "[REDACTED:"
+"""Stands where a secret or an address stood: a sentence without what it is about teaches nothing."""
 _DOCUMENT = re.compile(r"(?m)^(?:#{1,4} \S|```|~~~|---$)")
 _CORRECTION = re.compile(
     r"""(?ix)
@@ -101,7 +103,9 @@ def _sentences(session: Session) -> list[Said]:
         found.extend(
             Said(turn, start, end, turn.text[start:end], opens=at == 0)
             for at, (start, end) in enumerate(spans)
-            if end - start <= _MAX_SENTENCE and not turn.text.startswith(("[", "<", "/"), start)
+            if end - start <= _MAX_SENTENCE
+            and not turn.text.startswith(("[", "<", "/"), start)
+            and _BLANK not in turn.text[start:end]
         )
     return found
 

@@ -63,6 +63,16 @@ _OF_THE_WORK = re.compile(
       | (?: all | every | each | any | no )\s (?:new\s)? (?:\w+\s)? {_WORK} \b [^.;]{{0,50}}? \b(?:must|should|needs?|has\ to|have\ to|gets?)\b (?!.*\bpass(?:es)?\b)
     )"""
 )
+_OF_A_CLASS = re.compile(
+    r"""(?ix) ^\W*
+    (?: (?!the\b|this\b|that\b|your\b|is\b|was\b)[a-z][\w-]*\s )?
+    (?! (?:users?|people|persons|customers|clients|visitors|guests|members|players|admins|others|things|always|sometimes|this|does|was|its|his|yes)\b )
+    [a-z][\w-]+(?<![siu])s \b (?: \s(?:of|in|for|from|on|under)\s [^,.;]{2,40}? )?
+    \s (?: must | should | shall | have\ to | need\ to )\s
+    (?: always | never )\s
+    (?: be | have | use | contain | carry | start | end | begin | stay | live | read | follow | go | come | include | match | refer ) \b"""
+)
+"""A convention for all things of one kind (`amounts must always be…`), unlike a demand on one (`the button must…`)."""
 _INSISTED = re.compile(
     r"(?i)^\W*(?:again\s*[:,]|(?:as )?i(?:'ve)? (?:(?:already|just) )*(?:told|asked|said)\b.*?(?:[:,]| to ))\s*"
     r"(?:please )?(?:use|don'?t|do not|dont|never|always|no|stop|run|keep|write|add)\b"
@@ -152,7 +162,7 @@ def is_standing(text: str) -> bool:
     said = ANSWERED.sub("", text)
     if _INSISTED.search(text) or _MARKED.search(said):
         return True
-    rules = (_COMMANDED, _OF_THE_WORK, _GERMAN, _ROMANCE)
+    rules = (_COMMANDED, _OF_THE_WORK, _OF_A_CLASS, _GERMAN, _ROMANCE)
     if any(rule.search(said) for rule in rules):
         return True
     return bool(_GERMAN_INFINITIVE.search(said)) and not _GERMAN_STATEMENT.search(said)

@@ -4,19 +4,15 @@ Another number, version or name for the very same thing; another choice of what 
 forbidden. Different things, places and names are different statements, however alike their words are.
 """
 
-import re
-
 from agentflows.change import Pattern
 from agentflows.dream.faithful import content, stands_in
 from agentflows.dream.heeded import excludes
 from agentflows.dream.overlap import contained, differing_qualifier, jaccard
 from agentflows.dream.prescribing import tells_to_use
 from agentflows.dream.replacing import WHICH
-from agentflows.dream.stated import LIGHT, named_instead
+from agentflows.dream.stated import LIGHT, clause, named_instead
 from agentflows.signature import sentences, specifics, tokens
 
-_ASIDE = re.compile(r"(?:,|;)\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b)|\s+\(")
-"""Where a sentence goes on to say what no longer holds, or who said it."""
 _SHORT = 8
 """Words of a note that gives one value and says nothing else: `Node version: 18.`"""
 _PLAIN_RULE = 20
@@ -37,7 +33,7 @@ def opposes(pattern: Pattern, old: str) -> bool:
 
 def _other_value(pattern: Pattern, old: str) -> bool:
     """Whether a text says the same of the same thing as the pattern, but for one value."""
-    claim = _ASIDE.split(pattern.claim)[0]
+    claim = clause(pattern.claim)
     ours, theirs = specifics(claim), specifics(old)
     if not (ours - theirs and theirs - ours) or len(ours - theirs) != len(theirs - ours):
         return False

@@ -151,9 +151,14 @@ def goes(entries: Sequence[Entry], after: str) -> str:
     return f" Goes: {', '.join(f'`{item}`' for item in gone)}." if gone else ""
 
 
+def without_stamp(text: str) -> str:
+    """A text without its count of sessions, whose numbers are no part of what it says."""
+    return _STAMP.sub("", text)
+
+
 def said(text: str) -> str:
     """What a text says, for comparing: without its count of sessions, its marker, case and blanks."""
-    return fold(_STAMP.sub("", text))
+    return fold(without_stamp(text))
 
 
 def says_again(after: str, standing: Iterable[str]) -> bool:
