@@ -153,6 +153,9 @@ class Pattern(BaseModel):
     said_outright: bool = False
     sessions: tuple[str, ...]
     """Distinct root sessions for it, sorted."""
+    counted: int = 0
+    """Distinct root sessions, of all selected ones, read or not, that show the same mined signal (the same error, the
+    same words of a user); at least as many as `sessions`. 0 where nothing mined matches."""
     sessions_against: tuple[str, ...] = ()
     origins: int
     """Independent origins for it: copies of one text count once."""
@@ -192,6 +195,8 @@ class Change(BaseModel):
     pattern_key: str = ""
     support: int = 0
     """Distinct sessions for it."""
+    counted: int = 0
+    """See `Pattern.counted`."""
     support_against: int = 0
     origins: int = 0
     trust: Trust = 1
@@ -264,6 +269,18 @@ class Refusal(BaseModel):
     key: str = ""
 
 
+class Share(BaseModel):
+    """How much of something the sessions that were read show."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    read: int
+    """Shown by at least one session that was read, now or by an earlier dream."""
+    of: int
+    """Shown by all selected sessions."""
+
+
 class Coverage(BaseModel):
     """What was read, so that nobody has to believe it."""
 
@@ -279,6 +296,10 @@ class Coverage(BaseModel):
     """Of those, read by an earlier dream with the same extractor: not paid again."""
     failed: int = 0
     failures: tuple[str, ...] = ()
+    unread: int = 0
+    """Selected and left for a later dream, because the budget allowed no more."""
+    shares: tuple[Share, ...] = ()
+    """Where some are left unread: what those that were read cover."""
     turns: int = 0
     quarantined: int = 0
     """Lines the readers set aside in the archive as a whole."""

@@ -4,6 +4,7 @@ One `Home` is one process's view of an installation: its archive, its state data
 Nothing is opened before it is asked for, and nothing is written by looking.
 """
 
+import contextlib
 import getpass
 import os
 import secrets
@@ -14,16 +15,18 @@ from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
+from agentflows.agent import AgentDefinition, Runner
 from agentflows.archive import Archive
+from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.dream.engine import Engine
 from agentflows.dream.judged import Answer, Ask, JudgedEngine
 from agentflows.dream.rules import RulesEngine
-from agentflows.errors import SettingsError
+from agentflows.errors import SettingsError, StoreError
 from agentflows.memory import Actor, sha256
 from agentflows.model import Price, price_table
 from agentflows.redaction import Redactor
@@ -36,6 +39,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 Made = TypeVar("Made")
+
+
+class Closing(Protocol):
+    """Something to be closed; twice does no harm."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+Door = TypeVar("Door", bound=Closing)
 EngineChoice = Literal["auto", "rules", "claude"]
 _KEY_BYTES = 32
 
@@ -45,7 +59,7 @@ class Home:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._clients: list[Claude] = []
+        self._kept: list[Closing] = []
 
     @cached_property
     def archive(self) -> Archive:
@@ -61,7 +75,11 @@ class Home:
         """Stores, dreams, decisions, caches and budgets."""
         if not self.settings.state_url:
             self._folder()
-        return State(self.settings.resolved_state_url)
+        state = State(self.settings.resolved_state_url)
+        # A command that only reads must work on a full disk; the next one that can write says it.
+        with contextlib.suppress(StoreError):
+            state.fail_abandoned()
+        return state
 
     def redactor(self) -> Redactor:
         """A redactor under this home's key, so that a secret has one placeholder in all sessions."""
@@ -104,13 +122,28 @@ class Home:
             )
             raise SettingsError(msg)
         name = model or self.settings.model
-        client = _once(lambda: self._kept(self.claude(purse(), model=name, is_money_capped=is_money_capped)))
-        ask = remembered(client, self.state, name)
-        today = date.today()  # noqa: DTZ011 - the reader's own day
-        return JudgedEngine(ask, model=name, today=today, concurrency=self.settings.concurrency), why
 
-    def claude(self, purse: LedgerPurse, *, model: str = "", is_money_capped: bool = False) -> "Claude":
-        """A model client drawing on `purse`, for the caller to close."""
+        def asks(model: str) -> Ask:
+            client = _once(
+                lambda: self.kept(self.claude(purse(), model=model, is_money_capped=is_money_capped))
+            )
+            return remembered(client, self.state, model)
+
+        ask, second = asks(name), self.settings.judge_model
+        judge = (second, asks(second)) if second and second != name else None
+        today = date.today()  # noqa: DTZ011 - the reader's own day
+        at_once = self.settings.concurrency
+        return JudgedEngine(ask, model=name, today=today, concurrency=at_once, judge=judge), why
+
+    def claude(
+        self,
+        purse: LedgerPurse,
+        *,
+        model: str = "",
+        is_money_capped: bool = False,
+        draws_on: Purse | None = None,
+    ) -> "Claude":
+        """A model client drawing on `purse`, or on what stands before it, for the caller to close."""
         from agentflows.claude import Claude
 
         key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
@@ -118,7 +151,7 @@ class Home:
             model=model or self.settings.model,
             api_key=key,
             base_url=self.settings.base_url,
-            purse=purse,
+            purse=draws_on or purse,
             on_call=purse.record_call,
             deadline_seconds=self.settings.deadline_seconds,
             concurrency=self.settings.concurrency,
@@ -126,9 +159,10 @@ class Home:
             is_money_capped=is_money_capped,
         )
 
-    def _kept(self, client: "Claude") -> "Claude":
-        self._clients.append(client)
-        return client
+    def kept(self, door: Door) -> Door:
+        """The same, closed with the home, before its database is."""
+        self._kept.append(door)
+        return door
 
     @property
     def prices(self) -> Mapping[str, Price]:
@@ -171,8 +205,8 @@ class Home:
 
     def close(self) -> None:
         """Close what was opened."""
-        while self._clients:
-            self._clients.pop().close()
+        while self._kept:
+            self._kept.pop().close()
         for name in ("archive", "state"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()

@@ -15,7 +15,7 @@ from agentflows.dream.resolving import Answer, resolved
 from agentflows.dream.texts import says_again
 from agentflows.errors import ConflictError, NotApprovedError, NotFoundError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, parse_entries, sha256
-from agentflows.store import State, pinned_ids, touches_pinned
+from agentflows.store import Lease, State, pinned_ids, touches_pinned
 from agentflows.store.failpoints import failpoint
 
 Scan = Callable[[str], str]
@@ -192,14 +192,17 @@ def reject(
     )
 
 
-def commit_by_policy(state: State, dream_id: str, *, scan: Scan | None = None) -> ReviewResult:
+def commit_by_policy(
+    state: State, dream_id: str, *, scan: Scan | None = None, lease: Lease | None = None
+) -> ReviewResult:
     """Commit what `commit="auto"` lets through: the same records, with the policy as the one who decided.
 
     When others commit meanwhile, what still fits is checked again and goes on top of theirs. Changes that are
-    committed already are left alone, so that this can be called again after it failed or was killed.
+    committed already are left alone, so that this can be called again after it failed or was killed. With the
+    dream's `lease`, only its present holder commits.
 
     Raises:
-        ConflictError: others committed each time it was tried; nothing was written.
+        ConflictError: others committed each time it was tried, or the lease was lost; nothing was written.
     """
     actor = Actor(kind="dream_actor", name=dream_id)
     for left in reversed(range(_TRIES)):
@@ -214,7 +217,14 @@ def commit_by_policy(state: State, dream_id: str, *, scan: Scan | None = None) -
             break
         try:
             return _commit(
-                state, report.dream, changes, actor=actor, reason='commit="auto"', own={}, scan=scan
+                state,
+                report.dream,
+                changes,
+                actor=actor,
+                reason='commit="auto"',
+                own={},
+                scan=scan,
+                lease=lease,
             )
         except (ConflictError, NotApprovedError):
             if not left:
@@ -232,6 +242,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
     reason: str,
     own: Mapping[str, Change],
     scan: Scan | None,
+    lease: Lease | None = None,
 ) -> ReviewResult:
     store = state.get_store(dream.output_store_id or dream.store_id)
     if store.archived_at is not None:
@@ -283,6 +294,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         decisions=[decision.decision_id for decision in decisions],
         changes=changes,
         scan=scan,
+        lease=lease,
     )
     return _result(state, dream, store, changes, refused, before=before)
 

@@ -15,6 +15,7 @@ from agentflows.archive.answers import (
     Table,
 )
 from agentflows.archive.archive import Archive
+from agentflows.archive.signals import Signal, Witnesses
 
 __all__ = [
     "AddReport",
@@ -25,5 +26,7 @@ __all__ = [
     "PatternQuery",
     "RebuildReport",
     "Selection",
+    "Signal",
     "Table",
+    "Witnesses",
 ]

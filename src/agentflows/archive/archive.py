@@ -24,6 +24,7 @@ from agentflows.archive.lake import Lake, read_sessions
 from agentflows.archive.manifest import Part, Snapshot
 from agentflows.archive.patterns import PATTERNS
 from agentflows.archive.rows import TURN_COLUMNS, to_turn
+from agentflows.archive.signals import Signal, Witnesses, read_signals, read_witnesses
 from agentflows.archive.stats import read_stats
 from agentflows.archive.writer import PART_CHARS
 from agentflows.errors import NotFoundError
@@ -263,18 +264,24 @@ class Archive:
         tail = f" LIMIT {int(limit)}" if limit is not None else ""
 
         def ask(cursor: Connection, _: Snapshot) -> list[dict[str, Any]]:
-            text = f"SELECT * FROM ({query})"
-            if session_ids is not None:
-                cursor.execute("CREATE TEMP TABLE selected (session_id VARCHAR)")
-                cursor.execute(
-                    "INSERT INTO selected SELECT DISTINCT unnest(?::VARCHAR[])", [list(session_ids)]
-                )
-                text = restricted(query, "SELECT session_id FROM temp.selected")
-            cursor.execute(text + tail)
+            text = _scope(cursor, session_ids)(query)
+            cursor.execute(f"SELECT * FROM ({text}){tail}")
             columns = [column[0] for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
         return self._lake.query(ask)
+
+    def signals(self, session_ids: Sequence[str] | None = None) -> list[Signal]:
+        """What is known of each session without reading it: errors, rules, corrections, workflows, failed checks."""
+        return self._lake.query(lambda cursor, _: read_signals(cursor, _scope(cursor, session_ids)))
+
+    def witnesses(
+        self, addresses: Sequence[tuple[str, int]], session_ids: Sequence[str] | None = None
+    ) -> Witnesses:
+        """Who, of all sessions or of those given, shows the same error or typed the same words as these turns."""
+        return self._lake.query(
+            lambda cursor, _: read_witnesses(cursor, _scope(cursor, session_ids), addresses)
+        )
 
     def sql(self, query: str, *, limit: int = 1000, timeout_seconds: float = 60) -> Table:
         """Run one SELECT that a user or an agent wrote.
@@ -334,6 +341,15 @@ class Archive:
         With the same readers every row hash, and so the `fingerprint`, comes out the same.
         """
         return maintenance.rebuild(self._lake, reread)
+
+
+def _scope(cursor: Connection, session_ids: Sequence[str] | None) -> Callable[[str], str]:
+    """What narrows a query over the views to these sessions; nothing when all are meant."""
+    if session_ids is None:
+        return lambda query: query
+    cursor.execute("CREATE TEMP TABLE selected (session_id VARCHAR)")
+    cursor.execute("INSERT INTO selected SELECT DISTINCT unnest(?::VARCHAR[])", [list(session_ids)])
+    return lambda query: restricted(query, "SELECT session_id FROM temp.selected")
 
 
 def _condition(where: Selection) -> tuple[str, list[Any]]:

@@ -4,13 +4,14 @@ observations = engine.extract(session, hints)       what one session taught
 check_observation(…)                                found word for word in the archive, or refused
 cluster(…)                                          what independent sessions say alike
 propose(…)                                          what that means for the store
+cases(…), refute(…)                             what their full sources do not carry is refused
 verify(…), hold(…), build_ledger(…)                 what code guarantees, and what waits for a person
 apply_changes(…), violations(…)                     the next version, and proof that it is what was approved
 markdown(…), summary(…)                             what there is to say about it
 """
 
 from agentflows.dream.apply import apply_changes
-from agentflows.dream.cluster import SUPPORT, cluster
+from agentflows.dream.cluster import SUPPORT, WITNESSED, cluster
 from agentflows.dream.engine import Engine, Hint, Mined, Nomination, Proposal
 from agentflows.dream.gates import check_observation, check_pattern
 from agentflows.dream.hints import MINED, hints
@@ -20,6 +21,7 @@ from agentflows.dream.nominate import EntryIndex, nominate, nominate_pairs
 from agentflows.dream.notes import engine_notes
 from agentflows.dream.outcomes import outcome_patterns
 from agentflows.dream.propose import propose
+from agentflows.dream.refutation import Tried, refute
 from agentflows.dream.report import (
     changes_table,
     ledger_table,
@@ -32,19 +34,23 @@ from agentflows.dream.report import (
 )
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
 from agentflows.dream.scopes import in_words
+from agentflows.dream.sources import cases
 
 __all__ = [
     "MINED",
     "SUPPORT",
+    "WITNESSED",
     "Engine",
     "EntryIndex",
     "Hint",
     "Mined",
     "Nomination",
     "Proposal",
+    "Tried",
     "Violation",
     "apply_changes",
     "build_ledger",
+    "cases",
     "changes_table",
     "check_invariants",
     "check_observation",
@@ -62,6 +68,7 @@ __all__ = [
     "nominate_pairs",
     "outcome_patterns",
     "propose",
+    "refute",
     "sample_refusals",
     "summary",
     "summary_json",

@@ -5,8 +5,9 @@ that look alike are put to the engine, and code vetoes. What too few independent
 The result does not depend on the order of the observations.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agentflows.change import Observation, Pattern, Refusal, identity
 from agentflows.dream.engine import Engine
@@ -22,8 +23,22 @@ SUPPORT = 2
 _ALIKE_KEYS = 0.45
 _DISPUTED = frozenset({"fact", "preference", "correction"})
 """Kinds of which only one value can hold; an error may well have several fixes."""
+WITNESSED: Mapping[str, frozenset[str]] = {
+    "error": frozenset({"error"}),
+    "correction": frozenset({"correction", "rule"}),
+    "preference": frozenset({"correction", "rule"}),
+}
+"""By kind of observation, the archive's signals that other sessions show when the same happened there."""
 _COMPARED = 20
 """Wordings of one bucket that a new wording is compared with, the best supported ones."""
+
+
+class Witnesses(Protocol):
+    """Who shows the same as certain turns, as the archive counts it."""
+
+    def of(self, addresses: Iterable[tuple[str, int]], kinds: frozenset[str]) -> frozenset[str]:
+        """The root sessions that show a signal of these kinds that stands at one of the addresses."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,16 @@ class _Bucket:
 
 
 def cluster(
-    observations: Iterable[Observation], engine: Engine, *, support: int = SUPPORT
+    observations: Iterable[Observation],
+    engine: Engine,
+    *,
+    support: int = SUPPORT,
+    witnesses: Witnesses | None = None,
 ) -> tuple[list[Pattern], list[Refusal]]:
     """Patterns with at least `support` independent sessions, best supported first, and what was refused.
+
+    With `witnesses`, what too few of the sessions that were read say is still a pattern when the archive shows the
+    same error, or the same words of users, in enough sessions; `Pattern.counted` is how many.
 
     Gates: `support` (too few sessions or sources), `contradicted` (a better supported or newer value stands
     against it, or as many sessions do), `taken_back` (a user said otherwise later), `no_verdict` (the engine could
@@ -83,11 +105,11 @@ def cluster(
     supported: list[tuple[_Bucket, Pattern]] = []
     rivals: dict[tuple[str, str, str], list[Pattern]] = {}
     for bucket in buckets:
-        pattern = _pattern(bucket, support)
+        pattern = _counted(_pattern(bucket, support), bucket.holding, witnesses)
         if pattern.kind in _DISPUTED and pattern.value and bucket.holding:
             rivals.setdefault(_place(bucket), []).append(pattern)
         reason = lacking(pattern, bucket.holding, support)
-        if reason:
+        if reason and not (bucket.holding and pattern.counted >= support):
             refusals.append(_refusal("support", reason, pattern))
         else:
             supported.append((bucket, pattern))
@@ -99,6 +121,16 @@ def cluster(
 
 def _pattern(bucket: _Bucket, support: int) -> Pattern:
     return tally(bucket.pattern_id, bucket.key, bucket.holding, bucket.against, support)
+
+
+def _counted(pattern: Pattern, holding: Sequence[Observation], witnesses: Witnesses | None) -> Pattern:
+    """The pattern with the number of sessions, read or not, that show what it quotes; those it names included."""
+    kinds = WITNESSED.get(pattern.kind)
+    if witnesses is None or not kinds:
+        return pattern
+    addresses = {(quote.session_id, quote.seq) for one in holding for quote in one.quotes}
+    shown = witnesses.of(addresses, kinds)
+    return pattern.model_copy(update={"counted": len(shown | set(pattern.sessions))}) if shown else pattern
 
 
 def _place(bucket: _Bucket) -> tuple[str, str, str]:

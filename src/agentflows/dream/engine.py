@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from agentflows.change import ChangeOp, Observation, Pattern, Refusal, Risk
+from agentflows.dream.case import Case
 from agentflows.memory import Entry
 from agentflows.session import Session
 
@@ -46,6 +47,17 @@ class Proposal(BaseModel):
     risks: tuple[Risk, ...] = ()
 
 
+class Verdict(BaseModel):
+    """What a judge says of one change. Whatever is not plainly `upheld` is refused."""
+
+    model_config = ConfigDict(frozen=True)
+
+    upheld: bool
+    gate: Literal["", "refuted", "unjudged", "model_output"] = ""
+    """Where it is not: the sources do not carry it, no clear verdict was given, or the answer was unusable."""
+    reason: str = ""
+
+
 class Engine(Protocol):
     """Reads sessions and judges claims. Everything it says passes the same gates in code."""
 
@@ -54,7 +66,11 @@ class Engine(Protocol):
     model: str
     """"" for rules."""
     prompt_sha256: str
-    """Identity of all its prompts (rules: ""). Part of every cache key."""
+    """Identity of all its prompts (rules: ""). Part of a dream's identity."""
+    reading_sha256: str
+    """Of the prompts it reads sessions with, so that another way of judging makes nobody read them again."""
+    judge: str
+    """The model that tries changes; "" where only code does. Part of a dream's identity."""
     dropped: list[Refusal]
     """What it was told and did not let through itself, such as quotes that a model made up."""
 
@@ -75,4 +91,15 @@ class Engine(Protocol):
 
     def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
         """Merges, retirements and flags among the store's own entries."""
+        ...
+
+    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Try to refute each change by its sources, in a fresh context each; one verdict for each, in order.
+
+        Code has looked before (`countering`), so an engine without a model has nothing to add.
+
+        Raises:
+            EndpointError, BudgetError: the judge cannot be asked. A verdict that is unusable raises nothing: it is
+                no verdict, and the change is refused.
+        """
         ...

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from agentflows.change import Observation, Pattern, Quote, Refusal
 from agentflows.dream.cards import entry_cards, nomination_card, pair_card, pattern_card
+from agentflows.dream.case import Case
 from agentflows.dream.digest import digest
-from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.marks import fence_for
 from agentflows.dream.quotes import resolve_quote
 from agentflows.dream.replies import (
@@ -28,6 +29,8 @@ from agentflows.dream.replies import (
     pattern_proposal,
     tidying_proposal,
 )
+from agentflows.dream.verdicts import RefuteReply, case_card, ruling
+from agentflows.errors import ModelOutputError
 from agentflows.memory import Entry
 from agentflows.prompts import prompt_sha256, render
 from agentflows.session import Session
@@ -43,9 +46,11 @@ PROMPTS = (
     "dream_material",
     "dream_propose",
     "dream_prune",
+    "dream_refute",
     "dream_same",
     "dream_system",
 )
+READING = ("dream_extract", "dream_material", "dream_system")
 PAIRS_PER_CALL = 20
 NOMINATIONS_PER_CALL = 12
 MAX_CLAIM_CHARS = 600
@@ -55,6 +60,7 @@ _EXTRACT_TOKENS = 6_000
 _SAME_TOKENS = 2_500
 _PROPOSE_TOKENS = 3_000
 _PRUNE_TOKENS = 6_000
+_REFUTE_TOKENS = 4_000
 
 
 class Answer(Protocol[Value_co]):
@@ -92,7 +98,7 @@ class JudgedEngine:
 
     name = "claude/2"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting, given by keyword
         self,
         ask: Ask,
         *,
@@ -101,9 +107,13 @@ class JudgedEngine:
         max_observations: int = 8,
         concurrency: int = 1,
         on_drop: Callable[[Refusal], None] | None = None,
+        judge: tuple[str, Ask] | None = None,
     ) -> None:
+        """`judge` is the model that tries changes, by name, and how to ask it; by default `model` does it too."""
         self.model = model
+        self.judge, self._ask_judge = judge or (model, ask)
         self.prompt_sha256 = prompt_sha256(*PROMPTS)
+        self.reading_sha256 = prompt_sha256(*READING)
         self.dropped: list[Refusal] = []
         """What the model said and code did not let through, in the order its answers came."""
         self._ask = ask
@@ -250,6 +260,27 @@ class JudgedEngine:
             else:
                 proposals.append(found)
         return proposals
+
+    # -- the changes -------------------------------------------------------------------------------
+
+    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Each change in a context of its own, with its sources and without the reasons for it."""
+        return self._by_parts(lambda part: [self._tried(case) for case in part], cases, 1)
+
+    def _tried(self, case: Case) -> Verdict:
+        # what holds today depends on the day only where an entry goes; the rest need not be asked anew tomorrow
+        today = f"⟦today is {self._today:%Y-%m-%d}⟧\n\n" if case.change.op in {"retire", "supersede"} else ""
+        try:
+            reply = self._ask_judge(
+                system=[render("dream_system"), render("dream_refute")],
+                user=[_material(f"{today}{case_card(case)}")],
+                schema=RefuteReply,
+                max_tokens=_REFUTE_TOKENS,
+                purpose="refute",
+            ).value
+        except ModelOutputError as error:
+            return Verdict(upheld=False, gate="model_output", reason=str(error))
+        return ruling(reply, case)
 
     def _by_parts(
         self, ask: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item], size: int

@@ -215,6 +215,7 @@ def _evidence(pattern: Pattern) -> dict[str, object]:
         "pattern_key": pattern_key(pattern),
         "support": len(pattern.sessions),
         "support_against": len(pattern.sessions_against),
+        "counted": pattern.counted,
         "origins": pattern.origins,
         "trust": pattern.trust,
         "quotes": pattern.quotes,

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 
 from agentflows.change import Observation, Pattern, Refusal
 from agentflows.dream import proposals, pruning
-from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.case import Case
+from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.errors_seen import errors_seen
 from agentflows.dream.instructions import OUTSIDE, Understood, understood
 from agentflows.dream.outcomes import outcome_patterns
@@ -34,7 +35,9 @@ class RulesEngine:
 
     name = "rules/2"
     model = ""
+    judge = ""
     prompt_sha256 = ""
+    reading_sha256 = ""
 
     def __init__(self, *, today: date | None = None) -> None:
         self._today = today
@@ -67,6 +70,10 @@ class RulesEngine:
             item for item in nominations if not any(topics.leaves_out(entry.text) for entry in item.entries)
         ]
         return pruning.prune(kept, today=self._today or datetime.now(UTC).date())
+
+    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Upheld: what code can see against a change was looked for before, and rules see no more."""
+        return [Verdict(upheld=True) for _ in cases]
 
     def notes(self, instructions: str = "") -> list[str]:
         """What this engine cannot judge, and which instructions it follows."""

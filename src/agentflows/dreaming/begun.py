@@ -1,6 +1,7 @@
 """A dream that has begun: what was frozen, what was chosen, what is known so far."""
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -19,7 +20,8 @@ from agentflows.change import (
     identity,
 )
 from agentflows.dream.engine import Engine, Mined
-from agentflows.dreaming.cost import quote_cost
+from agentflows.dreaming.holding import Hold
+from agentflows.dreaming.planning import Plan, dream_named, keep_plan, plan_reading
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     AgentflowsError,
@@ -34,6 +36,9 @@ from agentflows.memory import MemoryStore
 from agentflows.session import SessionInfo
 from agentflows.store import pinned_ids
 from agentflows.store.failpoints import failpoint
+
+_TRIAL = "refute/1"
+"""How changes are tried by code. Goes up when it would come out differently: that makes another dream."""
 
 
 @dataclass
@@ -64,8 +69,11 @@ class Begun:
     """Batches of sessions still to be read."""
     pinned: frozenset[str] = frozenset()
     """Ids of entries that only a person may touch."""
-    estimated_dollars: float = 0.0
-    estimated_tokens: int = 0
+    plan: Plan = field(default_factory=Plan)
+    heard: set[str] = field(default_factory=set[str])
+    """Ids of the sessions that were read, now or earlier."""
+    hold: Hold | None = None
+    """The lease; None for a dream that was dreamt to its end before."""
     earlier: DreamReport | None = None
     """The same dream, when it was dreamt to its end before."""
 
@@ -79,7 +87,8 @@ class Begun:
             DreamError: the archive holds no such session.
             SettingsError: the engine cannot be used.
             UsageError: the store is archived, and the dream is to change it.
-            BudgetError: the estimate is over the budget; nothing was spent, no store created.
+            BudgetError: not even one session fits the budget; nothing was spent, no store created.
+            ConflictError: another dream is at work on the store; the message says who and since when.
         """
         now = now or datetime.now(UTC).replace(tzinfo=None)
         archived = home.archive.stats()
@@ -93,34 +102,22 @@ class Begun:
             model=request.model,
             is_money_capped=request.budget.dollars is not None,
         )
-        notes: list[str] = []
-        try:
-            store = home.state.get_store(request.store)
-        except NotFoundError:
-            quote_cost(home, request, engine, infos)  # a dream that is refused leaves no empty store behind
-            store = store_made(
-                home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
-            )
-            notes.append(f"The store {request.store!r} did not exist and was created empty.")
-        if store.archived_at is not None and request.output == "update_existing":
-            msg = (
-                f"The store {store.name!r} is archived, which is final: nothing can be written to it. Dream with "
-                "--output create_new, which makes a copy, or into another store."
-            )
-            raise UsageError(msg)
+        store, notes = _store(home, request, engine, infos)
         files = home.state.files(store.store_id, store.version)
         pinned = pinned_ids(home.state.pins(store.store_id), files)
-        dream_id = "drm_" + identity(
+        base = identity(
             store.store_id,
             store.version,
             store.sha256,
             sorted((info.session_id, info.content_sha256) for info in infos),
-            (engine.name, engine.model, engine.prompt_sha256),
+            (engine.name, engine.model, engine.prompt_sha256, engine.judge, _TRIAL),
             (request.instructions, request.commit, request.output, request.support),
             # What nobody decided in time is proposed anew, by a new dream.
             sorted(item.change_id for item in home.state.changes(store=store.store_id, status="expired")),
             *([sorted(pinned)] if pinned else []),
         )
+        plan = plan_reading(home, request, engine, infos, base)
+        dream_id = dream_named(base, plan.number)
         named.append(dream_id)
         dream = Dream(
             dream_id=dream_id,
@@ -150,13 +147,49 @@ class Begun:
             archived=archived.sessions,
             quarantined=archived.quarantined,
             notes=[f"Engine {why}.", *notes, *worse_notes(home, store)],
+            plan=plan,
         )
         run.earlier = run._earlier()
+        if run.earlier is None and not run._take():
+            return cls.start(home, request, now=now)
         if run.earlier is None:
-            run.estimated_tokens, run.estimated_dollars = quote_cost(home, request, engine, infos)
+            keep_plan(home, base, plan)
             home.state.save_dream(run.report())
             failpoint("dream.started")
         return run
+
+    def _take(self) -> bool:
+        """Take the lease; False when the store moved before it was taken, so that all has to be looked at again.
+
+        Raises:
+            ConflictError: another dream is at work on the store.
+        """
+        hold = self.home.kept(Hold(self.home.state, self.dream, self.home.actor().name))
+        weakref.finalize(self, hold.close)
+        self.hold = hold
+        if self.home.state.get_store(self.store.store_id).version != self.store.version or self._earlier():
+            hold.close()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let others dream over the store. What was saved stays."""
+        if self.hold:
+            self.hold.close()
+
+    @property
+    def selected(self) -> list[str] | None:
+        """The ids of the sessions this dream is about; None for all that are archived."""
+        return None if len(self.infos) == self.archived else [info.session_id for info in self.infos]
+
+    def check_hold(self) -> None:
+        """Make sure that this dream may still work on its store.
+
+        Raises:
+            ConflictError: another process took over, because this one did not answer for longer than its lease.
+        """
+        if self.hold:
+            self.hold.check()
 
     def _earlier(self) -> DreamReport | None:
         try:
@@ -172,8 +205,9 @@ class Begun:
         """What reading may cost at most, for people; "" for an engine that costs nothing."""
         if not self.engine.model:
             return ""
-        dollars = f", ${self.estimated_dollars:.2f}" if self.estimated_dollars else ""
-        return f"; reading them takes up to {self.estimated_tokens:,} tokens{dollars} of {self.engine.model}"
+        dollars = f", ${self.plan.dollars:.2f}" if self.plan.dollars else ""
+        what = f"reading {len(self.plan.chosen or ()):,} of them" if self.plan.left else "reading them"
+        return f"; {what} takes up to {self.plan.tokens:,} tokens{dollars} of {self.engine.model}"
 
     def fail(self, error: BaseException, *, now: datetime | None = None) -> None:
         """Record that the dream ended without a result, and why."""
@@ -191,13 +225,15 @@ class Begun:
             self.home.state.save_dream(self.report())
         except Exception as second:  # noqa: BLE001 - whatever it is, the first error is the one to be seen
             error.add_note(f"That the dream failed could not be recorded either: {second}")
+        finally:
+            self.release()
 
     def report(self) -> DreamReport:
         """All there is to say so far."""
         counts: dict[str, int] = {}
         for refusal in self.refusals:
             counts[refusal.gate] = counts.get(refusal.gate, 0) + 1
-        read = len(self.infos) - len(self.failures)
+        read = len(self.heard)
         return DreamReport(
             dream=self.dream,
             changes=tuple(self.changes),
@@ -209,6 +245,8 @@ class Begun:
                 from_cache=self.from_cache,
                 failed=len(self.failures),
                 failures=tuple(self.failures),
+                unread=self.plan.left,
+                shares=self.plan.shares(self.heard),
                 turns=sum(info.turns for info in self.infos),
                 quarantined=self.quarantined,
             ),
@@ -224,10 +262,37 @@ class Begun:
         return spent.model_copy(
             update={
                 "model": self.engine.model,
-                "estimated_dollars": self.estimated_dollars,
+                "estimated_dollars": self.plan.dollars,
                 "raw_tokens": sum(info.chars for info in self.infos) // 4,
             }
         )
+
+
+def _store(
+    home: Home, request: DreamRequest, engine: Engine, infos: Sequence[SessionInfo]
+) -> tuple[MemoryStore, list[str]]:
+    """The store, made where there is none, and what is to be said about that.
+
+    Raises:
+        UsageError: it is archived, and the dream is to change it.
+        BudgetError: it would have been made for a dream that cannot start.
+    """
+    notes: list[str] = []
+    try:
+        store = home.state.get_store(request.store)
+    except NotFoundError:
+        plan_reading(home, request, engine, infos, "")  # a dream that is refused leaves no empty store behind
+        store = store_made(
+            home, request.store, lambda: home.state.create_store(request.store, actor=home.actor())
+        )
+        notes.append(f"The store {request.store!r} did not exist and was created empty.")
+    if store.archived_at is not None and request.output == "update_existing":
+        msg = (
+            f"The store {store.name!r} is archived, which is final: nothing can be written to it. Dream with "
+            "--output create_new, which makes a copy, or into another store."
+        )
+        raise UsageError(msg)
+    return store, notes
 
 
 def store_made(home: Home, name: str, make: Callable[[], MemoryStore]) -> MemoryStore:

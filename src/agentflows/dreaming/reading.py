@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +14,7 @@ from agentflows.change import (
 from agentflows.dream.engine import Hint
 from agentflows.dream.outcomes import OUTCOME_QUERIES
 from agentflows.dreaming.begun import Begun
-from agentflows.dreaming.cost import reading_key
+from agentflows.dreaming.planning import reading_key
 from agentflows.errors import (
     AgentflowsError,
     ModelOutputError,
@@ -38,14 +39,16 @@ class Reading(BaseModel):
 class Readings(Begun):
     """The part of a dream that looks at sessions: in SQL, from the cache, one by one."""
 
+    _hints: Mapping[str, Sequence[Hint]] = {}
+    _dropped_before: int = 0
+
     # -- 2. mine ---------------------------------------------------------------------------------
 
     def mine(self) -> int:
         """Ask the archive's pattern queries over the selected sessions; returns how many rows they gave."""
-        ids = None if len(self.infos) == self.archived else [info.session_id for info in self.infos]
         for name in deed.MINED:
             limit = None if name in OUTCOME_QUERIES else _HINT_ROWS + 1
-            rows = self.home.archive.pattern(name, session_ids=ids, limit=limit)
+            rows = self.home.archive.pattern(name, session_ids=self.selected, limit=limit)
             if limit is not None and len(rows) == limit:
                 rows.pop()
                 self.notes.append(
@@ -64,7 +67,13 @@ class Readings(Begun):
         for key, text in found.items():
             self._keep(keys[key].session_id, Reading.model_validate_json(text))
         self.from_cache = len(found)
-        unread = [info for key, info in keys.items() if key not in found]
+        chosen = self.plan.chosen
+        unread = [
+            info
+            for key, info in keys.items()
+            if key not in found and (chosen is None or info.session_id in chosen)
+        ]
+        self._hints = deed.hints(self.mined, {info.session_id for info in unread})
         size, at_once = self.home.settings.batch_sessions, self.home.settings.concurrency
         if self.engine.model and size > at_once:
             size -= size % at_once  # else the last round of every batch leaves callers idle
@@ -79,9 +88,12 @@ class Readings(Begun):
 
         Raises:
             BudgetError, EndpointError: reading cannot go on; what was read stays read.
+            ConflictError: another process took over.
         """
+        self.check_hold()
         batch = self.pending[number - 1]
-        hints = deed.hints(self.mined, {info.session_id for info in batch})
+        hints = self._hints
+        self._dropped_before = len(self.engine.dropped)
         keys = {info.session_id: self._key(info) for info in batch}
         sessions = self.home.archive.sessions([info.session_id for info in batch])
         read = self._read_at_once if self.engine.model else self._read_in_turn
@@ -124,10 +136,12 @@ class Readings(Begun):
 
     def _read(self, session: Session, hints: Sequence[Hint]) -> Reading:
         observations = self.engine.extract(session, hints)
-        dropped = [item for item in self.engine.dropped if item.session_id == session.session_id]
+        fresh = islice(self.engine.dropped, self._dropped_before, None)
+        dropped = [item for item in fresh if item.session_id == session.session_id]
         return Reading(observations=tuple(observations), dropped=tuple(dropped))
 
     def _keep(self, session_id: str, reading: Reading) -> int:
+        self.heard.add(session_id)
         self.observations[session_id] = list(reading.observations)
         self.refusals.extend(reading.dropped)
         return len(reading.observations)

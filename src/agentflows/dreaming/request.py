@@ -85,6 +85,8 @@ class DreamRequest(BaseModel):
     output: Literal["update_existing", "create_new"] = "update_existing"
     instructions: str = ""
     budget: Budget = Budget()
+    read_at_most: int = Field(default=0, ge=0)
+    """Sessions to read anew, chosen by what they show (`agentflows.dream.selection`); 0 is as many as the budget allows."""
     support: int = Field(default=2, ge=1)
     """Distinct sessions, of distinct origin, that must say the same before it is proposed."""
 

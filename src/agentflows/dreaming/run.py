@@ -1,9 +1,10 @@
 """The later steps of a dream, from quotes to the report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from agentflows import dream as deed
+from agentflows.archive import Selection, Witnesses
 from agentflows.change import (
     DreamReport,
     Observation,
@@ -21,7 +22,7 @@ from agentflows.home import Home
 from agentflows.lineage.records import Reports
 from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.review import commit_by_policy
-from agentflows.session import Turn
+from agentflows.session import Session, Turn
 from agentflows.store.failpoints import failpoint
 
 
@@ -36,9 +37,9 @@ class DreamRun(Readings):
         Raises:
             DreamError: no session at all could be read: that is a failure, not a dream of nothing.
         """
-        if len(self.failures) == len(self.infos):
+        if self.failures and not self.heard:
             msg = (
-                f"None of the {len(self.infos):,} sessions could be read. The first: {self.failures[0]} "
+                f"None of the {len(self.failures):,} sessions could be read. The first: {self.failures[0]} "
                 "Check the model, or use --engine rules; nothing was written."
             )
             raise DreamError(msg)
@@ -72,7 +73,9 @@ class DreamRun(Readings):
     def cluster(self) -> int:
         """Bring together what says the same. Returns the number of patterns with enough support."""
         everything = [item for found in self.observations.values() for item in found]
-        patterns, refusals = deed.cluster(everything, self.engine, support=self.request.support)
+        patterns, refusals = deed.cluster(
+            everything, self.engine, support=self.request.support, witnesses=self._witnesses(everything)
+        )
         self.refusals.extend(refusals)
         outcomes, refused = deed.outcome_patterns(self.mined, self._turns_of, support=self.request.support)
         projects = {info.project for info in self.infos}
@@ -81,6 +84,14 @@ class DreamRun(Readings):
         self.refusals.extend(refused)
         failpoint("dream.clustered")
         return len(self.patterns) + len(self.outcome_patterns)
+
+    def _witnesses(self, observations: Sequence[Observation]) -> Witnesses | None:
+        """Who, of all selected sessions, shows what the observations quote; None when rules have read them all."""
+        if not self.engine.model and not self.plan.left:
+            return None
+        quotes = (quote for one in observations if one.kind in deed.WITNESSED for quote in one.quotes)
+        addresses = sorted({(quote.session_id, quote.seq) for quote in quotes})
+        return self.home.archive.witnesses(addresses, self.selected)
 
     def _turns_of(self, session_id: str) -> Sequence[Turn]:
         return next(iter(self.home.archive.sessions([session_id]))).turns
@@ -129,6 +140,39 @@ class DreamRun(Readings):
         flags = {change.memo_key: "a reviewer has seen this flag" for change in seen}
         return flags | self.home.state.rejections(self.store.store_id)
 
+    # -- 7. refute ---------------------------------------------------------------------------------
+
+    def refute(self) -> tuple[int, int]:
+        """Try every change against its full sources. Returns changes (tried, refused).
+
+        Raises:
+            EndpointError, BudgetError: the judge cannot be asked now; what it answered stays known.
+        """
+        found = deed.cases(
+            self.changes,
+            self.files,
+            [*self.patterns, *self.outcome_patterns],
+            self._sessions_there,
+            (item for found in self.observations.values() for item in found),
+        )
+        tried = deed.refute(self.changes, found, self.engine)
+        self.changes = [*tried.upheld, *tried.refused]
+        self.refusals.extend(tried.refusals)
+        if tried.count:
+            judge = f"code and {self.engine.judge}" if self.engine.judge else "code"
+            self.notes.append(
+                f"Tried against their full sources by {judge}: {tried.count:,} changes, {len(tried.refused):,} refused."
+            )
+        failpoint("dream.refuted")
+        return tried.count, len(tried.refused)
+
+    def _sessions_there(self, session_ids: Sequence[str]) -> Iterator[Session]:
+        """The sessions of these ids that the archive holds now."""
+        there = {
+            info.session_id for info in self.home.archive.info(Selection(session_ids=tuple(session_ids)))
+        }
+        return self.home.archive.sessions([name for name in session_ids if name in there])
+
     # -- 8. invariants -----------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
@@ -137,19 +181,18 @@ class DreamRun(Readings):
 
     def verify(self) -> int:
         """Check in code what no engine is trusted with; a change that breaks it is refused. Returns refused."""
-        before = len(self.changes)
-        self.changes, refusals = deed.verify(
-            self.files, self.changes, scan=self.home.secret_in, pins=self.pinned
-        )
+        refused = [change for change in self.changes if change.status == "refused"]
+        open_changes = [change for change in self.changes if change.status != "refused"]
+        kept, refusals = deed.verify(self.files, open_changes, scan=self.home.secret_in, pins=self.pinned)
         self.refusals.extend(refusals)
-        self.changes = deed.hold(self.changes, self.entries(), commit=self.request.commit)
+        self.changes = [*deed.hold(kept, self.entries(), commit=self.request.commit), *refused]
         self.ledger = deed.build_ledger(self.entries(), self.changes)
         unbalanced = self.ledger.imbalance([entry.entry_id for entry in self.entries()])
         if unbalanced:
             msg = f"The ledger does not balance: {unbalanced}. Nothing was written; please report this."
             raise DreamError(msg)
         failpoint("dream.verified")
-        return before - len(self.changes)
+        return len(open_changes) - len(kept)
 
     # -- 10 and 11. commit or hold, report -----------------------------------------------------------
 
@@ -157,7 +200,7 @@ class DreamRun(Readings):
         """Save the dream with what is held, and commit what a policy lets through."""
         now = now or datetime.now(UTC).replace(tzinfo=None)
         output = self.store
-        if self.request.output == "create_new" and self.changes:
+        if self.request.output == "create_new" and any(one.status != "refused" for one in self.changes):
             output = self._copy()
             failpoint("dream.copied")
         self.dream = self.dream.model_copy(
@@ -176,7 +219,13 @@ class DreamRun(Readings):
             ConflictError: others kept committing to the store meanwhile; run again.
         """
         if self.request.commit == "auto":
-            commit_by_policy(self.home.state, self.dream.dream_id, scan=self.home.secret_in)
+            commit_by_policy(
+                self.home.state,
+                self.dream.dream_id,
+                scan=self.home.secret_in,
+                lease=self.hold.lease if self.hold else None,
+            )
+        self.release()
         return self.home.state.dream(self.dream.dream_id)
 
     def _copy(self) -> MemoryStore:
@@ -203,8 +252,11 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
         run.check_quotes()
         run.cluster()
         run.propose()
+        run.refute()
         run.verify()
         return run.finish()
     except Exception as error:
         run.fail(error)
         raise
+    finally:
+        run.release()

@@ -4,11 +4,13 @@
 commit, compare-and-swap on what was read, a sha256 checked on every read, an approval used once.
 """
 
+from agentflows.store.abandoned import lease_of
 from agentflows.store.binding import said
 from agentflows.store.edits import Scan
 from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
 from agentflows.store.forgetting import Committed, Forgetful, OpenFate
+from agentflows.store.holders import Holder
 from agentflows.store.impacts import ImpactFlag, Worse
 from agentflows.store.leases import Lease
 from agentflows.store.opened import StoreRef
@@ -22,6 +24,7 @@ __all__ = [
     "Evidence",
     "FolderRead",
     "Forgetful",
+    "Holder",
     "ImpactFlag",
     "Lease",
     "LedgerPurse",
@@ -34,6 +37,7 @@ __all__ = [
     "Worse",
     "evidence_of",
     "import_files",
+    "lease_of",
     "pinned_ids",
     "read_folder",
     "said",

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from agentflows.errors import ConflictError
 from agentflows.store.database import insert_missing
+from agentflows.store.holders import Holder
 from agentflows.store.opened import Opened
 from agentflows.store.tables import LeaseRow
 
@@ -32,6 +33,8 @@ class Leases(Opened):
     def lease(self, name: str, owner: str, ttl: timedelta) -> Lease:
         """Take the lease on `name`; its own owner may take it again, which fences the earlier holder.
 
+        So may anybody when the owner is a `Holder` on this machine whose process is gone.
+
         Raises:
             ConflictError: another owner holds it; the message says who and for how long.
         """
@@ -40,16 +43,18 @@ class Leases(Opened):
             insert_missing(session, LeaseRow, [free])
             row = _locked(session, name)
             now = self._db.now(session)
-            if row.owner and row.owner != owner and row.expires > now:
-                msg = (
-                    f"{row.owner!r} works on {name!r} for another {row.expires - now:.0f} s unless it renews. "
-                    "Wait until it is done, or, if it died, until its lease runs out."
-                )
-                raise ConflictError(msg)
+            if row.owner != owner and _is_live(row, now):
+                raise ConflictError(_taken(row, now))
             row.owner, row.token = owner, row.token + 1
             row.heartbeat, row.expires = now, now + ttl.total_seconds()
             session.add(row)
             return Lease(name, owner, row.token, ttl)
+
+    def holder(self, name: str) -> str:
+        """The owner that holds `name` now; "" when nobody does, or who did is dead or ran out of time."""
+        with self._db.read() as session:
+            row = session.get(LeaseRow, name)
+            return row.owner if row is not None and _is_live(row, self._db.now(session)) else ""
 
     def renew(self, lease: Lease) -> None:
         """Say that the holder is alive: the lease runs for another `ttl`.
@@ -70,6 +75,33 @@ class Leases(Opened):
             if (row.owner, row.token) == (lease.owner, lease.token):
                 row.owner, row.expires = "", 0.0
                 session.add(row)
+
+
+def live_holder(session: Session, name: str, now: float) -> Holder | None:
+    """The living holder of a name, when one of our processes holds it. `now` is the database's time."""
+    row = session.get(LeaseRow, name)
+    return Holder.read(row.owner) if row is not None and _is_live(row, now) else None
+
+
+def _is_live(row: LeaseRow, now: float) -> bool:
+    if not row.owner or row.expires <= now:
+        return False
+    holder = Holder.read(row.owner)
+    return holder is None or not holder.is_gone
+
+
+def _taken(row: LeaseRow, now: float) -> str:
+    holder = Holder.read(row.owner)
+    left = f"another {row.expires - now:.0f} s unless it renews"
+    if holder is None:
+        return (
+            f"{row.owner!r} works on {row.name!r} for {left}. "
+            "Wait until it is done, or, if it died, until its lease runs out."
+        )
+    return (
+        f"{holder.told} is at work on {row.name!r}. Wait until it is done; if it died on another machine, its lease "
+        f"runs out in {left}. Nothing was done."
+    )
 
 
 def check_fence(session: Session, lease: Lease) -> LeaseRow:

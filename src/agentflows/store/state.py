@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import col, select
 
+from agentflows.store.abandoned import Abandoned
 from agentflows.store.caching import Cache
 from agentflows.store.decisions import Decisions
 from agentflows.store.evidence import EvidenceLog
@@ -39,7 +40,7 @@ class AuditEntry(BaseModel):
     detail: str
 
 
-class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases):
+class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases, Abandoned):
     """One state database, open. Use it as a context manager, or call `close`.
 
     Any number of processes and threads may have the same database open. Every method is one transaction:
