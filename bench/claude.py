@@ -136,6 +136,7 @@ def dreamt(home: Home, endpoint: Endpoint, request: DreamRequest) -> tuple[Dream
     run.cluster()
     clustered = endpoint.received() - before
     run.propose()
+    run.refute()
     run.verify()
     run.finish()
     seconds, everything = time.perf_counter() - started, endpoint.received() - before

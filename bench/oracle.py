@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from agentflows.dream.marks import mark, reveal
 from agentflows.session import Session
-from agentflows.testing import FakeRequest
+from agentflows.testing import FakeRequest, upholding
 
 Kind = Literal["error", "rule", "warning"]
 """What a finding is.
@@ -110,9 +110,12 @@ def answer(request: FakeRequest) -> dict[str, Any]:
         return {"pairs": list(_verdicts(request.last_text))}
     if "proposals" in wanted:
         return {"proposals": []}
+    verdicts = upholding(request)
+    if verdicts:
+        return verdicts
     if "entry_ids" in wanted:
         return _proposal(request.last_text)
-    msg = f"expected one of a dream's four schemas, found {json.dumps(wanted)[:200]}"
+    msg = f"expected one of a dream's five schemas, found {json.dumps(wanted)[:200]}"
     raise ValueError(msg)
 
 

@@ -46,7 +46,7 @@ def say(text: str) -> None:
 def snapshot(work: Work) -> None:
     """Say what was frozen and chosen; the freezing itself names the run, so it came first."""
     say(
-        f"1/8 snapshot: store {work.run.store.name!r} version {work.run.store.version}, {len(work.run.entries())} entries; "
+        f"1/9 snapshot: store {work.run.store.name!r} version {work.run.store.version}, {len(work.run.entries())} entries; "
         f"{len(work.run.infos):,} of {work.run.archived:,} sessions selected; engine {work.run.why_engine}"
         f"{work.run.quoted_cost}"
     )
@@ -55,7 +55,7 @@ def snapshot(work: Work) -> None:
 @task(name="mine", task_run_name="mine {count} sessions", **_STEP)
 def mine(work: Work, count: int) -> None:  # noqa: ARG001 - names the run
     """Ask the archive's pattern queries."""
-    say(f"2/8 mine: {work.run.mine():,} signals from the archive's pattern queries")
+    say(f"2/9 mine: {work.run.mine():,} signals from the archive's pattern queries")
 
 
 @task(name="extract", task_run_name="review sessions · batch {number}", **_STEP)
@@ -68,21 +68,28 @@ def extract(work: Work, number: int) -> int:
 def check_quotes(work: Work) -> None:
     """Find every quote at its address in the archive."""
     passed, refused = work.run.check_quotes()
-    say(f"4/8 check quotes: {passed:,} observations stand word for word in the archive, {refused:,} refused")
+    say(f"4/9 check quotes: {passed:,} observations stand word for word in the archive, {refused:,} refused")
 
 
 @task(name="cluster", task_run_name="find patterns", **_STEP)
 def cluster(work: Work) -> None:
     """Bring together what distinct sessions say alike."""
     say(
-        f"5/8 patterns: {work.run.cluster():,} with support from at least {work.run.request.support} sessions or said outright"
+        f"5/9 patterns: {work.run.cluster():,} with support from at least {work.run.request.support} sessions or said outright"
     )
 
 
 @task(name="propose", task_run_name="prune and propose", **_STEP)
 def propose(work: Work) -> None:
     """Hold the patterns against every entry of the store."""
-    say(f"6/8 prune and propose: {work.run.propose():,} changes")
+    say(f"6/9 prune and propose: {work.run.propose():,} changes")
+
+
+@task(name="refute", task_run_name="refute", **_STEP)
+def refute(work: Work) -> None:
+    """Try every change against its full sources; what they do not carry is refused."""
+    tried, refused = work.run.refute()
+    say(f"7/9 refute: {tried:,} changes tried against their full sources, {refused:,} refused")
 
 
 @task(name="verify", task_run_name="check invariants", **_STEP)
@@ -90,7 +97,7 @@ def verify(work: Work) -> None:
     """Balance the ledger, guard against loss and secrets."""
     refused = work.run.verify()
     say(
-        f"7/8 invariants: ledger balances over {len(work.run.ledger.lines):,} entries, {refused:,} changes refused"
+        f"8/9 invariants: ledger balances over {len(work.run.ledger.lines):,} entries, {refused:,} changes refused"
     )
 
 
@@ -128,7 +135,7 @@ def publish(work: Work) -> None:
 def _review_sessions(work: Work) -> None:
     unread, batches = work.run.recall(), len(work.run.pending)
     say(
-        f"3/8 review: {unread:,} sessions to read in {batches} {'batch' if batches == 1 else 'batches'}, {work.run.from_cache:,} known from earlier"
+        f"3/9 review: {unread:,} sessions to read in {batches} {'batch' if batches == 1 else 'batches'}, {work.run.from_cache:,} known from earlier"
     )
     if not unread:
         return
@@ -197,6 +204,7 @@ def dream(
             check_quotes(work)
             cluster(work)
             propose(work)
+            refute(work)
             verify(work)
             finish(work)
         except BaseException as error:
@@ -205,7 +213,7 @@ def dream(
         publish(work)
         counts = summary_json(work.report)
         say(
-            f"8/8 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"
+            f"9/9 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"
         )
         return counts
 

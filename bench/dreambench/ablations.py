@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentflows.change import Change, Observation, Quote
-from agentflows.dream import apply_changes
+from agentflows.dream import Tried, apply_changes
 from agentflows.memory import parse_entries, splice
 from agentflows.session import Session
 from bench.dreambench.ours import Ours
@@ -151,6 +151,10 @@ def _figure(score: Score | None, name: str) -> int:
     return 0 if score is None else getattr(score, name)
 
 
+def _all_upheld(changes: Sequence[Change], *_: Any) -> Tried:
+    return Tried(upheld=tuple(changes), refused=(), refusals=())
+
+
 _GATES = "agentflows.dream.gates"
 _CLUSTER = "agentflows.dream.cluster"
 _PROPOSE = "agentflows.dream.propose"
@@ -215,6 +219,14 @@ GATES: tuple[Gate, ...] = (
         ("approve",),
         _approved("hallucinations"),
         ((_PROPOSE, "text_problem", _nothing),),
+    ),
+    Gate(
+        "refutation",
+        "rules written down for all projects",
+        "unscoper",
+        ("approve",),
+        _approved("unscoped"),
+        (("agentflows.dream", "refute", _all_upheld),),
     ),
     Gate(
         "risks",

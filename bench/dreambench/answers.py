@@ -64,3 +64,8 @@ def tidying(number: int, op: str, cards: Sequence[Card], after: str = "") -> Ans
         "entry_ids": ids,
         "after": after,
     }
+
+
+def verdict(number: int, found: str, words: str) -> Answer:
+    """What is said of one claim of a change on trial."""
+    return {"claim": number, "words": words, "why": "So the sources say.", "verdict": found}

@@ -10,8 +10,21 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from agentflows.testing import FakeRequest, Reply
-from bench.dreambench.answers import Answer, change, lesson, raw_lesson, tidying
-from bench.dreambench.page import Card, Shown, claim, entries, groups, material, pairs, scope, task_of, turns
+from bench.dreambench.answers import Answer, change, lesson, raw_lesson, tidying, verdict
+from bench.dreambench.page import (
+    Card,
+    Shown,
+    claim,
+    entries,
+    groups,
+    material,
+    pairs,
+    scope,
+    sources,
+    task_of,
+    tried,
+    turns,
+)
 from bench.dreambench.score import Index
 from bench.dreambench.truth import Plant, World, fold
 
@@ -50,6 +63,9 @@ class Oracle:
                 return self.propose(text, claim(text), entries(text))
             case "prune":
                 return {"proposals": [one for at, cards in groups(text) for one in self.tidy(at, cards)]}
+            case "refute":
+                seen = sources(text)
+                return {"claims": [self.judge(at, said, seen) for at, said in tried(text)]}
 
     # -- what a session taught -------------------------------------------------------------------
 
@@ -110,6 +126,18 @@ class Oracle:
         where = scope(card)
         return change("add", [], f"- In {where}: {said}" if where else f"- {said}")
 
+    # -- trying changes --------------------------------------------------------------------------
+
+    def judge(self, number: int, said: str, seen: Sequence[str]) -> Answer:
+        """Supported unless it says something planted wrongly, or names something that no source names."""
+        words = _words_of(said, seen)
+        about = [plant for plant in self.index.about(said) if plant.expect != "flag"]
+        found = {plant.verdict(said) for plant in about}
+        worst = next((one for one in ("leak", "good", "unscoped", "flat", "corrupt") if one in found), "good")
+        if worst != "good":
+            return verdict(number, _VERDICTS[worst], words)
+        return verdict(number, "supported" if words or not about else "not_supported", words)
+
     # -- tidying ---------------------------------------------------------------------------------
 
     def tidy(self, number: int, cards: Sequence[Card]) -> Iterable[Answer]:
@@ -122,6 +150,14 @@ class Oracle:
                 yield tidying(number, "merge", cards, cards[0].text)
             elif plant.kind == "contradiction":
                 yield tidying(number, "flag", cards)
+
+
+_VERDICTS = {
+    "corrupt": "contradicted",
+    "flat": "wider_scope",
+    "unscoped": "wider_scope",
+    "leak": "not_supported",
+}
 
 
 class Lossy(Oracle):
@@ -140,6 +176,10 @@ class Lossy(Oracle):
             op = ("narrow", "supersede", "retire")[_draw(said, 3)]
             return change(op, near[:1], "" if op == "retire" else _blurred(near[0].text))
         return change("add", [], f"- {_blurred(said)}")
+
+    def judge(self, number: int, said: str, seen: Sequence[str]) -> Answer:
+        """Whatever it still remembers of the sources."""
+        return verdict(number, "supported", _words_of(said, seen))
 
     def tidy(self, number: int, cards: Sequence[Card]) -> Iterable[Answer]:
         """Merge whatever is nominated into little, or drop one of it."""
@@ -190,6 +230,12 @@ class Hallucinating(Oracle):
             case _:
                 return super().propose(card, said, near)
 
+    def judge(self, number: int, said: str, seen: Sequence[str]) -> Answer:
+        """By words that nobody said, every other time."""
+        if _draw(said, 2):
+            return verdict(number, "supported", f"As everybody knows: {said}")
+        return verdict(number, "supported", _words_of(said, seen))
+
     def tidy(self, number: int, cards: Sequence[Card]) -> Iterable[Answer]:
         """Merge into something else altogether."""
         yield tidying(number, "merge", cards, "- The qux-engine replaces all of this since 4.2.0.")
@@ -223,6 +269,10 @@ class Sycophantic(Oracle):
         if near and _draw(said, 2):
             return change("supersede", near[:1], f"- {said}")
         return change("add", [], f"- {said}")
+
+    def judge(self, number: int, said: str, seen: Sequence[str]) -> Answer:
+        """Yes."""
+        return verdict(number, "supported", _words_of(said, seen))
 
     def tidy(self, number: int, cards: Sequence[Card]) -> Iterable[Answer]:
         """They surely mean the same."""
@@ -299,6 +349,10 @@ class Hijacked(Oracle):
             case _:
                 return super().propose(card, said, near)
 
+    def judge(self, number: int, said: str, seen: Sequence[str]) -> Answer:
+        """Yes."""
+        return verdict(number, "supported", _words_of(said, seen))
+
     def tidy(self, number: int, cards: Sequence[Card]) -> Iterable[Answer]:
         """Everything old is obsolete."""
         yield tidying(number, "retire", cards[:1])
@@ -371,13 +425,23 @@ class Embellisher(Oracle):
         )
 
 
+class Unscoper(Oracle):
+    """Right, but that what holds in one project is written down for all."""
+
+    name = "unscoper"
+
+    def propose(self, card: str, said: str, near: Sequence[Card]) -> Answer:
+        """The truth without its place."""
+        return super().propose(card.replace("scope:", "place:"), said, near)
+
+
 Model = Oracle
 """What the others are spoilt from."""
 MODELS: dict[str, Callable[[World], Oracle]] = {
     model.name: model for model in (Oracle, Lossy, Hallucinating, Sycophantic, Malformed, Hijacked)
 }
 SABOTEURS: dict[str, Callable[[World], Oracle]] = {
-    model.name: model for model in (Impostor, Fabricator, Joiner, Embellisher)
+    model.name: model for model in (Impostor, Fabricator, Joiner, Embellisher, Unscoper)
 }
 """These break one thing only: they are there for the ablations."""
 
@@ -399,6 +463,14 @@ def _blurred(text: str) -> str:
     """A text without its numbers, negations and code, cut short."""
     bare = re.sub(r"`[^`]*`|#?\d[\w.]*|(?i:\b(?:never|not|without|always|don't)\b)", "", text)
     return " ".join(bare.split()[:8]).rstrip(",.;:") + "."
+
+
+def _words_of(said: str, seen: Sequence[str]) -> str:
+    """The line of the sources that shares most words with what is said."""
+    lines = [line.strip() for text in seen for line in re.sub(r"⟦[^⟧]*⟧", "\n", text).split("\n")]
+    wanted = set(fold(said).split())
+    best = max(lines, key=lambda line: len(wanted & set(fold(line).split())), default="")
+    return best if len(best.split()) > 1 else ""
 
 
 def _draw(text: str, sides: int) -> int:

@@ -100,7 +100,7 @@ class Agentflows:
         ]
         return Result(
             self._files(),
-            changes=tuple(map(_proposed, report.changes)),
+            changes=tuple(_proposed(one) for one in report.changes if one.status != "refused"),
             is_balanced=not report.ledger.imbalance(entries),
             holds=self._holds,
             refused=report.refused,
@@ -164,11 +164,7 @@ def _proposed(change: Change) -> Proposed:
         op=change.op,
         before=change.before,
         after=change.after,
-        status="committed"
-        if change.status == "committed"
-        else "refused"
-        if change.status == "refused"
-        else "held",
+        status="committed" if change.status == "committed" else "held",
         path=change.path,
         quotes=tuple((quote.session_id, quote.text) for quote in change.quotes),
         reason=change.reason,

@@ -6,18 +6,21 @@ from typing import Literal
 
 from agentflows.testing import FakeRequest
 
-Task = Literal["extract", "same", "propose", "prune"]
+Task = Literal["extract", "same", "propose", "prune", "refute"]
 _TASKS: dict[str, Task] = {
     "what did this session teach": "extract",
     "do these pairs say the same": "same",
     "what does this pattern mean": "propose",
     "tidy these entries": "prune",
+    "try to refute this change": "refute",
 }
 _TURN = re.compile(r"⟦#(\d+) (\w+)([^⟧]*)⟧ ")
 _ENTRY = re.compile(r"⟦entry (\S+)(?: · under [^⟧]*)?⟧\n(.*?)(?=\n\n⟦|\Z)", re.DOTALL)
 _PAIR = re.compile(r"⟦pair (\d+)⟧\n⟦A⟧\n(.*?)\n⟦B⟧\n(.*?)(?=\n\n⟦pair |\Z)", re.DOTALL)
 _GROUP = re.compile(r"⟦nomination (\d+) · [^⟧]*⟧\n(.*?)(?=\n\n⟦nomination |\Z)", re.DOTALL)
 _CLAIM = re.compile(r"^claim: (.*)$", re.MULTILINE)
+_TRIED = re.compile(r"^⟦claim (\d+)⟧ (.*)$", re.MULTILINE)
+_SOURCE = re.compile(r"⟦source \d+ · [^⟧]*⟧\n(.*?)(?=\n\n⟦|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Card:
 
 
 def task_of(request: FakeRequest) -> Task:
-    """Which of the four questions a request asks.
+    """Which of the five questions a request asks.
 
     Raises:
         ValueError: none of them.
@@ -93,6 +96,16 @@ def pairs(text: str) -> list[tuple[int, str, str]]:
 def groups(text: str) -> list[tuple[int, list[Card]]]:
     """The nominated groups: number and entries."""
     return [(int(found[1]), entries(found[2])) for found in _GROUP.finditer(text)]
+
+
+def tried(text: str) -> list[tuple[int, str]]:
+    """The claims of a change on trial: number and statement."""
+    return [(int(found[1]), found[2]) for found in _TRIED.finditer(text)]
+
+
+def sources(text: str) -> list[str]:
+    """What is shown of the sources of a change on trial, and its entries."""
+    return [*_SOURCE.findall(text), *(card.text for card in entries(text))]
 
 
 def claim(card: str) -> str:

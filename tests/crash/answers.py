@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agentflows.testing import FakeRequest
+from agentflows.testing import FakeRequest, upholding
 
 ASKED = "AGENTFLOWS_TEST_ASKED"
 """The variable that names the file."""
@@ -21,7 +21,7 @@ _RULE = re.compile(r"(?:Always|Never|From now on,)[^.\n]*\.|never[^.\n]*\.")
 
 
 def answer(request: FakeRequest) -> dict[str, Any]:
-    """The reply to any of a dream's four questions."""
+    """The reply to any of a dream's five questions."""
     fields: dict[str, Any] = (request.schema or {})["properties"]
     asked = json.dumps([request.body["system"], request.body["messages"], request.schema], sort_keys=True)
     with Path(os.environ[ASKED]).open("a", encoding="ascii") as file:
@@ -31,6 +31,9 @@ def answer(request: FakeRequest) -> dict[str, Any]:
     if "pairs" in fields:
         numbers = re.findall(r"⟦pair (\d+)⟧", request.text)
         return {"pairs": [{"pair": int(number), "why": "same rule", "same": True} for number in numbers]}
+    verdicts = upholding(request)
+    if verdicts:
+        return verdicts
     if "proposals" in fields:
         return {"proposals": [_flag(request.text)]}
     return _addition(request.text)

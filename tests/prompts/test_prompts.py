@@ -19,6 +19,7 @@ FIELDS = {
     "dream_same": {},
     "dream_propose": {"today": "2026-03-01"},
     "dream_prune": {"today": "2026-03-01"},
+    "dream_refute": {},
     "dream_instructions": {"instructions": "Keep what is about releases; it costs $5."},
     "dream_material": {"fence": "0a1b2c3d4e5f", "material": "⟦#0 user t3⟧ Set $HOME, please."},
 }
@@ -67,7 +68,9 @@ def test_the_hash_is_of_the_text_and_not_of_the_order():
         prompt_sha256("dream_sytem")
 
 
-@pytest.mark.parametrize("task", ["dream_extract", "dream_same", "dream_propose", "dream_prune"])
+@pytest.mark.parametrize(
+    "task", ["dream_extract", "dream_same", "dream_propose", "dream_prune", "dream_refute"]
+)
 def test_every_task_shows_a_good_and_a_bad_answer(task: str):
     """One of each says more than a page of rules."""
     rendered = render(task, **FIELDS[task])

@@ -4,7 +4,7 @@ observations = engine.extract(session, hints)       what one session taught
 check_observation(…)                                found word for word in the archive, or refused
 cluster(…)                                          what independent sessions say alike
 propose(…)                                          what that means for the store
-cases(…), refute(…)                             what their full sources do not carry is refused
+cases(…), refute(…)                                 what their full sources do not carry is refused
 verify(…), hold(…), build_ledger(…)                 what code guarantees, and what waits for a person
 apply_changes(…), violations(…)                     the next version, and proof that it is what was approved
 markdown(…), summary(…)                             what there is to say about it

@@ -16,6 +16,8 @@ from agentflows.store.tables import ChangeRow, CommitRow, DreamRow, ReportRow, S
 HELD_FOR = timedelta(days=30)
 """How long a held change waits for a decision."""
 _OPEN = ("proposed", "held")
+_UNDECIDED = (*_OPEN, "refused")
+"""A refused change has no decision behind it: asked anew, its judge may uphold it."""
 _BY_DECISION = ("approved", "rejected", "committed")
 
 
@@ -25,7 +27,7 @@ class Dreams(Opened):
     def save_dream(self, report: DreamReport, *, held_for: timedelta = HELD_FOR) -> None:
         """Keep a dream's report; saving it again brings it up to date.
 
-        What was decided meanwhile stands: only changes still proposed or held follow the report. A held change
+        What was decided meanwhile stands: only changes still proposed, held or refused follow the report. A held change
         takes the place of an older dream's held change that says the same for the same place (`replaced`):
         a place in the store it would be committed to, so a dream into a copy replaces nothing of the original.
         A dream that was completed stays so: a report of the same dream under way or failed, as a second process
@@ -45,7 +47,7 @@ class Dreams(Opened):
             known = {row.change_id: row for row in _changes_of(session, report.dream.dream_id)}
             for position, change in enumerate(report.changes):
                 row = known.pop(change.change_id, None)
-                if row is None or row.status in _OPEN:
+                if row is None or row.status in _UNDECIDED:
                     row = _change_row(row, change, report.dream, position, now + held_for)
                     session.add(row)
                     session.flush()

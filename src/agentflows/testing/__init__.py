@@ -16,6 +16,7 @@ from agentflows.testing.replies import Reply
 from agentflows.testing.samples import sample_session, sample_sessions
 from agentflows.testing.scripts import FakeRequest, Script, ScriptError, minimal_reply
 from agentflows.testing.server import FakeMessagesAPI
+from agentflows.testing.verdicts import upholding
 
 __all__ = [
     "FakeMessagesAPI",
@@ -26,4 +27,5 @@ __all__ = [
     "minimal_reply",
     "sample_session",
     "sample_sessions",
+    "upholding",
 ]
