@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from agentflows.home import Home, open_home
+from agentflows.sandbox.ability import find_ability
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
+SANDBOX_TESTS = os.environ.get("AGENTFLOWS_SANDBOX_TESTS", "")
 
 
 def _end_quietly() -> None:
@@ -34,6 +36,16 @@ def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportU
     for name in list(os.environ):
         if name.startswith(("ANTHROPIC_", "AGENTFLOWS_")) and name != "AGENTFLOWS_REAL_DATA":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sandbox_here() -> None:
+    """Tests that run commands in a sandbox are skipped, loudly, where none can be built; `required` makes that a failure."""
+    problems = " ".join(find_ability().problems)
+    if problems and SANDBOX_TESTS == "required":
+        pytest.fail(f"AGENTFLOWS_SANDBOX_TESTS=required, and there is no sandbox: {problems}")
+    if problems:
+        pytest.skip(f"NO SANDBOX, its tests did not run: {problems} AGENTFLOWS_SANDBOX_TESTS=required makes this a failure")
 
 
 @pytest.fixture

@@ -1,17 +1,26 @@
 #!/bin/sh
-# Provide what pip cannot: PostgreSQL, for the tests marked `postgres`. Where it cannot be had, those tests skip and say so.
+# Provide what pip cannot: PostgreSQL, for the tests marked `postgres`, and bubblewrap, for those that run commands in a
+# sandbox. Where one cannot be had, its tests skip and say so (AGENTFLOWS_SANDBOX_TESTS=required makes that a failure).
 set -u
 
-if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+wanted=""
+if ! command -v initdb >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    wanted="postgresql"
+fi
+if [ "$(uname -s)" = Linux ] && ! command -v bwrap >/dev/null 2>&1; then
+    wanted="$wanted bubblewrap"
+fi
+if [ -z "$wanted" ]; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "PostgreSQL is not installed: the tests marked postgres will be skipped. Install it (Debian: apt-get install postgresql) to run them."
+    echo "Not installed:" $wanted "- its tests will be skipped. Install it (Debian: apt-get install" $wanted") to run them."
     exit 0
 fi
-echo "Installing PostgreSQL with apt-get, for the tests marked postgres ..."
+echo "Installing" $wanted "with apt-get, for the tests ..."
 export DEBIAN_FRONTEND=noninteractive
-if apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; then
-    exit 0
-fi
-echo "PostgreSQL could not be installed (see above): the tests marked postgres will be skipped."
+apt-get update -qq || echo "The list of packages could not be brought up to date; trying with the old one."
+for package in $wanted; do
+    apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
+        echo "$package could not be installed (see above): its tests will be skipped."
+done

@@ -30,8 +30,6 @@ _ETC_NETWORK = (
     *("ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust", "ca-certificates"),
 )
 """Not all of `ssl` and `pki`: private keys lie there too, and root reads them."""
-_PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-"""Root outside may write here without any capability, and inside a user namespace it still is root outside."""
 _PROC_HIDDEN = (
     *(
         "acpi",
@@ -47,6 +45,9 @@ _PROC_HIDDEN = (
     ),
     *("sched_debug", "timer_list", "timer_stats", "slabinfo", "vmallocinfo", "pagetypeinfo", "cmdline"),
 )
+"""What says more about the machine than a command needs."""
+_PROC_OWN = ("sysvipc", "net")
+"""Made for each namespace by the kernel; nothing in them reaches out."""
 _ROOT_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _PASSWD = b"nobody:x:65534:65534:nobody:/tmp:/bin/sh\n"
 _GROUP = b"nogroup:x:65534:\n"
@@ -103,16 +104,20 @@ def _system(*, has_network: bool) -> list[str]:
 
 @cache
 def _masks() -> tuple[str, ...]:
+    """Mounts over the parts of /proc that are of the whole machine.
+
+    Their files belong to root outside, who may write them without any capability; and who was root outside still is
+    inside a user namespace. Without the masks a command could name the program that takes core dumps.
+    """
     words: list[str] = []
-    for name in _PROC_READ_ONLY:
-        if Path("/proc", name).exists():
-            words += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
-    for name in _PROC_HIDDEN:
-        path = Path("/proc", name)
-        if path.is_dir():
-            words += ["--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path)]
-        elif path.exists():
-            words += ["--ro-bind", "/dev/null", str(path)]
+    for path in sorted(Path("/proc").iterdir()):
+        if path.name.isdigit() or path.name in _PROC_OWN or path.is_symlink():
+            continue
+        if path.name in _PROC_HIDDEN:
+            hidden = ("--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path))
+            words += hidden if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
+        elif path.is_dir() or path.stat().st_mode & 0o222:
+            words += ["--ro-bind", str(path), str(path)]
     return tuple(words)
 
 

@@ -103,8 +103,8 @@ class Sandbox:
             SandboxError: the sandbox is required and cannot be built here; nothing was run.
             UsageError: the command or the folder cannot be.
         """
+        _check_words([command.strip()] if isinstance(command, str) else command)
         words = ["/bin/bash", "-c", command] if isinstance(command, str) else list(command)
-        _check_words(words)
         folder = _below(cwd)
         seconds = min(timeout_seconds or self.policy.limits.seconds, self.policy.limits.seconds)
         if self.mode == "off":
