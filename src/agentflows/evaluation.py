@@ -111,6 +111,21 @@ class Evaluation(BaseModel):
     ended_at: datetime | None = None
 
 
+class HumanVerdict(BaseModel):
+    """A person's word on one `human` criterion, bound to the very files it was said about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome_id: str
+    iteration: int
+    criterion_id: str
+    met: Literal["met", "unmet"]
+    reason: str = ""
+    reviewer: str
+    decided_at: datetime
+    manifest_sha256: str
+
+
 class Attempt(BaseModel):
     """One run of the writer: the draft (iteration 0) or a revision."""
 

@@ -4,5 +4,30 @@ The deed opens no door: what drafts, what grades, what runs a command and what a
 """
 
 from agentflows.outcome.checks import Ran, Shell, run_check
+from agentflows.outcome.frozen import Frozen, manifest_sha256
+from agentflows.outcome.grader import PROMPTS, Ask, Calls, Grader, GradeReply, Grading
+from agentflows.outcome.grading import grade
+from agentflows.outcome.loop import FINAL, REPEATS, Steps, pursue_loop
+from agentflows.outcome.verdict import best
+from agentflows.outcome.waiting import Waiting
 
-__all__ = ["Ran", "Shell", "run_check"]
+__all__ = [
+    "FINAL",
+    "PROMPTS",
+    "REPEATS",
+    "Ask",
+    "Calls",
+    "Frozen",
+    "GradeReply",
+    "Grader",
+    "Grading",
+    "Ran",
+    "Shell",
+    "Steps",
+    "Waiting",
+    "best",
+    "grade",
+    "manifest_sha256",
+    "pursue_loop",
+    "run_check",
+]

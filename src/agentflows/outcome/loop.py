@@ -119,7 +119,9 @@ def _unless_in_vain(outcome: Outcome, attempt: Attempt, earlier: tuple[Attempt, 
             detail = f"The writer left nothing behind and ended as {attempt.end}: {attempt.detail}"
             return _ended(outcome, "stopped", detail, stop_reason="writer_error")
         if earlier:
-            detail = "No attempt left a new or changed file in the workspace, or one that the deliverables name."
+            detail = (
+                "No attempt left a new or changed file in the workspace, or one that the deliverables name."
+            )
             return _ended(outcome, "stopped", detail, stop_reason="no_deliverables")
         return outcome
     same = [one.iteration for one in earlier if one.manifest_sha256 == attempt.manifest_sha256]
@@ -160,6 +162,10 @@ def _told(evaluation: Evaluation, rubric: Rubric, outcome: Outcome) -> Evaluatio
     if evaluation.result == "grader_error":
         return evaluation
     lost = regressions(outcome.evaluations, evaluation.criteria)
+    if evaluation.result == "satisfied":
+        met = sum(item.met == "met" for item in evaluation.criteria)
+        enough = f"{met} of {len(evaluation.criteria)} criteria are met."
+        return evaluation.model_copy(update={"regressions": lost, "explanation": enough})
     told = feedback(rubric, evaluation.criteria, lost)
     if evaluation.explanation:
         told = f"{evaluation.explanation}\n\n{told}"

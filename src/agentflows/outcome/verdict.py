@@ -19,7 +19,9 @@ def score(rubric: Rubric, results: Sequence[CriterionResult]) -> float:
     return sum(criterion.weight for criterion in rubric.criteria if criterion.criterion_id in met) / whole
 
 
-def verdict(rubric: Rubric, results: Sequence[CriterionResult], *, has_deliverables: bool) -> EvaluationResult:
+def verdict(
+    rubric: Rubric, results: Sequence[CriterionResult], *, has_deliverables: bool
+) -> EvaluationResult:
     """`satisfied` when every required criterion is met and the score reaches the threshold.
 
     Work that left nothing behind is never satisfied: nothing would have been graded.

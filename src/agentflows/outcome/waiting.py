@@ -1,24 +1,6 @@
-"""What only a person can decide: who is asked, about which version, and what they said."""
-
-from datetime import datetime
-from typing import Literal
+"""What only a person can decide: who is asked, and about which version."""
 
 from pydantic import BaseModel, ConfigDict
-
-
-class HumanVerdict(BaseModel):
-    """A person's word on one `human` criterion, bound to the very files it was said about."""
-
-    model_config = ConfigDict(frozen=True)
-
-    outcome_id: str
-    iteration: int
-    criterion_id: str
-    met: Literal["met", "unmet"]
-    reason: str = ""
-    reviewer: str
-    decided_at: datetime
-    manifest_sha256: str
 
 
 class Waiting(BaseModel):

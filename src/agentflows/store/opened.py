@@ -94,15 +94,17 @@ def store_word(row: StoreRow) -> MemoryStore:
     )
 
 
-def audit_row(action: str, store: StoreRow, actor: Actor, at: datetime, *, detail: str = "") -> AuditRow:
-    """Who did what to a store, to be added to the transaction that does it."""
+def audit_row(
+    action: str, store: StoreRow | None, actor: Actor, at: datetime, *, detail: str = ""
+) -> AuditRow:
+    """Who did what, to a store or to none, to be added to the transaction that does it."""
     return AuditRow(
         audit_id=f"aud_{time.time_ns():016x}{secrets.token_hex(4)}",  # in order where the clock stands still
         at=at,
         actor_kind=actor.kind,
         actor_name=actor.name,
         action=action,
-        store_id=store.store_id,
-        store_version=store.version,
+        store_id=store.store_id if store else "",
+        store_version=store.version if store else None,
         detail=detail,
     )

@@ -9,16 +9,31 @@ from sqlmodel import Session, select
 from agentflows.errors import StoreError
 from agentflows.store.database import Database
 from agentflows.store.rows import Row, table_name
-from agentflows.store.tables import SCHEMA_VERSION, PinRow, SchemaRow
+from agentflows.store.tables import (
+    SCHEMA_VERSION,
+    AttemptRow,
+    EvaluationRow,
+    HumanVerdictRow,
+    OutcomeRow,
+    PinRow,
+    RunnerStateRow,
+    SchemaRow,
+)
 
 Migration = Callable[[Connection], None]
 
 
-def _add_pins(connection: Connection) -> None:
-    Row.metadata.create_all(connection, tables=[Row.metadata.tables[table_name(PinRow)]])
+def _adding(*tables: type[Row]) -> Migration:
+    def add(connection: Connection) -> None:
+        Row.metadata.create_all(connection, tables=[Row.metadata.tables[table_name(one)] for one in tables])
+
+    return add
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _add_pins}
+MIGRATIONS: Mapping[int, Migration] = {
+    1: _adding(PinRow),
+    2: _adding(OutcomeRow, AttemptRow, EvaluationRow, HumanVerdictRow, RunnerStateRow),
+}
 """`MIGRATIONS[n]` takes a database from layout n to n + 1, inside one transaction for all steps."""
 
 _ADVISORY_LOCK = 4_207_849_223

@@ -17,6 +17,7 @@ from agentflows.store.forgetting import Forgetting
 from agentflows.store.impacts import ImpactFlags
 from agentflows.store.leases import Leases
 from agentflows.store.opened import StoreRef, find_store
+from agentflows.store.outcomes import Outcomes
 from agentflows.store.pins import Pins
 from agentflows.store.schema import open_database
 from agentflows.store.spending import Spending
@@ -40,7 +41,7 @@ class AuditEntry(BaseModel):
     detail: str
 
 
-class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases, Abandoned):
+class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases, Abandoned, Outcomes):
     """One state database, open. Use it as a context manager, or call `close`.
 
     Any number of processes and threads may have the same database open. Every method is one transaction:

@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from agentflows.store.rows import Moment, Row, Sealed, Utf8
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raise it with every change to a table, and add the step to `MIGRATIONS` in `schema.py`."""
 
 
@@ -260,6 +260,63 @@ class PinRow(Sealed, table=True):
     actor_name: str
     reason: str
     pinned_at: datetime = Field(sa_type=Moment)
+
+
+class OutcomeRow(Sealed, table=True):
+    """An outcome: where it stands. Its attempts and evaluations have rows of their own."""
+
+    __tablename__ = "outcome"
+    outcome_id: str = Field(primary_key=True)
+    base_id: str = Field(index=True)
+    """What re-runs of the same command share, whatever the workspace held when they began."""
+    result: str = Field(index=True)
+    created_at: datetime = Field(sa_type=Moment, index=True)
+    updated_at: datetime = Field(sa_type=Moment)
+    request: str
+    """All that is needed to go on: rubric, agent, workspace, limits."""
+    outcome: str
+    stop_asked: str = ""
+    """Why it is to end as soon as it can; "" when nobody asked."""
+
+
+class AttemptRow(Sealed, table=True):
+    """One attempt that came to its end."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (ForeignKeyConstraint(["outcome_id"], ["outcome.outcome_id"]),)
+    outcome_id: str = Field(primary_key=True)
+    iteration: int = Field(primary_key=True)
+    attempt: str
+
+
+class EvaluationRow(Sealed, table=True):
+    """One grading that came to its end."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (ForeignKeyConstraint(["outcome_id"], ["outcome.outcome_id"]),)
+    outcome_id: str = Field(primary_key=True)
+    iteration: int = Field(primary_key=True)
+    evaluation: str
+
+
+class HumanVerdictRow(Sealed, table=True):
+    """A person's word on one criterion, about one version of the deliverables. A later word takes its place."""
+
+    __tablename__ = "human_verdict"
+    __table_args__ = (ForeignKeyConstraint(["outcome_id"], ["outcome.outcome_id"]),)
+    outcome_id: str = Field(primary_key=True)
+    manifest_sha256: str = Field(primary_key=True)
+    criterion_id: str = Field(primary_key=True)
+    verdict: str
+
+
+class RunnerStateRow(Sealed, table=True):
+    """How far one job of a runner is, in the runner's own words: a killed run goes on from there."""
+
+    __tablename__ = "runner_state"
+    job_id: str = Field(primary_key=True)
+    state: str = Field(sa_type=Utf8)
+    updated_at: datetime = Field(sa_type=Moment)
 
 
 class CacheRow(Row, table=True):
