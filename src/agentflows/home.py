@@ -9,25 +9,25 @@ import getpass
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
 from agentflows.agent import AgentDefinition, Runner
 from agentflows.archive import Archive
+from agentflows.asking import Asker
 from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.dream.engine import Engine
-from agentflows.dream.judged import Answer, Ask, JudgedEngine
+from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.rules import RulesEngine
 from agentflows.errors import SettingsError, StoreError
-from agentflows.memory import Actor, sha256
+from agentflows.memory import Actor
 from agentflows.model import Price, price_table
 from agentflows.redaction import Redactor
 from agentflows.settings import Settings, load_settings
@@ -123,11 +123,11 @@ class Home:
             raise SettingsError(msg)
         name = model or self.settings.model
 
-        def asks(model: str) -> Ask:
+        def asks(model: str) -> Asker:
             client = _once(
                 lambda: self.kept(self.claude(purse(), model=model, is_money_capped=is_money_capped))
             )
-            return remembered(client, self.state, model)
+            return Asker(client, self.state, model)
 
         ask, second = asks(name), self.settings.judge_model
         judge = (second, asks(second)) if second and second != name else None
@@ -163,6 +163,31 @@ class Home:
         """The same, closed with the home, before its database is."""
         self._kept.append(door)
         return door
+
+    def runner(self, agent: AgentDefinition, purse: LedgerPurse, *, is_money_capped: bool = False) -> Runner:
+        """What runs `agent`, spending from `purse`; `is_money_capped` is whether that has a ceiling in dollars.
+
+        Raises:
+            SettingsError: the agent needs a model, and neither a key nor an endpoint is configured.
+        """
+        from agentflows.runners import CommandRunner, MessagesRunner, PythonRunner
+
+        if agent.runner == "python":
+            return PythonRunner()
+        if agent.runner == "command":
+            return CommandRunner(purse)
+        if not self.settings.has_endpoint:
+            msg = (
+                f"The agent {agent.name} needs a model, and none can be called. Set ANTHROPIC_API_KEY, or "
+                "ANTHROPIC_BASE_URL for a server of your own; or use an agent with `runner: command` or `python`."
+            )
+            raise SettingsError(msg)
+
+        def client(capped: Purse, *, model: str, has_own_ceiling: bool) -> "Claude":
+            is_capped = is_money_capped or has_own_ceiling
+            return self.claude(purse, model=model, is_money_capped=is_capped, draws_on=capped)
+
+        return MessagesRunner(client, purse)
 
     @property
     def prices(self) -> Mapping[str, Price]:
@@ -271,38 +296,6 @@ def _once(make: Callable[[], Made]) -> Callable[[], Made]:
             return made[0]
 
     return get
-
-
-def remembered(client: Callable[[], "Claude"], state: State, model: str) -> Ask:
-    """Ask, but never the same thing twice: an answer is kept under the sha256 of all that shaped it.
-
-    What was paid for survives a kill; a re-run of the same dream sends nothing again.
-    """
-
-    def ask(
-        *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
-    ) -> Answer[T]:
-        key = "ask:" + sha256(repr((model, list(system), list(user), _json_schema(schema), max_tokens)))
-        found = state.cached([key])
-        if key in found:
-            return Remembered(schema.model_validate_json(found[key]))
-        answer = client().ask(system=system, user=user, schema=schema, max_tokens=max_tokens, purpose=purpose)
-        state.cache({key: answer.value.model_dump_json()})
-        return answer
-
-    return ask
-
-
-@cache
-def _json_schema(schema: type[BaseModel]) -> dict[str, object]:
-    return schema.model_json_schema()  # some milliseconds each time it is made
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered(Generic[T]):
-    """An answer that was paid for earlier."""
-
-    value: T
 
 
 def _login() -> str:

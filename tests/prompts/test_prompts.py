@@ -14,6 +14,9 @@ GOLDENS = Path(__file__).parent / "goldens"
 FOLDER = Path(agentflows.prompts.__file__).parent
 
 FIELDS = {
+    "agent_place": {},
+    "agent_memory": {"fence": "=== memory 0a1b2c3d4e5f ===", "entries": "## /prefs.md\n- Use $HOME, not ~."},
+    "agent_feedback": {"feedback": "changelog/has_date: unmet. The entry has no date."},
     "dream_system": {},
     "dream_extract": {"limit": "8"},
     "dream_same": {},

@@ -9,9 +9,12 @@ Retries, deadlines, budgets, caching, structured output and its fallback are dec
 from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchState
 from agentflows.claude.client import Claude
 from agentflows.claude.fault import FaultKind
+from agentflows.claude.loop import Ending, LoopEnd, Reply, Rules, Tool, ToolFaultError, Watch
 from agentflows.claude.pace import Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import OutputKind
+from agentflows.claude.servers import open_servers
+from agentflows.claude.talk import Call, Talk
 
 __all__ = [
     "Answer",
@@ -19,10 +22,20 @@ __all__ = [
     "BatchHandle",
     "BatchResult",
     "BatchState",
+    "Call",
     "CallRecord",
     "Claude",
+    "Ending",
     "Estimate",
     "FaultKind",
+    "LoopEnd",
     "OutputKind",
     "Pace",
+    "Reply",
+    "Rules",
+    "Talk",
+    "Tool",
+    "ToolFaultError",
+    "Watch",
+    "open_servers",
 ]

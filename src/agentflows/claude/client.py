@@ -1,7 +1,9 @@
 """The one client: asks a model for structured output, within a budget and a deadline, and tells what it cost."""
 
+import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -15,10 +17,12 @@ from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchSta
 from agentflows.claude.batches import SHARE, Batches
 from agentflows.claude.exchange import Exchange, Trip
 from agentflows.claude.fault import SEEN_ERRORS, fault_of
+from agentflows.claude.loop import Ending, Loop, Reply, Rules, Tool, Watch
 from agentflows.claude.pace import Breaker, Deadline, Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import UnusableError, accept
-from agentflows.claude.request import Mode, Question, question, sha256_of
+from agentflows.claude.request import Mode, Question, conversation, question, sha256_of
+from agentflows.claude.talk import Talk
 from agentflows.errors import BudgetError, EndpointError, ModelError, SettingsError
 from agentflows.model import PRICES, Price, TokenBound, price
 from agentflows.session import Usage
@@ -167,6 +171,71 @@ class Claude:
     ) -> Estimate:
         """The most that `ask` with these arguments takes if its first reply is good."""
         return self._most(question(system, user, schema, max_tokens))
+
+    # -- conversations ---------------------------------------------------------------------------
+
+    def converse(
+        self,
+        talk: Talk,
+        *,
+        system: Sequence[str],
+        tools: Sequence[Tool],
+        rules: Rules,
+        watch: Watch,
+        purpose: str,
+    ) -> Ending:
+        """Let the model work with tools until there is a reason to end; `talk` is what was said, then and now.
+
+        Every request is reserved, retried, settled and logged as those of `ask` are. Only `finished` is success.
+
+        Raises:
+            BudgetError: not even the first reply is affordable.
+            EndpointError: there was no first reply, for the reason in its `kind`.
+        """
+        definitions = [tool.definition for tool in tools]
+        fixed = [*system, *(json.dumps(definition) for definition in definitions)]
+
+        def ask(said: Talk) -> Reply:
+            body = conversation(system, said.messages, definitions, rules.max_tokens)
+            return self._reply(body, [*fixed, *said.texts], purpose, rules.remaining())
+
+        def size(said: Talk) -> int:
+            return self._bound.of([*fixed, *said.texts])
+
+        return Loop(ask, size, talk, tools, rules, watch).run()
+
+    def _reply(self, body: dict[str, Any], texts: Sequence[str], purpose: str, seconds: float) -> Reply:
+        tokens, limit = self._bound.of(texts), int(body["max_tokens"])
+        cost = Estimate(tokens, limit, self.price.at_most(tokens, limit) if self.price else None)
+        trip = Trip()
+        with self._slots, self._logged(purpose, body, trip):
+            deadline = self._pace.deadline(min(self._deadline_seconds, max(seconds, 0.001)))
+            heard = self._exchange.send(body, cost, purpose=purpose, deadline=deadline, trip=trip)
+            self._bound.learn(texts, heard.usage.total - heard.usage.output_tokens)
+        return Reply(
+            content=heard.content,
+            stop_reason=heard.stop_reason,
+            usage=trip.usage,
+            tokens=trip.tokens,
+            dollars=trip.dollars,
+            model=heard.model or self.model,
+            message_id=heard.message_id,
+            detail=heard.refusal_category,
+        )
+
+    @contextmanager
+    def _logged(self, purpose: str, body: dict[str, Any], trip: Trip) -> Generator[None]:
+        """Write one request and its retries into the call log, however it ends."""
+        started = self._pace.clock()
+        outcome = "failed"
+        try:
+            yield
+            outcome = "ok"
+        except EndpointError as error:
+            outcome = error.kind
+            raise
+        finally:
+            self._log(purpose, sha256_of(body), trip, outcome, self._pace.clock() - started)
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -359,17 +428,9 @@ class Claude:
         tokens = self._bound.of(["ping"])
         cost = Estimate(tokens, PING_TOKENS, self.price.at_most(tokens, PING_TOKENS) if self.price else None)
         trip = Trip()
-        started = self._pace.clock()
-        outcome = "failed"
-        try:
+        with self._logged("check", body, trip):
             deadline = self._pace.deadline(min(self._deadline_seconds, 60))
             self._exchange.send(body, cost, purpose="check", deadline=deadline, trip=trip)
-            outcome = "ok"
-        except EndpointError as error:
-            outcome = error.kind
-            raise
-        finally:
-            self._log("check", sha256_of(body), trip, outcome, self._pace.clock() - started)
 
 
 def _sdk(api_key: str | None, base_url: str, http_client: httpx2.Client | None) -> anthropic.Anthropic:

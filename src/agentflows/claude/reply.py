@@ -54,6 +54,9 @@ class Heard:
     model: str
     request_id: str
     refusal_category: str = ""
+    content: tuple[dict[str, Any], ...] = ()
+    """All blocks as they came, for conversations that send them back."""
+    message_id: str = ""
 
 
 class UnusableError(Exception):
@@ -100,6 +103,8 @@ def heard(message: dict[str, Any], request_id: str) -> Heard:
         model=str(message.get("model") or ""),
         request_id=request_id,
         refusal_category=str(details.get("category") or ""),
+        content=tuple(blocks),
+        message_id=str(message.get("id") or ""),
     )
 
 

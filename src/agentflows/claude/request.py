@@ -108,6 +108,34 @@ def _enforceable(schema: type[BaseModel]) -> dict[str, Any]:
     return anthropic.transform_schema(schema)
 
 
+def conversation(
+    system: Sequence[str],
+    messages: Sequence[dict[str, Any]],
+    tools: Sequence[dict[str, Any]],
+    max_tokens: int,
+) -> dict[str, Any]:
+    """One more request of a conversation with tools, without the model.
+
+    Marked for the cache: what never changes, and all that was said so far, which the next request sends again.
+    """
+    told = [part for part in system if part.strip()]
+    body: dict[str, Any] = {"max_tokens": max_tokens, "messages": _marked(messages)}
+    if told:
+        body["system"] = _blocks(told, mark=len(told) - 1)
+    if tools:
+        body["tools"] = list(tools)
+    return body
+
+
+def _marked(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with a mark on their last block, where it is one that takes it."""
+    *before, last = messages
+    *blocks, final = last["content"]
+    if last["role"] != "user":
+        return list(messages)
+    return [*before, {**last, "content": [*blocks, {**final, "cache_control": _CACHED}]}]
+
+
 def sha256_of(body: dict[str, Any]) -> str:
     """Identity of a request's body."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,208 @@
+"""The `messages` runner: an agent on any endpoint that speaks the Messages API, with our own tools around it."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from agentflows.agent import AgentDefinition, Job, Transcript
+from agentflows.budget import Purse
+from agentflows.claude import Call, Claude, Ending, Reply, Rules, Talk, Tool, open_servers
+from agentflows.errors import UsageError
+from agentflows.runners.brief import opening, system_blocks
+from agentflows.runners.journal import Journal
+from agentflows.runners.purse import CappedPurse
+from agentflows.runners.tools import Toolbox, write_memory
+from agentflows.session import Usage
+
+_VERSION = 1
+"""Of the state: one of another version is not gone on from."""
+
+
+class Client(Protocol):
+    """Makes the model client of one run."""
+
+    def __call__(self, capped: Purse, *, model: str, has_own_ceiling: bool) -> Claude:
+        """A client drawing on `capped`, for the caller to close.
+
+        Args:
+            capped: the job's purse under the agent's own limits.
+            model: "" is the model of the settings.
+            has_own_ceiling: whether the agent has one in dollars, so that an unpriced model is refused.
+        """
+        ...
+
+
+class MessagesRunner:
+    """Runs an agent with the tool loop.
+
+    Args:
+        client: makes the model client.
+        purse: of the job; the agent's own limits come on top.
+    """
+
+    def __init__(self, client: Client, purse: Purse) -> None:
+        self._client = client
+        self._purse = purse
+
+    def run(
+        self,
+        agent: AgentDefinition,
+        job: Job,
+        *,
+        keep: Callable[[str], None] | None = None,
+        stop: Callable[[], str] | None = None,
+    ) -> Transcript:
+        """Run the agent on the job; with a `state` of this very job, go on where it was.
+
+        Raises:
+            BudgetError: not even the first reply is affordable.
+            EndpointError: there was no first reply.
+            UsageError: the agent or the workspace cannot be; an MCP server cannot be started.
+        """
+        book = _open_book(agent, job, keep)
+        deadline = time.monotonic() + agent.limits.max_seconds
+        rules = Rules(
+            max_turns=agent.limits.max_turns,
+            max_repeats=agent.limits.max_repeats,
+            remaining=lambda: deadline - time.monotonic(),
+            stop=stop,
+            max_context_tokens=agent.limits.max_context_tokens,
+        )
+        with _equipped(agent, job, rules.remaining) as tools, self._opened(agent, book.talk) as claude:
+            ending = claude.converse(
+                book.talk,
+                system=system_blocks(agent),
+                tools=tools,
+                rules=rules,
+                watch=book,
+                purpose=f"agent {agent.name}",
+            )
+        return book.transcript(ending)
+
+    @contextmanager
+    def _opened(self, agent: AgentDefinition, talk: Talk) -> Generator[Claude]:
+        limits = agent.limits
+        purse = CappedPurse(
+            self._purse,
+            agent.name,
+            max_tokens=limits.max_tokens,
+            max_dollars=limits.max_dollars,
+            spent=(talk.spent_tokens, talk.spent_dollars),
+        )
+        with self._client(purse, model=agent.model, has_own_ceiling=limits.max_dollars is not None) as claude:
+            yield claude
+
+
+@contextmanager
+def _equipped(agent: AgentDefinition, job: Job, remaining: Callable[[], float]) -> Generator[Sequence[Tool]]:
+    """The agent's tools: its own, and those of its MCP servers."""
+    with ExitStack() as stack:
+        memory = None
+        if job.memory:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentflows-memory-"))
+            memory = write_memory(Path(folder), job.memory)
+        own = Toolbox(agent, job.workspace, memory, remaining).tools()
+        served = (
+            stack.enter_context(open_servers(agent.mcp_servers, job.workspace, remaining))
+            if agent.mcp_servers
+            else []
+        )
+        yield [*own, *(tool for tool in served if tool.name not in {one.name for one in own})]
+
+
+@dataclass(slots=True)
+class _Book:
+    """Writes down what happens, and hands out the state to go on from."""
+
+    job: Job
+    talk: Talk
+    journal: Journal
+    keep: Callable[[str], None] | None
+    usage: Usage = field(default_factory=Usage)
+
+    def replied(self, reply: Reply) -> None:
+        self.usage += reply.usage
+        self.journal.note(
+            "reply",
+            model=reply.model,
+            message_id=reply.message_id,
+            content=list(reply.content),
+            stop_reason=reply.stop_reason,
+            usage=_counted(reply.usage),
+        )
+
+    def ran(self, call: Call, text: str, *, is_error: bool) -> None:
+        self.journal.note(
+            "tool_result", tool_use_id=call.call_id, tool=call.tool, text=text, is_error=is_error
+        )
+
+    def noted(self, text: str) -> None:
+        self.journal.said("runner", text)
+
+    def saved(self) -> None:
+        if self.keep:
+            self.keep(self.state())
+
+    def state(self) -> str:
+        return json.dumps(
+            {
+                "version": _VERSION,
+                "job_id": self.job.job_id,
+                "talk": self.talk.dump(),
+                "usage": asdict(self.usage),
+                "lines": self.journal.lines,
+            }
+        )
+
+    def transcript(self, ending: Ending) -> Transcript:
+        state = self.state()
+        return self.journal.transcript(
+            ending.end,
+            detail=ending.detail,
+            text=ending.text,
+            usage=self.usage,
+            dollars=self.talk.spent_dollars,
+            state=state,
+        )
+
+
+def _open_book(agent: AgentDefinition, job: Job, keep: Callable[[str], None] | None) -> _Book:
+    """The book of this job: as it was when the process died, or a new one, with or without an earlier context."""
+    found = _loaded(job.state) if job.state else {}
+    talk = Talk.load(found["talk"]) if found else Talk()
+    sandbox = "off" if agent.sandbox == "off" else "required"
+    if found and found["job_id"] == job.job_id:
+        journal = Journal(agent, job, lines=found["lines"])
+        return _Book(job, talk, journal, keep, Usage(**found["usage"]))
+    journal = Journal(agent, job, model=agent.model, sandbox=sandbox)
+    journal.brief(job)
+    talk.say(*opening(job, goes_on=bool(talk.messages)))
+    return _Book(job, talk, journal, keep)
+
+
+def _loaded(state: str) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(state)
+    except ValueError as error:
+        msg = f"The state of the run is damaged ({error}). Run the job without it, from the beginning."
+        raise UsageError(msg) from error
+    known = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if known.get("version") != _VERSION:
+        msg = f"Expected the state of a run in version {_VERSION}, found another. Run the job without it."
+        raise UsageError(msg)
+    return known
+
+
+def _counted(usage: Usage) -> dict[str, int]:
+    """In the words of the API, which the reader knows."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_input_tokens": usage.cache_read_tokens,
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+    }
