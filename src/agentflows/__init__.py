@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from agentflows.archive import Archive, Selection
     from agentflows.change import Budget, Change, Dream, DreamReport, Ledger, Observation, Pattern, Quote
+    from agentflows.diagnosis import Diagnosis, doctor
     from agentflows.dreaming import DreamRequest, SessionFilter
     from agentflows.errors import AgentflowsError
     from agentflows.home import Home, open_home
@@ -40,6 +41,7 @@ _WHERE = {
     "Archive": "archive",
     "Budget": "change",
     "Change": "change",
+    "Diagnosis": "diagnosis",
     "Dream": "change",
     "DreamReport": "change",
     "DreamRequest": "dreaming",
@@ -59,6 +61,7 @@ _WHERE = {
     "State": "store",
     "Turn": "session",
     "approve": "review",
+    "doctor": "diagnosis",
     "explain": "lineage",
     "forget": "lineage",
     "load_flow": "project",
@@ -77,6 +80,7 @@ __all__ = [
     "Archive",
     "Budget",
     "Change",
+    "Diagnosis",
     "Dream",
     "DreamReport",
     "DreamRequest",
@@ -96,6 +100,7 @@ __all__ = [
     "State",
     "Turn",
     "approve",
+    "doctor",
     "explain",
     "forget",
     "load_flow",

@@ -4,6 +4,7 @@ Nothing is read at import. A setting given on the command line or from Python wi
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,8 +44,15 @@ class Settings(BaseSettings):
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = Field(default="2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
     """What DuckDB may take per process, such as 512MB; beyond it, DuckDB uses the disk."""
+    sandbox: Literal["required", "off"] = "required"
+    """Commands of agents run in a sandbox, or not at all; "off" runs them without walls, and each run says so."""
     batch_sessions: int = Field(default=50, ge=1, le=1000)
     """Sessions per Prefect task: 25–100 keeps Prefect's share small and its graph readable."""
+
+    batch_poll_seconds: float = Field(default=60, gt=0)
+    """Between two looks at a batch of model calls."""
+    batch_wait_seconds: float = Field(default=86_400, ge=0)
+    """How long a dream waits for its batches before it ends as `pending`; a later run goes on with them."""
 
     @property
     def home_path(self) -> Path:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from agentflows import __version__
-from agentflows.cli import archive, impact, memory, review, work
+from agentflows.cli import archive, doctor, impact, memory, review, work
 from agentflows.cli.output import report_error
 from agentflows.errors import AgentflowsError, UsageError
 
@@ -69,6 +69,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(memory.app, name="memory")
 app.add_typer(archive.app, name="archive")
 app.command("impact")(impact.impact)
+app.command("doctor")(doctor.doctor)
 app.command("init")(work.init)
 app.command("demo")(work.demo)
 
