@@ -29,7 +29,7 @@ from agentflows.dream.rules import RulesEngine
 from agentflows.errors import SettingsError, StoreError
 from agentflows.memory import Actor
 from agentflows.model import Price, price_table
-from agentflows.redaction import Redactor
+from agentflows.redaction import DEFAULT_PII, Redactor
 from agentflows.settings import Settings, load_settings
 from agentflows.store import LedgerPurse, State
 from agentflows.store.failpoints import failpoint
@@ -81,10 +81,13 @@ class Home:
             state.fail_abandoned()
         return state
 
-    def redactor(self) -> Redactor:
-        """A redactor under this home's key, so that a secret has one placeholder in all sessions."""
+    def redactor(self, *, pii: Sequence[str] = DEFAULT_PII) -> Redactor:
+        """A redactor under this home's key, so that a secret has one placeholder in all sessions.
+
+        `pii` is which personal data it replaces beside secrets.
+        """
         own = [self.settings.api_key.get_secret_value()] if self.settings.api_key else []
-        return Redactor(self._key(), own_secrets=[secret for secret in own if secret])
+        return Redactor(self._key(), own_secrets=[secret for secret in own if secret], pii=pii)
 
     def secret_in(self, text: str) -> str:
         """Why `text` must not be stored, or "": the blocking scan of every commit."""

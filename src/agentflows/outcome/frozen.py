@@ -1,7 +1,7 @@
 """Deliverables as they were frozen: what is graded, hashed, and nothing else of the workspace."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,8 @@ class Frozen:
 
     folder: Path
     deliverables: tuple[Deliverable, ...]
+    redact: Callable[[str], str] = str
+    """What every text goes through before a model or a record gets it."""
 
     @property
     def manifest_sha256(self) -> str:
@@ -57,6 +59,6 @@ class Frozen:
         if b"\0" in content:
             return None
         try:
-            return content.decode("utf-8")
+            return self.redact(content.decode("utf-8"))
         except UnicodeDecodeError:
             return None

@@ -22,7 +22,7 @@ from agentflows.redaction.formats import SECRET_NAME, is_password_value, is_toke
 from agentflows.redaction.personal import DEFAULT_PII, PII
 from agentflows.redaction.search import Hit, find, rules
 
-__all__ = ["Finding", "Redactor"]
+__all__ = ["DEFAULT_PII", "Finding", "Redactor"]
 
 _PLACEHOLDER = re.compile(r"\[REDACTED:[a-z0-9-]+:[0-9a-f]{8}\]")
 _SHORTEST = 6
