@@ -15,10 +15,14 @@
   x DreamError               a dream cannot start or go on
   x RubricError              a rubric cannot be graded as written (exit code 2)
   x OutcomeError             an outcome cannot start or go on
+  x PlanError                a plan or a team cannot be carried out as written (exit code 2)
+  x OrchestrationError       a job of a team cannot start or go on
+  x AgentFileError           an agent file cannot be used as written (exit code 2)
   x BudgetError              the next step would cost more than is left
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
     + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
+  x DeferredError            an answer is to come in a batch (whoever gathers questions catches it)
   x ServerError              the Prefect server cannot be reached
   x PromptError              a prompt was rendered with the wrong fields
   x SandboxError             commands need a sandbox and there is none, or it could not be built; nothing was run
@@ -100,6 +104,22 @@ class OutcomeError(AgentflowsError):
     """An outcome cannot start or go on."""
 
 
+class PlanError(AgentflowsError):
+    """A plan or a team cannot be carried out as written."""
+
+    exit_code = 2
+
+
+class OrchestrationError(AgentflowsError):
+    """A job of a team cannot start or go on."""
+
+
+class AgentFileError(AgentflowsError):
+    """An agent file cannot be used as written; every fault comes with file, line and fix."""
+
+    exit_code = 2
+
+
 class BudgetError(AgentflowsError):
     """The next step would cost more than is left."""
 
@@ -127,6 +147,10 @@ class EndpointError(ModelError):
 
 class ModelOutputError(ModelError):
     """The reply is not what was asked for: refused, truncated or malformed."""
+
+
+class DeferredError(AgentflowsError):
+    """An answer is not known yet, and its question was written down to be handed in with others."""
 
 
 class ServerError(AgentflowsError):
