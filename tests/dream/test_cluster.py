@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflows.change import Observation, Pattern, Quote, Refusal
+from agentflows.dream.case import Case
 from agentflows.dream.cluster import cluster
-from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.nominate import differs, nominate, nominate_pairs, quantities, similar
 from agentflows.dream.tally import independent_sessions
 from agentflows.errors import DreamError, ModelOutputError
@@ -25,7 +26,9 @@ class Judge:
 
     name = "judge/1"
     model = ""
+    judge = ""
     prompt_sha256 = ""
+    reading_sha256 = ""
 
     def __init__(self, *, says: bool = True, answers: int | None = None) -> None:
         self.says = says
@@ -45,6 +48,9 @@ class Judge:
 
     def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
         return []
+
+    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+        return [Verdict(upheld=True) for _ in cases]
 
 
 def quote(session_id: str, text: str, *, origin: str = "", **more: Any) -> Quote:

@@ -9,7 +9,8 @@ import pytest
 
 from agentflows.change import Change, Observation, Pattern, Quote, Refusal, Risk
 from agentflows.dream.apply import apply_changes
-from agentflows.dream.engine import Hint, Nomination, Proposal
+from agentflows.dream.case import Case
+from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.notes import engine_notes
 from agentflows.dream.propose import propose
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
@@ -30,7 +31,9 @@ class Scripted:
 
     name = "scripted/1"
     model = ""
+    judge = ""
     prompt_sha256 = ""
+    reading_sha256 = ""
 
     def __init__(self, answer: Answer, pruned: Sequence[Proposal] = ()) -> None:
         self.answer = answer
@@ -48,6 +51,9 @@ class Scripted:
 
     def prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
         return self.pruned
+
+    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+        return [Verdict(upheld=True) for _ in cases]
 
 
 def quote(session_id: str, text: str, **more: Any) -> Quote:

@@ -33,7 +33,7 @@ def home(tmp_path: Path, together: threading.Barrier) -> Iterator[Home]:
     def script(request: FakeRequest) -> dict[str, Any]:
         wanted: dict[str, Any] = (request.schema or {})["properties"]
         if "observations" in wanted:
-            found = [_lesson(name, text, request.last_text) for name, text in QUOTES.items()]
+            found = [lesson_in(name, text, request.last_text) for name, text in QUOTES.items()]
             return {"observations": [lesson for lesson in found if lesson], "suspicious": []}
         if "pairs" in wanted:
             return {"pairs": []}
@@ -52,7 +52,8 @@ def home(tmp_path: Path, together: threading.Barrier) -> Iterator[Home]:
         yield doors
 
 
-def _lesson(name: str, text: str, material: str) -> dict[str, Any] | None:
+def lesson_in(name: str, text: str, material: str) -> dict[str, Any] | None:
+    """One of the lessons, where its words stand in what the model is shown."""
     at = material.find(text)
     if at < 0:
         return None

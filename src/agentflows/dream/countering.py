@@ -46,6 +46,7 @@ _LIMITING = re.compile(
 _DENYING_LEAD = re.compile(
     r"(?i)\b(?:never|don'?t|do not|not|avoid|wrong|bad|mistakes?|forbidden|anti-?patterns?|no longer|instead of|outdated)\b[^.!?]{0,60}:\s*$"
 )
+_LIST_MARK = re.compile(r"(?:\s|[-*+•]|\d+[.)])+$")
 _MENTIONED = re.compile(r"^\s*>|[\"“«„][^\"”»“]*$")
 _CONDITION = re.compile(
     r"(?i)\b(?:if|when|whenever|unless|except(?: for| in| when| if)?|until|as long as|provided(?: that)?|only (?:for|in|on|during|when|if)"
@@ -126,7 +127,7 @@ def _beside(quote: Quote, passage: Passage, claim: str) -> str:
     line = before.rpartition("\n")[2]
     if (_MENTIONED.search(line) and line.count('"') % 2 == 1) or line.lstrip().startswith(">"):
         return f"is quoted there, not said: {_short(line + quote.text)}"
-    if lead and _DENYING_LEAD.search(before.rstrip()) and not has_negation(claim):
+    if lead and _DENYING_LEAD.search(_LIST_MARK.sub("", before)) and not has_negation(claim):
         return f"stands under {_short(lead)}"
     if lead and lead.rstrip().endswith(":") and (_IMAGINED.search(lead) or _REPORTED.search(lead)):
         return f"stands under {_short(lead)}"
@@ -238,9 +239,9 @@ def sides_swapped(claim: str, quoted: str) -> bool:
     if ours is None or theirs is None or ours[0] != theirs[0]:
         return False
     (_, our_left, our_right), (_, their_left, their_right) = ours, theirs
-    kept = len(our_left & their_left) + len(our_right & their_right)
-    crossed = min(len(our_left & their_right), len(our_right & their_left))
-    return crossed > 0 and len(our_left & their_right) + len(our_right & their_left) > 2 * kept
+    crossed = bool(our_left & their_right) and bool(our_right & their_left)
+    # a verb may stay on its side; what is related to may not
+    return crossed and not our_right & their_right
 
 
 def _sides(text: str) -> tuple[str, set[str], set[str]] | None:
