@@ -64,6 +64,18 @@ def extract(work: Work, number: int) -> int:
     return work.run.extract(number)
 
 
+@task(name="hand in", task_run_name="hand in questions · {what}", **_STEP)
+def hand_in(work: Work, what: str) -> int:
+    """Hand in many questions at once, to be answered within a day."""
+    return work.run.hand_in_sessions() if what == "sessions" else work.run.hand_in()
+
+
+@task(name="collect", task_run_name="wait for answers · {what}", **_STEP)
+def collect(work: Work, what: str) -> bool:  # noqa: ARG001 - names the run
+    """Wait for what was handed in; False when the longest wait is over."""
+    return work.run.wait(say)
+
+
 @task(name="check quotes", task_run_name="check quotes", **_STEP)
 def check_quotes(work: Work) -> None:
     """Find every quote at its address in the archive."""
@@ -132,13 +144,24 @@ def publish(work: Work) -> None:
         )
 
 
-def _review_sessions(work: Work) -> None:
+def _answered(work: Work, what: str) -> bool:
+    """Whether what is to be asked in batches was answered; nothing is where calls are interactive."""
+    count = hand_in(work, what)
+    if not count:
+        return True
+    say(f"    {count:,} questions are with the endpoint, to be answered within a day")
+    return collect(work, what)
+
+
+def _review_sessions(work: Work) -> bool:
     unread, batches = work.run.recall(), len(work.run.pending)
     say(
         f"3/9 review: {unread:,} sessions to read in {batches} {'batch' if batches == 1 else 'batches'}, {work.run.from_cache:,} known from earlier"
     )
     if not unread:
-        return
+        return True
+    if not _answered(work, "sessions"):
+        return False
     progress = create_progress_artifact(0.0, key="dream-sessions", description="Sessions reviewed")
     done = 0
     for number, batch in enumerate(work.run.pending, 1):
@@ -146,6 +169,16 @@ def _review_sessions(work: Work) -> None:
         done += len(batch)
         update_progress_artifact(progress, 100.0 * done / unread)  # pyright: ignore[reportArgumentType]
         say(f"    reviewed {done:,}/{unread:,}")
+    return True
+
+
+def _postponed(work: Work) -> dict[str, Any]:
+    """End as `pending`: the same command, or the next scheduled run, goes on."""
+    work.run.postpone()
+    work.report = work.run.report()
+    publish(work)
+    say("The longest wait is over and answers are still to come: run again later, and it goes on.")
+    return summary_json(work.report)
 
 
 @flow(name="dream", flow_run_name="dream · {store}", persist_result=False)
@@ -159,6 +192,8 @@ def dream(
     budget: Budget = Budget(),
     support: Annotated[int, Field(ge=1)] = 2,
     model: str = "",
+    read_at_most: Annotated[int, Field(ge=0)] = 0,
+    calls: Literal["interactive", "batch", "auto"] = "interactive",
     home: str = "",
 ) -> dict[str, Any]:
     """Review past sessions beside a memory store and propose what it should say, with proof.
@@ -170,9 +205,11 @@ def dream(
         commit: review holds everything for a person; auto commits what is safe and holds the rest.
         output: update_existing writes new versions of this store; create_new writes to a copy of it.
         instructions: What to look for or leave out, up to 4,096 characters.
-        budget: Ceilings for this run. The cost is estimated first; over budget, nothing starts.
+        budget: Ceilings for this run. What fits is read, chosen by what it shows; where nothing fits, nothing starts.
         support: How many distinct sessions must say the same before it is proposed.
         model: The model of the claude engine; empty takes AGENTFLOWS_MODEL.
+        read_at_most: Sessions to read anew, chosen by what they show; 0 is as many as the budget allows.
+        calls: batch asks the model in batches, answered within a day and at half the price at Anthropic's endpoint.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
@@ -189,6 +226,8 @@ def dream(
             instructions=instructions,
             budget=budget,
             support=support,
+            read_at_most=read_at_most,
+            calls=calls,
         )
         run = DreamRun.start(doors, request)
         work = Work(run)
@@ -200,9 +239,12 @@ def dream(
             return summary_json(work.report)
         try:
             mine(work, len(run.infos))
-            _review_sessions(work)
+            if not _review_sessions(work):
+                return _postponed(work)
             check_quotes(work)
             cluster(work)
+            if not _answered(work, "patterns"):
+                return _postponed(work)
             propose(work)
             refute(work)
             verify(work)

@@ -121,7 +121,7 @@ def test_everything_a_reviewer_needs_is_in_the_report():
         "| from the cache of earlier dreams | 4 |", "s9: cut off", "### 1. add · /learned.md › Preferences · held",
         "+ - Sign commits.", "“Please sign commits.”", "the user (tier 3, user, 2026-03-01) at `s1#7`",
         "**Support:** 2 sessions, 2 sources", "  - Use rtk.\n-   Always.\n+   Not for bun.", "**Risks:** low trust",
-        "| retired | 1 |", "| support | 12 |", "Push to main.", "| fact | Port is 3001. | 2 | 0 | 2 | 2 |",
+        "| retired | 1 |", "| support | 12 |", "Push to main.", "| fact | Port is 3001. | 2 | 2 | 0 | 2 | 2 |",
         "1,500 (500 of them read from cache)", "0.2500", "A model judged.", "agentflows review approve drm_1 --only 1,2",
         "agentflows memory history --store team",
     ):  # fmt: skip

@@ -1,6 +1,6 @@
 """The command line: `agentflows …`.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review. With `--json`, standard output is one
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review, 4 waiting for a batch. With `--json`, standard output is one
 JSON object; progress and logs go to standard error.
 """
 
@@ -58,7 +58,7 @@ app = typer.Typer(
     name="agentflows",
     cls=_Commands,
     help="Agents that learn from their own past work, on your own Prefect, with proof for every memory.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but held for review, 4 waiting for a batch of model calls.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -9,7 +9,7 @@ from agentflows.archive import AddReport, ArchiveStats
 from agentflows.change import Change, ChangeOp, DreamReport, Quote, Refusal
 from agentflows.cli.orders import Order, show_orders
 from agentflows.cli.output import console, print_table, program
-from agentflows.dream import next_commands, telling
+from agentflows.dream import next_commands, telling, unread_line
 from agentflows.dream.marks import reveal
 from agentflows.review import ReviewResult
 
@@ -56,7 +56,10 @@ def show_dream(
         _line(f"{dream.status}: {dream.error}", style="red")
     for number, change in enumerate(report.changes, 1):
         _change(number, change, full=full)
-    if not report.changes:
+    if coverage.unread:
+        told = [f"{share.read:,} of {share.of:,} {share.what}" for share in coverage.shares]
+        _line(f"{unread_line(report)} What was read covers {', '.join(told)}.", style="yellow")
+    if not report.changes and dream.status == "completed":
         _line(
             "\nNothing to change: the store says already what these sessions show, or they show nothing with enough support."
         )
@@ -103,6 +106,8 @@ def _short(text: str) -> str:
 
 def _change(number: int, change: Change, *, full: bool) -> None:
     support = _count(change.support, "session")
+    if change.counted > change.support:
+        support = f"{support} read, {change.counted:,} counted"
     against = f", {change.support_against} against" if change.support_against else ""
     place = change.path + (f" · {change.heading}" if change.heading else "")
     console.print()

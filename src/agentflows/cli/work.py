@@ -23,6 +23,7 @@ from agentflows.home import open_home
 from agentflows.project import bundled, init_project
 
 HELD = 3
+PENDING = 4
 _MARK = "agentflows-demo"
 
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show Prefect's own log lines too")]
@@ -100,6 +101,18 @@ def dream(
     ] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Spend at most so many tokens", min=0)] = None,
     model: Annotated[str, typer.Option(help="The model; empty: AGENTFLOWS_MODEL")] = "",
+    read_at_most: Annotated[
+        int,
+        typer.Option(
+            help="Read so many sessions anew, chosen by what they show; 0: as the budget allows", min=0
+        ),
+    ] = 0,
+    calls: Annotated[
+        Literal["interactive", "batch", "auto"],
+        typer.Option(
+            help="batch: answered within a day, half the price at Anthropic; auto: where there is much"
+        ),
+    ] = "interactive",
     home: HomeOption = None,
     *,
     full: FullOption = False,
@@ -108,7 +121,8 @@ def dream(
 ) -> None:
     """Review past sessions beside a memory store and propose what it should say, with the quotes that prove it.
 
-    Exit code 3 when changes wait for review. JSON: the whole report: {dream, changes, ledger, coverage, patterns,
+    Exit code 3 when changes wait for review, 4 when it waits for a batch of model calls: the same command goes on.
+    JSON: the whole report: {dream, changes, ledger, coverage, patterns,
     refusals, refused, cost, notes}
     """
     try:
@@ -138,6 +152,8 @@ def dream(
         budget=Budget(dollars=budget_dollars, tokens=budget_tokens),
         support=support,
         model=model,
+        read_at_most=read_at_most,
+        calls=calls,
         home=str(home or ""),
     )
     with open_home(home) as doors:
@@ -146,6 +162,8 @@ def dream(
         print_json(report)
     else:
         show_dream(report, home, full=full)
+    if report.dream.status == "pending":
+        raise typer.Exit(PENDING)
     if any(change.status == "held" for change in report.changes):
         raise typer.Exit(HELD)
 

@@ -20,7 +20,7 @@ from agentflows.dream.ledger import build_ledger
 from agentflows.dream.nominate import EntryIndex, nominate, nominate_pairs
 from agentflows.dream.notes import engine_notes
 from agentflows.dream.outcomes import outcome_patterns
-from agentflows.dream.propose import propose
+from agentflows.dream.propose import propose, rehearse
 from agentflows.dream.refutation import Tried, refute
 from agentflows.dream.report import (
     changes_table,
@@ -31,6 +31,7 @@ from agentflows.dream.report import (
     summary,
     summary_json,
     telling,
+    unread_line,
 )
 from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
 from agentflows.dream.scopes import in_words
@@ -69,10 +70,12 @@ __all__ = [
     "outcome_patterns",
     "propose",
     "refute",
+    "rehearse",
     "sample_refusals",
     "summary",
     "summary_json",
     "telling",
+    "unread_line",
     "verify",
     "violations",
     "whole_dream_hold",

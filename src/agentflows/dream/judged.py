@@ -116,7 +116,8 @@ class JudgedEngine:
         self.reading_sha256 = prompt_sha256(*READING)
         self.dropped: list[Refusal] = []
         """What the model said and code did not let through, in the order its answers came."""
-        self._ask = ask
+        self.ask = ask
+        """How it asks."""
         self._today = today
         self._max_observations = max_observations
         self._concurrency = concurrency
@@ -137,7 +138,7 @@ class JudgedEngine:
         page = digest(session, hints)
         if not page.shown:
             return []
-        reply = self._ask(
+        reply = self.ask(
             system=[render("dream_system"), render("dream_extract", limit=str(self._max_observations))],
             user=[_material(page.text)],
             schema=SessionReply,
@@ -196,7 +197,7 @@ class JudgedEngine:
 
     def _same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
         cards = [pair_card(number, *pair) for number, pair in enumerate(pairs, start=1)]
-        reply = self._ask(
+        reply = self.ask(
             system=[render("dream_system"), render("dream_same")],
             user=[_material("\n\n".join(cards))],
             schema=PairsReply,
@@ -218,7 +219,7 @@ class JudgedEngine:
         Raises:
             ModelOutputError: the reply is unusable.
         """
-        reply = self._ask(
+        reply = self.ask(
             system=self._steered("dream_propose", instructions),
             user=[_material(f"{pattern_card(pattern)}\n\n{entry_cards(entries)}")],
             schema=PatternReply,
@@ -243,7 +244,7 @@ class JudgedEngine:
 
     def _prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
         cards = [nomination_card(number, group) for number, group in enumerate(nominations, start=1)]
-        reply = self._ask(
+        reply = self.ask(
             system=self._steered("dream_prune", instructions),
             user=[_material("\n\n".join(cards))],
             schema=TidyReply,

@@ -5,8 +5,9 @@ rejected before, lets the best supported win where two want the same entry, and 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from agentflows.dream.engine import Engine, Proposal
 from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
 from agentflows.dream.risks import risks_of
 from agentflows.dream.texts import Problem, goes, said, text_problem
-from agentflows.errors import LimitError, ModelOutputError
+from agentflows.errors import DeferredError, LimitError, ModelOutputError
 from agentflows.memory import Entry, check_path, parse_entries
 
 LEARNED = "/learned.md"
@@ -320,6 +321,18 @@ def _judged(
     silent = [pattern for answer, pattern in zip(answers, patterns, strict=True) if answer == (None, None)]
     refusals = [refusal for _, refusal in answers if refusal]
     return judged, [*refusals, *_unexplained(silent, engine.dropped[already:])]
+
+
+def rehearse(
+    patterns: Sequence[Pattern], files: Mapping[str, str], engine: Engine, instructions: str
+) -> Iterator[None]:
+    """Put each pattern to an engine that only writes questions down, as `propose` will ask them; one step each."""
+    entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
+    index = EntryIndex(entries)
+    for pattern in patterns:
+        with suppress(DeferredError):
+            engine.propose(pattern, index.nearest(pattern, NEAREST), instructions)
+        yield None
 
 
 def _unexplained(silent: Sequence[Pattern], dropped: Sequence[Refusal]) -> list[Refusal]:

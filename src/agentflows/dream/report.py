@@ -78,6 +78,7 @@ def summary_json(report: DreamReport) -> dict[str, Any]:
         "sessions_selected": coverage.selected,
         "sessions_read": coverage.read + coverage.from_cache,
         "sessions_failed": coverage.failed,
+        "sessions_unread": coverage.unread,
         "patterns": len(report.patterns),
         "changes": len(report.changes),
         "held": statuses.count("held"),
@@ -191,6 +192,7 @@ def _read(report: DreamReport) -> list[str]:
         ("read now", f"{coverage.read:,}"),
         ("from the cache of earlier dreams", f"{coverage.from_cache:,}"),
         ("failed", f"{coverage.failed:,}"),
+        *([("left for a later dream", f"{coverage.unread:,}")] if coverage.unread else []),
         ("turns", f"{coverage.turns:,}"),
         ("lines set aside by the readers", f"{coverage.quarantined:,}"),
     ]
@@ -201,7 +203,33 @@ def _read(report: DreamReport) -> list[str]:
         "## What was read",
         _table(["what", "count"], rows),
         *(["\n".join(["Not read:", *failures])] if failures else []),
+        *_shares(report),
     ]
+
+
+def _shares(report: DreamReport) -> list[str]:
+    """What the sessions that were read stand for, where not all were."""
+    coverage = report.coverage
+    if not coverage.unread:
+        return []
+    rows = [
+        (inline(share.what), f"{share.read:,}", f"{share.of:,}", f"{share.read / max(1, share.of):.0%}")
+        for share in coverage.shares
+    ]
+    return [
+        f"The budget did not allow to read all. {unread_line(report)}",
+        _table(["shown by the selected sessions", "by those that were read", "by all", "share"], rows),
+    ]
+
+
+def unread_line(report: DreamReport) -> str:
+    """What was left unread, and how it is read."""
+    coverage = report.coverage
+    left = "1 session was" if coverage.unread == 1 else f"{coverage.unread:,} sessions were"
+    return (
+        f"{left} left unread: the same command reads those next that show most of what was not heard yet, with a "
+        "budget of its own; what was read is not read again."
+    )
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -232,7 +260,7 @@ def _change(number: int, change: Change) -> list[str]:
     against = f", {change.support_against} against" if change.support_against else ""
     facts = [
         f"**Why:** {inline(change.reason)}",
-        f"**Support:** {_sessions(change.support)}{against}, {_count(change.origins, 'source')}"
+        f"**Support:** {_sessions(change.support)}{_over_all(change.support, change.counted)}{against}, {_count(change.origins, 'source')}"
         + (f"; rests on words of {_SPEAKERS[change.trust]}" if change.quotes else ""),
     ]
     if change.stats:
@@ -247,6 +275,11 @@ def _change(number: int, change: Change) -> list[str]:
     parts.append("\n".join(f"- {fact}" for fact in facts))
     parts.extend(_quote(quote) for quote in telling(change.quotes))
     return parts
+
+
+def _over_all(read: int, counted: int) -> str:
+    """How many sessions show the same, read or not, where more do than were read."""
+    return f" read, {counted:,} counted over all selected" if counted > read else ""
 
 
 def _stats(change: Change) -> str:
@@ -332,6 +365,7 @@ def _patterns(patterns: Sequence[Pattern]) -> list[str]:
             pattern.kind,
             inline(pattern.claim, 200),
             len(pattern.sessions),
+            max(pattern.counted, len(pattern.sessions)),
             len(pattern.sessions_against),
             pattern.origins,
             pattern.trust,
@@ -339,7 +373,7 @@ def _patterns(patterns: Sequence[Pattern]) -> list[str]:
         for pattern in patterns[:_MAX_PATTERNS]
     ]
     more = len(patterns) - len(rows)
-    table = _table(["kind", "claim", "sessions", "against", "sources", "trust"], rows)
+    table = _table(["kind", "claim", "read", "counted", "against", "sources", "trust"], rows)
     return [f"## Patterns ({len(patterns)})", table, *([f"… {more:,} more."] if more else [])]
 
 

@@ -78,6 +78,8 @@ class _Meter:
     def __init__(self, home: Home, request: DreamRequest, engine: Engine) -> None:
         self.budget = request.budget
         self._model = engine.model
+        # Half the list price in batches, at Anthropic's own endpoint (its guide to batch processing).
+        self._part = 0.5 if request.calls == "batch" and not home.settings.base_url else 1.0
         self._price = models.price(engine.model, home.prices) if engine.model else None
         if engine.model and self._price is None and self.budget.dollars is not None:
             msg = (
@@ -92,7 +94,7 @@ class _Meter:
             return _Quote(0, 0.0, 0.0)
         tokens = sum(PROMPT_TOKENS + digest_tokens(info.chars) for info in infos)
         answers = ANSWER_TOKENS * len(infos)
-        dollars = self._price.at_most(tokens, answers) if self._price else 0.0
+        dollars = self._part * self._price.at_most(tokens, answers) if self._price else 0.0
         shares = [_share(tokens + answers, self.budget.tokens), _share(dollars, self.budget.dollars)]
         return _Quote(tokens + answers, dollars, max(shares))
 

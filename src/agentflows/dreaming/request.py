@@ -85,6 +85,9 @@ class DreamRequest(BaseModel):
     output: Literal["update_existing", "create_new"] = "update_existing"
     instructions: str = ""
     budget: Budget = Budget()
+    calls: Literal["interactive", "batch", "auto"] = "interactive"
+    """How a model is asked where there is much to ask: one by one, now; in batches, answered within a day and at half
+    the price at Anthropic's endpoint; auto takes batches from 100 questions on. It changes no answer."""
     read_at_most: int = Field(default=0, ge=0)
     """Sessions to read anew, chosen by what they show (`agentflows.dream.selection`); 0 is as many as the budget allows."""
     support: int = Field(default=2, ge=1)

@@ -11,8 +11,8 @@ from agentflows.change import (
     Refusal,
 )
 from agentflows.dream.propose import pattern_key
+from agentflows.dreaming.batching import Batched
 from agentflows.dreaming.begun import store_made
-from agentflows.dreaming.reading import Readings
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     DreamError,
@@ -26,7 +26,7 @@ from agentflows.session import Session, Turn
 from agentflows.store.failpoints import failpoint
 
 
-class DreamRun(Readings):
+class DreamRun(Batched):
     """One dream under way."""
 
     # -- 4 to 6. check quotes, cluster, propose ----------------------------------------------------
@@ -95,6 +95,10 @@ class DreamRun(Readings):
 
     def _turns_of(self, session_id: str) -> Sequence[Turn]:
         return next(iter(self.home.archive.sessions([session_id]))).turns
+
+    def hand_in(self) -> int:
+        """Hand in what is to be asked about the patterns, where that is many; returns questions under way."""
+        return self.hand_in_patterns([*self.patterns, *self.outcome_patterns])
 
     def propose(self) -> int:
         """Hold every pattern against every entry of the store. Returns the number of changes."""
@@ -207,6 +211,7 @@ class DreamRun(Readings):
             update={"status": "completed", "ended_at": now, "output_store_id": output.store_id}
         )
         self.home.state.save_dream(self.report())
+        self.home.state.cancel_pending(self.dream)
         failpoint("dream.saved")
         return self.settle()
 
@@ -247,10 +252,16 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
     try:
         run.mine()
         run.recall()
+        if run.hand_in_sessions() and not run.wait(_silently):
+            run.postpone()
+            return run.report()
         for number in range(1, len(run.pending) + 1):
             run.extract(number)
         run.check_quotes()
         run.cluster()
+        if run.hand_in() and not run.wait(_silently):
+            run.postpone()
+            return run.report()
         run.propose()
         run.refute()
         run.verify()
@@ -260,3 +271,7 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
         raise
     finally:
         run.release()
+
+
+def _silently(_line: str) -> None:
+    """Say nothing while waiting."""

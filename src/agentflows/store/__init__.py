@@ -5,6 +5,7 @@ commit, compare-and-swap on what was read, a sha256 checked on every read, an ap
 """
 
 from agentflows.store.abandoned import lease_of
+from agentflows.store.batching import BatchAsked
 from agentflows.store.binding import said
 from agentflows.store.edits import Scan
 from agentflows.store.evidence import Evidence, evidence_of
@@ -20,6 +21,7 @@ from agentflows.store.state import AuditEntry, State
 
 __all__ = [
     "AuditEntry",
+    "BatchAsked",
     "Committed",
     "Evidence",
     "FolderRead",

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, select
 
-from agentflows.change import Dream, DreamReport
+from agentflows.change import Dream, DreamReport, DreamStatus
 from agentflows.store.leases import live_holder
 from agentflows.store.opened import Opened
 from agentflows.store.tables import DreamRow, ReportRow
@@ -34,8 +34,26 @@ class Abandoned(Opened):
         with self._db.write() as session:
             rows = self._abandoned(session, lock=True)
             for row in rows:
-                self._fail(session, row)
+                self._end(session, row, "failed", ENDED, _WHY)
             return [row.dream_id for row in rows]
+
+    def cancel_pending(self, dream: Dream) -> list[str]:
+        """Mark as canceled the dreams that wait for a batch and whose sessions this one has read too; their ids."""
+        covered = set(dream.session_ids)
+        statement = select(DreamRow).where(
+            DreamRow.status == "pending",
+            DreamRow.store_id == dream.store_id,
+            DreamRow.dream_id != dream.dream_id,
+        )
+        with self._db.write() as session:
+            rows = session.exec(statement.order_by(col(DreamRow.dream_id))).all()
+            over = [
+                row for row in rows if covered.issuperset(Dream.model_validate_json(row.dream).session_ids)
+            ]
+            for row in over:
+                why = f"{dream.dream_id} read its sessions, and more, with the answers of its batches."
+                self._end(session, row, "canceled", "Superseded", why)
+            return [row.dream_id for row in over]
 
     def _abandoned(self, session: Session, *, lock: bool = False) -> list[DreamRow]:
         statement = select(DreamRow).where(DreamRow.status == "running").order_by(col(DreamRow.dream_id))
@@ -52,14 +70,14 @@ class Abandoned(Opened):
                 found.append(row)
         return found
 
-    def _fail(self, session: Session, row: DreamRow) -> None:
-        told = {"status": "failed", "ended_at": self._now(), "error_type": ENDED, "error": _WHY}
-        row.status = "failed"
+    def _end(self, session: Session, row: DreamRow, status: DreamStatus, kind: str, why: str) -> None:
+        told = {"status": status, "ended_at": self._now(), "error_type": kind, "error": why}
+        row.status = status
         row.dream = Dream.model_validate_json(row.dream).model_copy(update=told).model_dump_json()
         session.add(row)
         kept = session.get(ReportRow, row.dream_id)
         if kept is not None:
             report = DreamReport.model_validate_json(kept.report)
-            failed = report.model_copy(update={"dream": report.dream.model_copy(update=told)})
-            kept.report = failed.model_dump_json()
+            ended = report.model_copy(update={"dream": report.dream.model_copy(update=told)})
+            kept.report = ended.model_dump_json()
             session.add(kept)

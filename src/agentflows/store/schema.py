@@ -12,6 +12,7 @@ from agentflows.store.rows import Row, table_name
 from agentflows.store.tables import (
     SCHEMA_VERSION,
     AttemptRow,
+    BatchRow,
     EvaluationRow,
     HumanVerdictRow,
     OutcomeRow,
@@ -33,6 +34,7 @@ def _adding(*tables: type[Row]) -> Migration:
 MIGRATIONS: Mapping[int, Migration] = {
     1: _adding(PinRow),
     2: _adding(OutcomeRow, AttemptRow, EvaluationRow, HumanVerdictRow, RunnerStateRow),
+    3: _adding(BatchRow),
 }
 """`MIGRATIONS[n]` takes a database from layout n to n + 1, inside one transaction for all steps."""
 

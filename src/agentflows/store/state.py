@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import col, select
 
 from agentflows.store.abandoned import Abandoned
+from agentflows.store.batching import BatchLog
 from agentflows.store.caching import Cache
 from agentflows.store.decisions import Decisions
 from agentflows.store.evidence import EvidenceLog
@@ -41,7 +42,20 @@ class AuditEntry(BaseModel):
     detail: str
 
 
-class State(Folders, Decisions, EvidenceLog, Pins, Forgetting, ImpactFlags, Cache, Spending, Leases, Abandoned, Outcomes):
+class State(
+    Folders,
+    Decisions,
+    EvidenceLog,
+    Pins,
+    Forgetting,
+    ImpactFlags,
+    Cache,
+    Spending,
+    Leases,
+    Abandoned,
+    BatchLog,
+    Outcomes,
+):
     """One state database, open. Use it as a context manager, or call `close`.
 
     Any number of processes and threads may have the same database open. Every method is one transaction:

@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from agentflows.store.rows import Moment, Row, Sealed, Utf8
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise it with every change to a table, and add the step to `MIGRATIONS` in `schema.py`."""
 
 
@@ -393,3 +393,18 @@ class LeaseRow(Row, table=True):
     token: int
     heartbeat: float
     expires: float
+
+
+class BatchRow(Row, table=True):
+    """A batch of questions for a model."""
+
+    __tablename__ = "batch"
+    batch_id: str = Field(primary_key=True)
+    dream_id: str = Field(index=True)
+    model: str
+    handle: str
+    """"" until the endpoint has taken it."""
+    asked: str
+    status: str = Field(index=True)
+    """`submitting`, `open`, `collected`, `refused` or `lost`."""
+    created_at: datetime = Field(sa_type=Moment)

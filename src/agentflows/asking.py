@@ -1,0 +1,130 @@
+"""Asking a model without asking twice: answers are kept, questions can be gathered, a tight budget is waited for."""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from agentflows.errors import BudgetError, DeferredError
+from agentflows.memory import sha256
+from agentflows.store import State
+
+if TYPE_CHECKING:
+    from agentflows.claude import Answer, Claude
+
+T = TypeVar("T", bound=BaseModel)
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A question that nobody has asked yet."""
+
+    key: str
+    """What its answer is kept under."""
+    system: tuple[str, ...]
+    user: tuple[str, ...]
+    schema: type[BaseModel]
+    max_tokens: int
+
+    @property
+    def chars(self) -> int:
+        """Of its text."""
+        return sum(map(len, (*self.system, *self.user)))
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered(Generic[T]):
+    """An answer that was paid for earlier."""
+
+    value: T
+
+
+class Asker:
+    """Asks one model, but never the same thing twice: an answer is kept under the sha256 of all that shaped it.
+
+    What was paid for survives a kill; a re-run of the same dream sends nothing again. Safe for many threads.
+    """
+
+    def __init__(self, client: Callable[[], "Claude"], state: State, model: str) -> None:
+        self.client = client
+        self.model = model
+        self._state = state
+        self._gathered: dict[str, Gathered] | None = None
+        self._turn = threading.Condition()
+        self._under_way = 0
+        self._waiting = 0
+        self._ended = 0
+
+    def __call__(
+        self, *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
+    ) -> "Answer[T] | Remembered[T]":
+        """Ask, or remember.
+
+        Raises:
+            DeferredError: questions are being gathered; this one is among them now.
+            BudgetError: the budget does not allow it, though nobody else is asking any more.
+            EndpointError, ModelOutputError: as in `Claude.ask`.
+        """
+        key = "ask:" + sha256(repr((self.model, list(system), list(user), _json_schema(schema), max_tokens)))
+        found = self._state.cached([key])
+        if key in found:
+            return Remembered(schema.model_validate_json(found[key]))
+        if self._gathered is not None:
+            self._gathered[key] = Gathered(key, tuple(system), tuple(user), schema, max_tokens)
+            raise DeferredError
+
+        def send() -> "Answer[T]":
+            return self.client().ask(
+                system=system, user=user, schema=schema, max_tokens=max_tokens, purpose=purpose
+            )
+
+        answer = self._patiently(send)
+        self._state.cache({key: answer.value.model_dump_json()})
+        return answer
+
+    @contextmanager
+    def gathering(self) -> Generator[dict[str, Gathered]]:
+        """While it lasts, questions without an answer are written down, by key, and raise `DeferredError`."""
+        self._gathered = {}
+        try:
+            yield self._gathered
+        finally:
+            self._gathered = None
+
+    def _patiently(self, ask: Callable[[], Found]) -> Found:
+        """Ask; where the budget is all set aside for calls under way, wait for one of them to give back its rest."""
+        with self._turn:
+            self._under_way += 1
+        try:
+            while True:
+                ended = self._ended
+                try:
+                    return ask()
+                except BudgetError:
+                    if not self._someone_ended(ended):
+                        raise
+        finally:
+            with self._turn:
+                self._under_way -= 1
+                self._ended += 1
+                self._turn.notify_all()
+
+    def _someone_ended(self, before: int) -> bool:
+        """Wait until a call that was under way has ended; False when this is the only one left."""
+        with self._turn:
+            if self._ended == before and self._under_way - self._waiting <= 1:
+                return False
+            self._waiting += 1
+            self._turn.wait_for(lambda: self._ended > before)
+            self._waiting -= 1
+            return True
+
+
+@cache
+def _json_schema(schema: type[BaseModel]) -> dict[str, object]:
+    return schema.model_json_schema()  # some milliseconds each time it is made
