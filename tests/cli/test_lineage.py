@@ -115,6 +115,47 @@ def test_pins_are_listed_taken_off_and_say_when_they_lapsed(home: Path):
     assert "Nothing is pinned" in run("pins", "--home", home).stdout
 
 
+def test_a_replaced_entry_is_told_with_its_interval(home: Path):
+    """What was believed when, and what took its place, from the command line."""
+    with open_home(home) as doors:
+        old, new = next(
+            (change.before or "", change.after or "")
+            for change in doors.state.changes(status="committed")
+            if change.op == "supersede"
+        )
+    told = json.loads(run("history", "--entry", old, "--json", "--home", home).stdout)["entry"]
+    assert [one["text"] for one in told] == [old, new]
+    assert told[0]["replaced_by"] == new
+    assert told[0]["valid_to"] == told[1]["valid_from"]
+    printed = run("history", "--entry", old, "--home", home).stdout
+    assert "replaced by chg_" in printed
+    assert "last confirmed" in printed
+
+
+def test_a_memory_is_shown_as_it_was_believed_then(home: Path):
+    """Before the store was made it said nothing; today it says what stands."""
+    before = run("show", "CLAUDE.md", "--at", "2020-01-01", "--home", home)
+    assert before.returncode == 2
+    assert "version 0 has no memory" in before.stderr
+    with open_home(home) as doors:
+        then = doors.state.versions("team", limit=1000)[-1].created_at
+        first = doors.state.files("team", 1)["/CLAUDE.md"]
+    shown = run("show", "CLAUDE.md", "--at", f"{then:%Y-%m-%dT%H:%M:%S}.999999", "--home", home)
+    assert shown.stdout == first
+    dated = run("show", "CLAUDE.md", "--dates", "--json", "--home", home)
+    assert {"valid_from", "valid_to", "last_confirmed"} <= json.loads(dated.stdout)["entries"][0].keys()
+
+
+def test_what_should_be_looked_at_again_is_listed_with_its_sessions(home: Path):
+    """After a session left the archive, what rested on it is due."""
+    with open_home(home) as doors:
+        doors.archive.remove([CENTS])
+    due = json.loads(run("recheck", "--store", "team", "--json", "--home", home).stdout)["due"]
+    assert [one["due"] for one in due if "integer cents" in one["text"]] == ["evidence_gone"]
+    printed = run("recheck", "--store", "team", "--home", home).stdout
+    assert f"{CENTS} is not in the archive as it was quoted; 1 session left" in printed
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

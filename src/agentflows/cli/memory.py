@@ -6,22 +6,19 @@ from typing import Annotated
 import typer
 
 from agentflows import lineage
+from agentflows.cli import ages, pinning
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, print_table
 from agentflows.cli.trace import show_forgotten, show_why
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.home import open_home
 from agentflows.impact import flag_line
-from agentflows.store import import_files, pinned_ids
+from agentflows.store import import_files
 
 app = typer.Typer(
     help="Read memory stores, why they say so and since when; pin, forget, restore, export and import.",
     no_args_is_help=True,
 )
 
-EntryArgument = Annotated[
-    str,
-    typer.Argument(metavar="ENTRY", help="An entry's id (/learned.md#ab12…), or words that only it holds"),
-]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept on record")]
 ByOption = Annotated[str, typer.Option("--by", help="Who acts [default: AGENTFLOWS_REVIEWER or your login]")]
 
@@ -79,24 +76,41 @@ def show(
     path: Annotated[str, typer.Argument(help="The memory's path, such as /learned.md")],
     store: StoreOption = "team",
     version: Annotated[int | None, typer.Option("--version", help="As it was in this store version")] = None,
+    at_time: Annotated[
+        str,
+        typer.Option(
+            "--at", help="As the store said it then: a date such as 2026-03-01, with or without a time (UTC)"
+        ),
+    ] = "",
     home: HomeOption = None,
     *,
+    dates: Annotated[
+        bool,
+        typer.Option(
+            "--dates", help="Each entry with when it was true, when last confirmed, what replaced it"
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Print one memory, byte for byte.
+    """Print one memory, byte for byte; with --at as it was believed then, with --dates entry by entry.
 
-    JSON: {path, content, store_version}
+    JSON: {path, content, store_version}, with --dates also entries: [{entry_id, text, valid_from, valid_to,
+    last_confirmed, said_since, said_until, replaced_by, …}]
     """
     with open_home(home) as doors:
         found = doors.state.get_store(store)
-        at = found.version if version is None else version
+        at = ages.version_asked(doors.state, found, version, at_time)
         files = doors.state.files(found.store_id, at)
+        entries = ages.entries_of(doors.state, found, path, at) if dates else []
     wanted = path if path.startswith("/") else f"/{path}"
     if wanted not in files:
         message = f"Store {found.name!r} version {at} has no memory {wanted!r}. It has: {', '.join(sorted(files)) or 'none'}."
         raise NotFoundError(message)
     if json:
-        print_json({"path": wanted, "content": files[wanted], "store_version": at})
+        listed = {"entries": entries} if dates else {}
+        print_json({"path": wanted, "content": files[wanted], "store_version": at, **listed})
+    elif dates:
+        ages.show_all(entries)
     else:
         typer.echo(files[wanted], nl=not files[wanted].endswith("\n"))
 
@@ -105,6 +119,9 @@ def show(
 def history(
     store: StoreOption = "team",
     path: Annotated[str, typer.Option("--path", help="Only of this memory")] = "",
+    entry: Annotated[
+        str, typer.Option("--entry", help="Of one entry, that stands or stood: its id, or words of it")
+    ] = "",
     limit: Annotated[int, typer.Option(help="The newest so many", min=1)] = 50,
     home: HomeOption = None,
     *,
@@ -113,10 +130,14 @@ def history(
     """List every change to the store: who, when, what, and by which dream; and which version made sessions go worse.
 
     JSON: {versions: [{store_version, path, operation, created_by, created_at, dream_id, message, …}],
-    impact: [{worse: {first_version, version, why, low, high}, raised_at, status, by_version, settled_at}]}
+    impact: [{worse: {first_version, version, why, low, high}, raised_at, status, by_version, settled_at}]}; with --entry
+    {entry: [{entry_id, text, valid_from, valid_to, last_confirmed, said_since, said_until, replaced_by, …}]}
     """
     with open_home(home) as doors:
         found = doors.state.get_store(store)
+        if entry:
+            ages.tell(doors.state, found, entry, json=json)
+            return
         versions = doors.state.versions(found.store_id, path=path or None, limit=limit)
         flags = doors.state.impact_flags(found.store_id)
     if json:
@@ -135,7 +156,9 @@ def history(
     ]
     print_table(["version", "when", "what", "memory", "who", "why"], rows)
     for flag in flags:
-        console.print(flag_line(found.name, flag), style="red" if flag.status == "open" else "dim", markup=False)
+        console.print(
+            flag_line(found.name, flag), style="red" if flag.status == "open" else "dim", markup=False
+        )
 
 
 @app.command()
@@ -303,89 +326,7 @@ def forget(
         raise typer.Exit(3)
 
 
-@app.command()
-def pin(
-    entry: EntryArgument,
-    store: StoreOption = "team",
-    reason: ReasonOption = "",
-    by: ByOption = "",
-    home: HomeOption = None,
-    *,
-    json: JsonOption = False,
-) -> None:
-    """Pin an entry: no dream and no forgetting retires, merges, supersedes or narrows it.
-
-    The pin names the entry's text: it survives edits elsewhere in the memory, and lapses when you edit the entry.
-
-    JSON: {entry_id, pin}
-    """
-    with open_home(home) as doors:
-        found = doors.state.get_store(store)
-        named = lineage.find_entry(doors.state.files(found.store_id), entry)
-        made = doors.state.pin(found.store_id, named, actor=doors.actor(by), reason=reason)
-    if json:
-        print_json({"entry_id": named.entry_id, "pin": made})
-    else:
-        console.print(f"{named.entry_id} is pinned, by {made.pinned_by}.", markup=False)
-
-
-@app.command()
-def unpin(
-    entry: EntryArgument,
-    store: StoreOption = "team",
-    by: ByOption = "",
-    home: HomeOption = None,
-    *,
-    json: JsonOption = False,
-) -> None:
-    """Take the pin off an entry, also off one that was edited since.
-
-    JSON: {entry_id}
-    """
-    with open_home(home) as doors:
-        found = doors.state.get_store(store)
-        named = lineage.find_pin(doors.state.pins(found.store_id), entry)
-        doors.state.unpin(found.store_id, named.path, named.entry_sha256, actor=doors.actor(by))
-    if json:
-        print_json({"entry_id": named.entry_id})
-    else:
-        console.print(f"{named.entry_id} is not pinned any more.", markup=False)
-
-
-@app.command()
-def pins(store: StoreOption = "team", home: HomeOption = None, *, json: JsonOption = False) -> None:
-    """List what is pinned, and which pins lapsed because the entry was edited.
-
-    JSON: {pins: [{entry_id, path, text, pinned_by, pinned_at, reason, stands}]}
-    """
-    with open_home(home) as doors:
-        found = doors.state.get_store(store)
-        listed = doors.state.pins(found.store_id)
-        standing = pinned_ids(listed, doors.state.files(found.store_id))
-    if json:
-        print_json(
-            {
-                "pins": [
-                    {
-                        **item.model_dump(mode="json"),
-                        "entry_id": item.entry_id,
-                        "stands": item.entry_id in standing,
-                    }
-                    for item in listed
-                ]
-            }
-        )
-        return
-    rows = [
-        [
-            item.entry_id,
-            item.text,
-            item.pinned_by,
-            item.reason,
-            "" if item.entry_id in standing else "edited since",
-        ]
-        for item in listed
-    ]
-    print_table(["entry", "text", "by", "why", ""], rows)
-    if not rows:
-        console.print(f"Nothing is pinned in {found.name!r}.", markup=False)
+app.command("recheck")(ages.recheck)
+app.command("pin")(pinning.pin)
+app.command("unpin")(pinning.unpin)
+app.command("pins")(pinning.pins)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from agentflows.cli.ages import interval_lines
 from agentflows.cli.output import console, program
 from agentflows.dream.marks import reveal
 from agentflows.lineage import (
@@ -31,6 +32,9 @@ def show_why(why: Why) -> None:
     if why.pin:
         because = f": {reveal(why.pin.reason)}" if why.pin.reason else ""
         _line(f"  pinned by {why.pin.pinned_by} on {why.pin.pinned_at:%Y-%m-%d}{because}", "yellow")
+    if why.validity:
+        for line in interval_lines(why.validity)[:-1]:
+            _line(f"  {line}")
     _written(why)
     for link in why.links:
         _link(link)

@@ -10,6 +10,7 @@ from agentflows.archive import Archive
 from agentflows.change import ChangeOp, Decision, Quote
 from agentflows.errors import NotFoundError
 from agentflows.lineage.records import Records
+from agentflows.lineage.validity import Ages, Validity
 from agentflows.memory import Actor, Entry, EntryKind, MemoryVersion, parse_entries, sha256
 from agentflows.session import Trust, Turn, TurnKind
 from agentflows.store import Committed, Evidence, Pin
@@ -121,6 +122,8 @@ class Why(BaseModel):
     quotes: tuple[QuoteInContext, ...]
     forgotten: tuple[str, ...]
     """Sessions it rested on that were forgotten."""
+    validity: Validity | None = None
+    """When it was true and last confirmed; None where no version on record holds it."""
 
 
 def explain(
@@ -142,6 +145,7 @@ class _Teller:
         self._around = around
         self._pins = {(pin.path, pin.entry_sha256): pin for pin in records.state.pins(records.store.store_id)}
         self._decisions: dict[str, Mapping[str, Decision]] = {}
+        self._ages = Ages(records)
         quotes = (quote for one in records.committed for quote in one.change.quotes)
         self._words: dict[str, Quote] = {quote.sha256: quote for quote in quotes}
 
@@ -165,6 +169,7 @@ class _Teller:
             origins=len({row.origin or f"{row.session_id}#{row.seq}" for row in rows}),
             quotes=tuple(self._quote(row) for row in _distinct(rows)),
             forgotten=tuple(sorted(counted & set(self._records.forgotten))),
+            validity=self._ages.now(entry),
         )
 
     # -- changes ------------------------------------------------------------------------------------
