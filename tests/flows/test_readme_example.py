@@ -13,8 +13,8 @@ pytestmark = pytest.mark.prefect
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It is the first thing a user pastes; what it approves must be in the store afterwards."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert "~/.claude/projects" in code
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (code,) = [block for block in blocks if "~/.claude/projects" in block]
     monkeypatch.setenv("AGENTFLOWS_HOME", str(tmp_path / "home"))
     exec(code.replace("~/.claude/projects", str(EXAMPLES / "sessions")), {})
     with open_home() as home:
