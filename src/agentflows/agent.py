@@ -31,6 +31,9 @@ class McpServer(BaseModel):
     command: tuple[str, ...] = ()
     url: str = ""
     env: dict[str, str] = {}
+    """Of the command. `${NAME}` in a value, a word or the URL is a variable of this process."""
+    headers: dict[str, str] = {}
+    """Of requests to the URL; `${NAME}` as above."""
 
 
 class AgentLimits(BaseModel):

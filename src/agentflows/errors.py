@@ -22,6 +22,7 @@
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
     + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
+      - CanaryError          the question holds a planted string, so it was not put
   x DeferredError            an answer is to come in a batch (whoever gathers questions catches it)
   x ServerError              the Prefect server cannot be reached
   x PromptError              a prompt was rendered with the wrong fields
@@ -147,6 +148,13 @@ class EndpointError(ModelError):
 
 class ModelOutputError(ModelError):
     """The reply is not what was asked for: refused, truncated or malformed."""
+
+
+class CanaryError(ModelOutputError):
+    """The question holds a planted string that nothing may carry on, so it was not put and nothing was sent.
+
+    Wherever a question can go without a usable reply, it can go without this one.
+    """
 
 
 class DeferredError(AgentflowsError):

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import httpx2
+
 from agentflows.agent import McpServer
 from agentflows.claude.loop import Tool, ToolFaultError
 from agentflows.errors import UsageError
@@ -115,17 +117,26 @@ async def _listed(session: "ClientSession") -> list[Any]:
     return found
 
 
-def _streams(server: McpServer, folder: Path, errors: IO[str]) -> Any:
+@asynccontextmanager
+async def _streams(server: McpServer, folder: Path, errors: IO[str]) -> AsyncGenerator[tuple[Any, Any]]:
     if server.url:
         from mcp.client.streamable_http import streamable_http_client
 
-        return streamable_http_client(_filled(server.url, server))
+        headers = {name: _filled(value, server) for name, value in server.headers.items()}
+        timeout = httpx2.Timeout(_START_SECONDS, read=_CALL_SECONDS)
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=timeout) as http,
+            streamable_http_client(_filled(server.url, server), http_client=http) as streams,
+        ):
+            yield streams
+        return
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     command, *words = (_filled(word, server) for word in server.command)
     given = {name: _filled(value, server) for name, value in server.env.items()}
     parameters = StdioServerParameters(command=command, args=words, env=given, cwd=folder)
-    return stdio_client(parameters, errlog=cast("Any", errors))
+    async with stdio_client(parameters, errlog=cast("Any", errors)) as streams:
+        yield streams
 
 
 def _filled(text: str, server: McpServer) -> str:

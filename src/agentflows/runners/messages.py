@@ -112,7 +112,15 @@ def _equipped(agent: AgentDefinition, job: Job, remaining: Callable[[], float]) 
             if agent.mcp_servers
             else []
         )
-        yield [*own, *(tool for tool in served if tool.name not in {one.name for one in own})]
+        yield [*own, *(tool for tool in served if _is_chosen(agent, tool.name))]
+
+
+def _is_chosen(agent: AgentDefinition, name: str) -> bool:
+    """Whether the agent wants a tool of its servers: all of them, unless it names some, or whole servers."""
+    named = [tool for tool in agent.tools if tool.startswith("mcp__")]
+    return not named or any(
+        name == tool or name.startswith(f"{tool.rstrip('*').rstrip('_')}__") for tool in named
+    )
 
 
 @dataclass(slots=True)
