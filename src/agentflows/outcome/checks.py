@@ -220,7 +220,7 @@ def _regex(check: Check, found: Sequence[Path], folder: Path) -> CriterionResult
                 seconds=check.timeout_seconds,
             )
             if aside.failure:
-                reason = f"The pattern {check.pattern!r} could not be searched for: {aside.failure}"
+                reason = f"The pattern `{check.pattern}` could not be searched for: {aside.failure}"
                 return _result("cannot_tell", reason, needed="Correct the pattern in the rubric.")
             span = aside.span
         else:
@@ -229,9 +229,9 @@ def _regex(check: Check, found: Sequence[Path], folder: Path) -> CriterionResult
             return _matched(check, path.relative_to(folder).as_posix(), text, span)
     where = check.path if len(found) == 1 else f"any of the {len(found)} files {check.path!r} names"
     if check.negated:
-        return _result("met", f"The pattern {check.pattern!r} does not stand in {where}.")
-    needed = f"Text that matches {check.pattern!r} in {check.path!r}."
-    return _result("unmet", f"The pattern {check.pattern!r} does not stand in {where}.", needed=needed)
+        return _result("met", f"The pattern `{check.pattern}` does not stand in {where}.")
+    needed = f"Text that matches `{check.pattern}` in {check.path!r}."
+    return _result("unmet", f"The pattern `{check.pattern}` does not stand in {where}.", needed=needed)
 
 
 def _search_in_re2(pattern: str) -> Search | None:
@@ -259,9 +259,9 @@ def _matched(check: Check, name: str, text: str, span: tuple[int, int]) -> Crite
     if len(quote) > _QUOTE_CHARS:
         quote = text[start : min(end, start + _QUOTE_CHARS)]
     evidence = [Evidence(path=name, start_line=line, text=quote)] if quote else []
-    reason = f"The pattern {check.pattern!r} stands in {name}, line {line}."
+    reason = f"The pattern `{check.pattern}` stands in {name}, line {line}."
     if check.negated:
-        return _result("unmet", reason, needed=f"Remove what matches {check.pattern!r}.", evidence=evidence)
+        return _result("unmet", reason, needed=f"Remove what matches `{check.pattern}`.", evidence=evidence)
     return _result("met", reason, evidence=evidence)
 
 

@@ -1,0 +1,137 @@
+"""Beginning and going on: which outcome a command means, and from where it goes on."""
+
+import secrets
+import shutil
+
+from agentflows.errors import OutcomeError
+from agentflows.evaluation import Outcome
+from agentflows.home import Home
+from agentflows.outcome import FINAL
+from agentflows.pursuing.holding import Hold
+from agentflows.pursuing.request import OutcomeRequest
+from agentflows.pursuing.run import OutcomeRun, check_request, outcome_id, versions_of
+from agentflows.pursuing.versions import Snapshot
+from agentflows.store.failpoints import failpoint
+
+_AGAIN = frozenset({"grader_error", "interrupted"})
+"""Ends after which the same command goes on."""
+
+
+def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
+    """The outcome that this command means: the one it began earlier, or a new one.
+
+    One that is under way, waits, was interrupted, broke in the grading or stopped at its budget is gone on with; so
+    is one that used up its revisions and is now given more. One that is finished is returned as it is while the
+    workspace is as it left it; once that has changed, the same command is new work.
+
+    Raises:
+        UsageError: what is asked for cannot be done; nothing was spent.
+        SettingsError: it needs a model and none can be called.
+    """
+    check_request(home, request)
+    hold = Hold(home.state, str(request.workspace), home.actor().name, request.description[:60])
+    try:
+        earlier = home.state.outcomes(base_id=request.base_id, limit=10_000)
+        if earlier:
+            found = earlier[0]
+            if found.result not in FINAL or can_go_on(found, request):
+                return _revived(home, request, found, hold)
+            if _is_as_left(home, request, found):
+                return OutcomeRun(home, request, found, hold)
+        return _new(home, request, len(earlier), hold)
+    except BaseException:
+        hold.close()
+        raise
+
+
+def resumed(home: Home, name: str, *, max_iterations: int | None = None) -> OutcomeRun:
+    """The outcome of that id, to go on from where it stands.
+
+    Raises:
+        NotFoundError: there is none.
+        OutcomeError: it came to an end from which nothing goes on.
+    """
+    outcome = home.state.outcome(name)
+    request = OutcomeRequest.model_validate_json(home.state.outcome_request(outcome.outcome_id))
+    if max_iterations is not None:
+        request = OutcomeRequest.model_validate({**request.model_dump(), "max_iterations": max_iterations})
+    if outcome.result in FINAL and not can_go_on(outcome, request):
+        msg = (
+            f"The outcome {outcome.outcome_id} ended as {outcome.result!r} and has nothing to go on with. "
+            "Run the task again with another --key, or give more revisions with --max-iterations."
+        )
+        raise OutcomeError(msg)
+    check_request(home, request)
+    hold = Hold(home.state, str(request.workspace), home.actor().name, outcome.outcome_id)
+    try:
+        return _revived(home, request, home.state.outcome(outcome.outcome_id), hold)
+    except BaseException:
+        hold.close()
+        raise
+
+
+def can_go_on(outcome: Outcome, request: OutcomeRequest) -> bool:
+    """Whether an outcome that ended may go on under this request."""
+    if outcome.result in _AGAIN or (outcome.result == "stopped" and outcome.stop_reason == "budget"):
+        return True
+    return outcome.result == "max_iterations_reached" and request.max_iterations > outcome.revisions
+
+
+def _revived(home: Home, request: OutcomeRequest, outcome: Outcome, hold: Hold) -> OutcomeRun:
+    """Take up an outcome: a grading that broke off is forgotten, and the last version stands in the workspace again."""
+    was_final = outcome.result in FINAL
+    graded = tuple(one for one in outcome.evaluations if one.result != "grader_error")
+    state = outcome.result
+    if was_final:
+        state = "evaluating" if len(outcome.attempts) > len(graded) else "running"
+        home.state.ask_stop(outcome.outcome_id, "")
+    taken = outcome.model_copy(
+        update={
+            "evaluations": graded,
+            "max_iterations": request.max_iterations,
+            "result": state,
+            "stop_reason": "",
+            "completed_at": None if was_final else outcome.completed_at,
+        }
+    )
+    home.state.save_outcome_request(outcome.outcome_id, request.model_dump_json())
+    run = OutcomeRun(home, request, taken, hold)
+    if was_final and taken.attempts:
+        run.restore(taken, taken.attempts[-1].iteration)
+    home.state.save_outcome(taken)
+    return run
+
+
+def _new(home: Home, request: OutcomeRequest, earlier: int, hold: Hold) -> OutcomeRun:
+    store = home.state.get_store(request.store) if request.store else None
+    probe = versions_of(home, f"draft-{secrets.token_hex(8)}", request.workspace)
+    start = probe.take()
+    name = outcome_id(request, start, earlier)
+    versions = versions_of(home, name, request.workspace)
+    if versions.folder.exists():  # a process that was killed here left the same
+        shutil.rmtree(probe.folder)
+    else:
+        probe.folder.rename(versions.folder)
+    home.state.keep_runner_state(f"{name}/start", start.model_dump_json())
+    outcome = Outcome(
+        outcome_id=name,
+        description=request.description,
+        rubric_sha256=request.rubric.sha256,
+        agent=request.agent.name,
+        agent_sha256=request.agent.sha256,
+        workspace=str(request.workspace),
+        max_iterations=request.max_iterations,
+        memory_store=store.name if store else "",
+        memory_version=store.version if store else None,
+    )
+    begun = home.state.begin_outcome(outcome, base_id=request.base_id, request=request.model_dump_json())
+    failpoint("outcome.begun")
+    return OutcomeRun(home, request, begun, hold)
+
+
+def _is_as_left(home: Home, request: OutcomeRequest, outcome: Outcome) -> bool:
+    kept = home.state.runner_state(f"{outcome.outcome_id}/final")
+    if not kept:
+        return False
+    versions = versions_of(home, outcome.outcome_id, request.workspace)
+    return versions.take().sha256 == Snapshot.model_validate_json(kept).sha256

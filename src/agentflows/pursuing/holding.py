@@ -1,0 +1,54 @@
+"""Holding: one outcome at a time works in a workspace, and says so for as long as it lives."""
+
+import threading
+from datetime import timedelta
+
+from agentflows.errors import AgentflowsError, ConflictError
+from agentflows.store import Holder, State
+
+_LEASE_FOR = timedelta(minutes=2)
+"""How long others wait for one that died on another machine; here a dead process is seen at once."""
+_RENEWED_EVERY = 30.0
+"""Seconds."""
+
+
+class Hold:
+    """A lease on a workspace, renewed in the background until it is closed.
+
+    Raises:
+        ConflictError: another process works there; the message says who and since when.
+    """
+
+    def __init__(self, state: State, workspace: str, who: str, work: str) -> None:
+        self._state = state
+        self.lease = state.lease(f"workspace:{workspace}", str(Holder.here(who, work)), _LEASE_FOR)
+        self._end = threading.Event()
+        self._lost: AgentflowsError | None = None
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that the lease is still held.
+
+        Raises:
+            ConflictError: another process took it while this one was stopped for longer than the lease runs.
+        """
+        if self._lost:
+            raise self._lost
+
+    def close(self) -> None:
+        """Give the lease back; once is enough, twice does no harm."""
+        if not self._end.is_set():
+            self._end.set()
+            self._thread.join()
+            self._state.release(self.lease)
+
+    def _renew(self) -> None:
+        while not self._end.wait(_RENEWED_EVERY):
+            try:
+                self._state.renew(self.lease)
+            except ConflictError as error:
+                self._lost = error
+                return
+            except AgentflowsError:  # the database refused for now: the lease runs on until its time is over
+                continue

@@ -1,0 +1,103 @@
+"""The grader's doors: a model client for each grading, and a sandbox for each command that checks."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from agentflows.asking import Asker
+from agentflows.evaluation import Attempt, CriterionResult, Evaluation, Outcome
+from agentflows.home import Home
+from agentflows.outcome import Ask, Frozen, Grader, Grading, Waiting, grade, run_check
+from agentflows.pursuing.request import OutcomeRequest
+from agentflows.pursuing.versions import Snapshot, Versions
+from agentflows.rubric import Check, Criterion, Rubric
+from agentflows.sandbox import Limits as SandboxLimits
+from agentflows.sandbox import Run, Sandbox
+
+
+class Judging:
+    """One grading of one version, with what it needs opened when it is needed.
+
+    Args:
+        home: the doors.
+        request: the task, the rubric and how to grade. The writer's side of it is not read here.
+        versions: where the versions lie.
+        snapshot: the whole workspace as the attempt left it, for checks.
+        attempt: whose deliverables are graded. Only their paths and hashes are read.
+    """
+
+    def __init__(
+        self, home: Home, request: OutcomeRequest, versions: Versions, snapshot: Snapshot, attempt: Attempt
+    ) -> None:
+        self._home = home
+        self._request = request
+        self._versions = versions
+        self._snapshot = snapshot
+        self._attempt = attempt
+
+    def grade(self, outcome: Outcome) -> Evaluation | Waiting:
+        """Checks, judge, people; see `agentflows.outcome.grade`."""
+        attempt = self._attempt
+        frozen = self._versions.freeze(attempt.iteration, attempt.deliverables)
+        frozen = Frozen(frozen.folder, frozen.deliverables, self._home.redactor(pii=()).redact)
+        said = self._home.state.verdicts(outcome.outcome_id, frozen.manifest_sha256)
+        with self._versions.copy(self._snapshot) as folder:
+            self._folder = folder
+            return grade(
+                outcome_id=outcome.outcome_id,
+                iteration=attempt.iteration,
+                task=self._request.description,
+                rubric=self._request.rubric,
+                frozen=frozen,
+                check=self._check,
+                judge=self._judge,
+                said={one.criterion_id: one for one in said},
+            )
+
+    # -- checks --------------------------------------------------------------------------------------
+
+    def _check(self, criterion: Criterion, _: Frozen) -> CriterionResult:
+        check = criterion.check or Check(kind="exists")
+        source = Path(self._request.rubric.source)
+        beside = [source.resolve().parent] if self._request.rubric.source and source.exists() else []
+        return run_check(
+            check,
+            self._folder,
+            criterion_id=criterion.criterion_id,
+            shell=self._shell,
+            search=[*beside, Path.cwd()],
+        )
+
+    def _shell(self, command: str, *, folder: Path, seconds: float) -> Run:
+        """In a copy of its own, which it may write to: builds and tests leave files behind."""
+        del folder
+        with self._versions.copy(self._snapshot) as copy:
+            limits = SandboxLimits(seconds=seconds)
+            return Sandbox(copy, mode=self._home.settings.sandbox, limits=limits).run(command)
+
+    # -- the judge -----------------------------------------------------------------------------------
+
+    def _judge(self, task: str, rubric: Rubric, criteria: Sequence[Criterion], frozen: Frozen) -> Grading:
+        grading = self._request.grading
+        grader = Grader([self._ask] * grading.panel, calls=grading.calls, max_tokens=grading.max_tokens)
+        return grader.grade(task, rubric, criteria, frozen)
+
+    @cached_property
+    def _ask(self) -> Ask:
+        """Remembers every reply: a killed grading pays for none twice."""
+        limits, home = self._request.limits, self._home
+        purse = home.state.purse(
+            {
+                (whole := f"outcome:{self._attempt.outcome_id}"): limits.outcome,
+                f"{whole}/grader": limits.grader,
+                f"{whole}/grade/{self._attempt.iteration}": type(limits.grader)(),
+            }
+        )
+        model = judge_model(home, self._request)
+        client = home.kept(home.claude(purse, model=model, is_money_capped=limits.has_money_cap))
+        return Asker(lambda: client, home.state, model)
+
+
+def judge_model(home: Home, request: OutcomeRequest) -> str:
+    """The grader's model: the request's, else the judge's of the settings, else the writer's default."""
+    return request.grading.model or home.settings.judge_model or home.settings.model

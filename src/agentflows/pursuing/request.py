@@ -1,0 +1,119 @@
+"""What is asked of one outcome, checked before anything costs."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from agentflows.agent import AgentDefinition
+from agentflows.change import Budget
+from agentflows.outcome import Calls
+from agentflows.rubric import Rubric
+
+MAX_REVISIONS = 20
+"""Hosted limit of `max_iterations`."""
+MAX_TASK = 100_000
+"""Characters of a task."""
+
+
+class Grading(BaseModel):
+    """How the grader works."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        default="", title="Model", description="Empty: AGENTFLOWS_JUDGE_MODEL, else AGENTFLOWS_MODEL"
+    )
+    panel: int = Field(
+        default=1,
+        ge=1,
+        le=9,
+        title="Graders",
+        description="More than one: each criterion goes by strict majority",
+    )
+    calls: Calls = Field(
+        default="all",
+        title="Calls",
+        description="all: one call for all criteria; each: one call per criterion",
+    )
+    max_tokens: int = Field(
+        default=50_000, ge=1_000, title="Tokens", description="Of the deliverables, shown in one call"
+    )
+
+
+class Limits(BaseModel):
+    """Ceilings of one outcome, nested: what writer and grader spend counts for the whole too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Budget = Field(default=Budget(), title="Outcome", description="Writer and grader together")
+    writer: Budget = Field(default=Budget(), title="Writer")
+    grader: Budget = Field(default=Budget(), title="Grader")
+
+    @property
+    def has_money_cap(self) -> bool:
+        """Whether any of them is in dollars."""
+        return any(one.dollars is not None for one in (self.outcome, self.writer, self.grader))
+
+
+class OutcomeRequest(BaseModel):
+    """What is asked of one outcome."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1, max_length=MAX_TASK)
+    """The task."""
+    rubric: Rubric
+    agent: AgentDefinition
+    workspace: Path
+    """The folder the agent works in, resolved."""
+    deliverables: tuple[str, ...] = ()
+    """Globs of what is graded; () is every file created or changed."""
+    max_iterations: int = Field(default=3, ge=0, le=MAX_REVISIONS)
+    """Revision passes."""
+    limits: Limits = Limits()
+    grading: Grading = Grading()
+    memory: str = ""
+    """The memory store shown to the agent; "" is the agent's own."""
+    key: str = ""
+    """The caller's own word, to tell two outcomes apart that are alike in all else."""
+
+    @field_validator("description")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            msg = "the task is empty: say what is to be done"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("rubric")
+    @classmethod
+    def _can_be_met(cls, value: Rubric) -> Rubric:
+        if not value.criteria:
+            msg = "the rubric has no criteria, so nothing would be graded: write each one as a list item"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def base_id(self) -> str:
+        """What re-runs of the same command share. Limits may differ: raising one goes on."""
+        parts = [
+            self.description,
+            _said(self.rubric.model_dump(mode="json", exclude={"source"})),
+            _said(self.agent.model_dump(mode="json", exclude={"source"})),
+            str(self.workspace),
+            list(self.deliverables),
+            self.memory,
+            self.key,
+        ]
+        return hashlib.sha256(_said(parts).encode()).hexdigest()
+
+    @property
+    def store(self) -> str:
+        """The memory store to show; "" is none."""
+        return self.memory or self.agent.memory
+
+
+def _said(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

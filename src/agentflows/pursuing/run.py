@@ -1,0 +1,291 @@
+"""One outcome under way: the loop's steps over the doors of a home, each durable before the next begins.
+
+What makes a kill harmless, in the order of one attempt: the workspace as it was before it (`before/n`); the
+runner's own state after every reply, where it has one; the transcript, as soon as the runner returns (`done/n`);
+the workspace as it was left (`after/n`); then the attempt itself, in one transaction with the outcome. A re-run
+takes the newest of these that is there. Only where none is, the workspace is put back and the attempt made again.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agentflows.agent import Job, Transcript
+from agentflows.change import Budget, Cost
+from agentflows.errors import OutcomeError, SettingsError, UsageError
+from agentflows.evaluation import Attempt, Evaluation, Outcome
+from agentflows.home import Home
+from agentflows.outcome import FINAL, Waiting, manifest_sha256, pursue_loop
+from agentflows.pursuing.holding import Hold
+from agentflows.pursuing.judging import Judging
+from agentflows.pursuing.labels import label
+from agentflows.pursuing.request import OutcomeRequest
+from agentflows.pursuing.versions import Snapshot, Versions
+from agentflows.recording import record_run
+from agentflows.store.failpoints import failpoint
+
+POINTS = (
+    "outcome.begun",
+    "outcome.before",
+    "outcome.ran",
+    "outcome.after",
+    "outcome.attempted",
+    "outcome.graded",
+    "outcome.kept",
+    "outcome.restored",
+)
+"""Failpoints, in the order an iteration passes them."""
+_TEXT_CHARS = 4_000
+
+
+class OutcomeRun:
+    """One outcome under way in this process, which holds its workspace until the context ends.
+
+    Make it with `begin` or `resumed`, and use it as a context manager.
+    """
+
+    def __init__(self, home: Home, request: OutcomeRequest, outcome: Outcome, hold: Hold) -> None:
+        self.home = home
+        self.request = request
+        self.outcome = outcome
+        self.is_done = outcome.result in FINAL
+        """Whether nothing is left to do: an earlier run of the same command finished it."""
+        self._versions = versions_of(home, outcome.outcome_id, request.workspace)
+        self._hold = hold
+
+    # -- the loop's steps ----------------------------------------------------------------------------
+
+    def work(self, outcome: Outcome, iteration: int, feedback: str) -> Attempt:
+        """Run the writer, or take what a killed process left of the same attempt, and freeze the result."""
+        started = _now()
+        self._hold.check()
+        transcript = self._ran(outcome, iteration, feedback)
+        after = self._taken(f"after/{iteration}")
+        failpoint("outcome.after")
+        wanted = self.request.deliverables
+        paths = after.named(wanted) if wanted else after.changed_since(self._snapshot("start"))
+        deliverables = after.deliverables(paths)
+        self._versions.freeze(iteration, deliverables)
+        record_run(self.home, transcript)
+        redact = self.home.redactor().redact
+        cost = self._cost(f"attempt/{iteration}")
+        return Attempt(
+            outcome_id=outcome.outcome_id,
+            iteration=iteration,
+            end=transcript.end,
+            detail=redact(transcript.detail),
+            session_id=transcript.session.session_id,
+            text=redact(transcript.text)[:_TEXT_CHARS],
+            deliverables=deliverables,
+            manifest_sha256=manifest_sha256(deliverables),
+            usage=cost.usage if cost.calls else transcript.usage,
+            dollars=cost.dollars if cost.calls else transcript.dollars,
+            tool_calls=transcript.tool_calls,
+            tool_errors=transcript.tool_errors,
+            started_at=transcript.session.started_at or started,
+            ended_at=_now(),
+        )
+
+    def grade(self, outcome: Outcome, attempt: Attempt) -> Evaluation | Waiting:
+        """Grade what was frozen; the run joins the archive's with its label."""
+        started = _now()
+        self._hold.check()
+        after = self._snapshot(f"after/{attempt.iteration}")
+        found = Judging(self.home, self.request, self._versions, after, attempt).grade(outcome)
+        failpoint("outcome.graded")
+        if isinstance(found, Waiting):
+            return found
+        redact = self.home.redactor().redact_value
+        cost = self._cost(f"grade/{attempt.iteration}")
+        update = {
+            "criteria": tuple(
+                type(item).model_validate(redact(item.model_dump(mode="json"))) for item in found.criteria
+            ),
+            "usage": cost.usage,
+            "dollars": cost.dollars,
+            "started_at": started,
+            "ended_at": _now(),
+        }
+        evaluation = found.model_copy(update=update)
+        self._label(attempt, evaluation)
+        return evaluation
+
+    def restore(self, outcome: Outcome, iteration: int) -> None:  # noqa: ARG002 - the loop's form
+        """Put a version back; what stands in the workspace now is kept aside first."""
+        wanted = self._snapshot(f"after/{iteration}")
+        self._put_back(wanted)
+        failpoint("outcome.restored")
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keep the outcome, and, when it is final, what the workspace holds: a re-run then knows it."""
+        self._hold.check()
+        if outcome.result in FINAL:
+            self._take("final")
+        self.home.state.save_outcome(outcome)
+        self.outcome = outcome
+        failpoint("outcome.kept")
+
+    def stop(self) -> str:
+        """Why somebody asked this outcome to end; "" when nobody did."""
+        return self.home.state.stop_asked(self.outcome.outcome_id)
+
+    # -- one attempt ---------------------------------------------------------------------------------
+
+    def _ran(self, outcome: Outcome, iteration: int, feedback: str) -> Transcript:
+        state, done = self.home.state, self._name(f"done/{iteration}")
+        if kept := state.runner_state(done):
+            return Transcript.model_validate_json(kept)
+        job_id = f"{outcome.outcome_id}/attempt/{iteration}"
+        midway = state.runner_state(job_id)
+        self._stand_ready(iteration, is_midway=bool(midway))
+        failpoint("outcome.before")
+        levels = {
+            (whole := f"outcome:{outcome.outcome_id}"): self.request.limits.outcome,
+            f"{whole}/writer": self.request.limits.writer,
+            f"{whole}/attempt/{iteration}": Budget(),
+        }
+        runner = self.home.runner(
+            self.request.agent, state.purse(levels), is_money_capped=self.request.limits.has_money_cap
+        )
+        transcript = runner.run(
+            self.request.agent,
+            self._job(outcome, job_id, feedback, midway),
+            keep=lambda text: state.keep_runner_state(job_id, text),
+            stop=self.stop,
+        )
+        failpoint("outcome.ran")
+        state.keep_runner_state(done, transcript.model_dump_json())
+        return transcript
+
+    def _job(self, outcome: Outcome, job_id: str, feedback: str, midway: str) -> Job:
+        first = outcome.attempts[0].session_id if outcome.attempts else ""
+        return Job(
+            job_id=job_id,
+            task=self.request.description,
+            feedback=feedback,
+            workspace=self.request.workspace,
+            memory=self._memory(outcome),
+            state=midway or self._context(outcome),
+            parent_id=first,
+        )
+
+    def _context(self, outcome: Outcome) -> str:
+        """The writer's own context after its last attempt, so that it revises and does not begin anew."""
+        if not outcome.attempts:
+            return ""
+        kept = self.home.state.runner_state(self._name(f"done/{outcome.attempts[-1].iteration}"))
+        return Transcript.model_validate_json(kept).state if kept else ""
+
+    def _memory(self, outcome: Outcome) -> dict[str, str]:
+        if not outcome.memory_store:
+            return {}
+        return self.home.state.files(outcome.memory_store, outcome.memory_version)
+
+    def _stand_ready(self, iteration: int, *, is_midway: bool) -> None:
+        """The workspace as this attempt found it; a runner that goes on mid-way takes it as it left it."""
+        if not self._has(f"before/{iteration}"):
+            self._take(f"before/{iteration}")
+        elif not is_midway:
+            self._put_back(self._snapshot(f"before/{iteration}"))
+
+    # -- versions ------------------------------------------------------------------------------------
+
+    def _put_back(self, wanted: Snapshot) -> None:
+        present = self._versions.take()
+        if present.sha256 != wanted.sha256:
+            kept = f"{self._name('aside')}/{present.sha256[:12]}"
+            self.home.state.keep_runner_state(kept, present.model_dump_json())
+            self._versions.restore(wanted, present)
+
+    def _take(self, name: str) -> Snapshot:
+        snapshot = self._versions.take()
+        self.home.state.keep_runner_state(self._name(name), snapshot.model_dump_json())
+        return snapshot
+
+    def _taken(self, name: str) -> Snapshot:
+        return self._snapshot(name) if self._has(name) else self._take(name)
+
+    def _has(self, name: str) -> bool:
+        return bool(self.home.state.runner_state(self._name(name)))
+
+    def _snapshot(self, name: str) -> Snapshot:
+        kept = self.home.state.runner_state(self._name(name))
+        if not kept:
+            msg = f"The version {name!r} of {self.outcome.outcome_id} is not kept. Run again with another --key."
+            raise OutcomeError(msg)
+        return Snapshot.model_validate_json(kept)
+
+    def _name(self, part: str) -> str:
+        return f"{self.outcome.outcome_id}/{part}"
+
+    # -- the rest ------------------------------------------------------------------------------------
+
+    def _cost(self, level: str) -> Cost:
+        return self.home.state.spent(f"outcome:{self.outcome.outcome_id}/{level}")
+
+    def _label(self, attempt: Attempt, evaluation: Evaluation) -> None:
+        kept = self.home.state.runner_state(self._name(f"done/{attempt.iteration}"))
+        found = label(evaluation)
+        if kept and found is not None:
+            record_run(self.home, Transcript.model_validate_json(kept), found)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hold.close()
+
+
+def go_on(run: OutcomeRun) -> Outcome:
+    """The loop over the steps of a run, to its end or to where a person is asked."""
+    if run.is_done:
+        return run.outcome
+    return pursue_loop(run.outcome, run.request.rubric, run)
+
+
+def versions_of(home: Home, outcome_id: str, workspace: Path) -> Versions:
+    """Where the versions of an outcome lie."""
+    return Versions(home.settings.home_path / "outcomes" / outcome_id, workspace)
+
+
+def check_request(home: Home, request: OutcomeRequest) -> None:
+    """Refuse what cannot come to an end, before anything costs.
+
+    Raises:
+        UsageError: the workspace is no folder, is the home or holds it, or a check lacks its definition.
+        SettingsError: a criterion needs a model and none can be called.
+        NotFoundError: the memory store does not exist.
+    """
+    workspace, own = request.workspace, home.settings.home_path
+    if not workspace.is_dir():
+        msg = f"The workspace {workspace} is no folder. Make it, or name another with --workspace."
+        raise UsageError(msg)
+    if workspace == Path("/") or own == workspace or workspace in own.parents or own in workspace.parents:
+        msg = f"The workspace {workspace} and the home {own} lie in each other. Name a folder that holds only the work."
+        raise UsageError(msg)
+    for criterion in request.rubric.criteria:
+        if criterion.judging == "check" and criterion.check is None:
+            msg = f"The criterion {criterion.criterion_id!r} is to be checked and says not how. Give it a check."
+            raise UsageError(msg)
+    if any(one.judging == "judge" for one in request.rubric.criteria) and not home.settings.has_endpoint:
+        msg = (
+            "The rubric has criteria that a model judges, and none can be called. Set ANTHROPIC_API_KEY or "
+            "ANTHROPIC_BASE_URL; or write them as checks, or as questions to a person (`human`)."
+        )
+        raise SettingsError(msg)
+    if request.store:
+        home.state.get_store(request.store)
+
+
+def outcome_id(request: OutcomeRequest, start: Snapshot, earlier: int) -> str:
+    """The same command over the same workspace has the same id, until it came to its end there."""
+    whole = f"{request.base_id}\x1f{start.sha256}\x1f{earlier}"
+    return f"outc_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

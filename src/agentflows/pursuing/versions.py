@@ -1,0 +1,275 @@
+"""Versions of a workspace: frozen by content, so that any of them can be put back, and graded where nobody writes.
+
+Contents lie once per sha256 in `objects/`, read-only; a `Snapshot` says which of them a version is made of. They are
+read without following a link, and written whole or not at all. Every content is checked when it is used again.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from agentflows.errors import OutcomeError
+from agentflows.evaluation import Deliverable
+from agentflows.outcome import Frozen
+from agentflows.sandbox.beneath import opened
+from agentflows.sandbox.walk import Found, matcher, walk
+
+MOST_FILES = 50_000
+MOST_BYTES = 2 << 30
+_BLOCK = 1 << 20
+_NOT_DELIVERED = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        "__pycache__",
+        ".venv",
+        "node_modules",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".mypy_cache",
+    }
+)
+"""Folders whose files are by-products: put back with a version, and no deliverables unless a glob names them."""
+
+
+class Kept(BaseModel):
+    """One file or link of a version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str = ""
+    size: int = 0
+    is_executable: bool = False
+    link: str | None = None
+    """Where a link leads; None for a file."""
+
+
+class Snapshot(BaseModel):
+    """All files and links of a workspace at one moment, by path."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: dict[str, Kept] = {}
+
+    @property
+    def sha256(self) -> str:
+        """The same files give the same hash anywhere."""
+        lines = [f"{path}\x1f{kept.model_dump_json()}\x1e" for path, kept in sorted(self.files.items())]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def changed_since(self, start: "Snapshot") -> list[str]:
+        """Files created or changed since, sorted. Links and by-products are none."""
+        return [
+            path
+            for path, kept in sorted(self.files.items())
+            if kept.link is None
+            and (path not in start.files or start.files[path].sha256 != kept.sha256)
+            and _NOT_DELIVERED.isdisjoint(PurePosixPath(path).parts[:-1])
+        ]
+
+    def named(self, globs: Sequence[str]) -> list[str]:
+        """Files that one of the globs names, sorted.
+
+        Raises:
+            WorkspaceError: a glob cannot be used.
+        """
+        wanted = [matcher(glob) for glob in globs]
+        return [
+            path
+            for path, kept in sorted(self.files.items())
+            if kept.link is None and any(one.matches(path) for one in wanted)
+        ]
+
+    def deliverables(self, paths: Sequence[str]) -> tuple[Deliverable, ...]:
+        """Those files, as what is graded."""
+        return tuple(
+            Deliverable(path=path, sha256=self.files[path].sha256, size_bytes=self.files[path].size)
+            for path in paths
+        )
+
+
+class Versions:
+    """The versions of one outcome's workspace, in a folder of the home."""
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        self.folder = folder
+        self.workspace = workspace
+        self._objects = folder / "objects"
+
+    def take(self) -> Snapshot:
+        """Freeze the workspace as it is.
+
+        Raises:
+            OutcomeError: it is too large, or cannot be read.
+        """
+        self._objects.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files: dict[str, Kept] = {}
+        left = MOST_BYTES
+        try:
+            with opened(self.workspace, ".", os.O_RDONLY | os.O_DIRECTORY) as top:
+                for found in walk(top):
+                    kept = self._keep(found, left)
+                    if kept is None:
+                        continue
+                    files[found.path] = kept
+                    left -= kept.size
+                    if len(files) > MOST_FILES or left < 0:
+                        raise OutcomeError(_too_large(self.workspace))
+        except OSError as error:
+            msg = f"The workspace {self.workspace} cannot be frozen: {error.strerror or error} ({error.filename})."
+            raise OutcomeError(msg) from error
+        return Snapshot(files=files)
+
+    def _keep(self, found: Found, left: int) -> Kept | None:
+        """None for what is no file and no link, went away meanwhile, or has a name that is not UTF-8."""
+        try:
+            found.path.encode()
+        except UnicodeEncodeError:
+            return None
+        with suppress(FileNotFoundError):
+            if found.kind == "link":
+                return Kept(link=os.readlink(self.workspace / found.path))  # noqa: PTH115 - a str
+            if found.kind == "file":
+                if found.size > left:
+                    raise OutcomeError(_too_large(self.workspace))
+                return self._store(found)
+        return None
+
+    def _store(self, found: Found) -> Kept:
+        draft = self._objects / f"draft-{secrets.token_hex(8)}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            with opened(self.workspace, found.path) as source, draft.open("xb") as copy:
+                while block := os.read(source, _BLOCK):
+                    digest.update(block)
+                    size += len(block)
+                    copy.write(block)
+            target = self._objects / digest.hexdigest()
+            if not target.exists():
+                draft.chmod(0o400)
+                draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+        return Kept(sha256=digest.hexdigest(), size=size, is_executable=bool(found.mode & stat.S_IXUSR))
+
+    # -- putting back --------------------------------------------------------------------------------
+
+    def restore(self, wanted: Snapshot, present: Snapshot) -> None:
+        """Make the workspace what `wanted` says; `present` is what it holds now. What is equal is not touched.
+
+        Raises:
+            OutcomeError: a kept content is damaged, or the workspace cannot be written.
+        """
+        try:
+            for path in sorted(present.files.keys() - wanted.files.keys(), reverse=True):
+                self._remove(path)
+            for path, kept in sorted(wanted.files.items()):
+                if present.files.get(path) != kept:
+                    self._put(path, kept)
+        except OSError as error:
+            msg = (
+                f"The workspace {self.workspace} cannot be put back: {error.strerror or error} ({error.filename}). "
+                "Make it writable, and run the same command again."
+            )
+            raise OutcomeError(msg) from error
+
+    def _remove(self, path: str) -> None:
+        target = self.workspace / path
+        with suppress(FileNotFoundError, NotADirectoryError):
+            target.unlink()
+        for folder in target.parents:
+            if folder == self.workspace:
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or gone: someone's folder
+                break
+
+    def _put(self, path: str, kept: Kept) -> None:
+        target = self.workspace / path
+        self._make_folder(target.parent)
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
+        try:
+            if kept.link is not None:
+                draft.symlink_to(kept.link)
+            else:
+                draft.write_bytes(self._content(kept))
+                draft.chmod(0o755 if kept.is_executable else 0o644)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Folders on the way, where a link or file may stand in their place."""
+        for step in [*reversed(folder.parents), folder]:
+            if self.workspace in step.parents and (step.is_symlink() or step.is_file()):
+                step.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _content(self, kept: Kept) -> bytes:
+        path = self._objects / kept.sha256
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != kept.sha256:
+            msg = (
+                f"The kept content {kept.sha256[:12]}… in {self._objects} is missing or damaged. Nothing was written from "
+                "it. Run again with another --key to start over."
+            )
+            raise OutcomeError(msg)
+        return content
+
+    # -- for grading ---------------------------------------------------------------------------------
+
+    def freeze(self, iteration: int, deliverables: tuple[Deliverable, ...]) -> Frozen:
+        """The deliverables of an iteration in a read-only folder of their own; made once, then found.
+
+        Raises:
+            OutcomeError: a kept content is damaged, or the disk is full.
+        """
+        target = self.folder / str(iteration)
+        if not target.exists():
+            kept = {item.path: Kept(sha256=item.sha256, size=item.size_bytes) for item in deliverables}
+            with self._laid_down(kept) as draft:
+                _close(draft)
+                draft.rename(target)
+        return Frozen(target, deliverables)
+
+    @contextmanager
+    def copy(self, snapshot: Snapshot) -> Generator[Path]:
+        """A whole version in a folder that may be written to and is thrown away."""
+        with self._laid_down(snapshot.files) as folder:
+            yield folder
+
+    @contextmanager
+    def _laid_down(self, files: Mapping[str, Kept]) -> Generator[Path]:
+        draft = self.folder / f"copy-{secrets.token_hex(8)}"
+        copy = Versions(self.folder, draft)
+        try:
+            draft.mkdir(parents=True, mode=0o755)
+            copy.restore(Snapshot(files=dict(files)), Snapshot())
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _close(folder: Path) -> None:
+    """Nobody may write: neither files nor folders."""
+    for path in [*folder.rglob("*"), folder]:
+        if not path.is_symlink():
+            path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def _too_large(workspace: Path) -> str:
+    return (
+        f"The workspace {workspace} is too large: more than {MOST_FILES:,} files or {MOST_BYTES >> 30} GiB, and every "
+        "version of it is kept. Name a smaller folder."
+    )
