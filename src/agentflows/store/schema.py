@@ -15,10 +15,14 @@ from agentflows.store.tables import (
     BatchRow,
     EvaluationRow,
     HumanVerdictRow,
+    JobRow,
+    MessageRow,
     OutcomeRow,
     PinRow,
     RunnerStateRow,
     SchemaRow,
+    ThreadRow,
+    TurnRow,
 )
 
 Migration = Callable[[Connection], None]
@@ -35,6 +39,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     1: _adding(PinRow),
     2: _adding(OutcomeRow, AttemptRow, EvaluationRow, HumanVerdictRow, RunnerStateRow),
     3: _adding(BatchRow),
+    4: _adding(JobRow, ThreadRow, TurnRow, MessageRow),
 }
 """`MIGRATIONS[n]` takes a database from layout n to n + 1, inside one transaction for all steps."""
 

@@ -16,6 +16,7 @@ from agentflows.store.evidence import EvidenceLog
 from agentflows.store.folders import Folders
 from agentflows.store.forgetting import Forgetting
 from agentflows.store.impacts import ImpactFlags
+from agentflows.store.jobs import Jobs
 from agentflows.store.leases import Leases
 from agentflows.store.opened import StoreRef, find_store
 from agentflows.store.outcomes import Outcomes
@@ -52,6 +53,7 @@ class State(
     Cache,
     Spending,
     Leases,
+    Jobs,
     Abandoned,
     BatchLog,
     Outcomes,

@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from agentflows.store.rows import Moment, Row, Sealed, Utf8
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raise it with every change to a table, and add the step to `MIGRATIONS` in `schema.py`."""
 
 
@@ -317,6 +317,56 @@ class RunnerStateRow(Sealed, table=True):
     job_id: str = Field(primary_key=True)
     state: str = Field(sa_type=Utf8)
     updated_at: datetime = Field(sa_type=Moment)
+
+
+class JobRow(Sealed, table=True):
+    """A job of a team: where it stands. Its threads, turns and messages have rows of their own."""
+
+    __tablename__ = "job"
+    job_id: str = Field(primary_key=True)
+    base_id: str = Field(index=True)
+    """What re-runs of the same command share."""
+    status: str = Field(index=True)
+    created_at: datetime = Field(sa_type=Moment, index=True)
+    updated_at: datetime = Field(sa_type=Moment)
+    request: str = Field(sa_type=Utf8)
+    """All that is needed to go on: team, plan, workspace, limits."""
+    job: str = Field(sa_type=Utf8)
+    stop_asked: str = ""
+    """Why it is to end as soon as it can; "" when nobody asked."""
+
+
+class ThreadRow(Sealed, table=True):
+    """One thread of a job, without its turns."""
+
+    __tablename__ = "thread"
+    __table_args__ = (ForeignKeyConstraint(["job_id"], ["job.job_id"]),)
+    job_id: str = Field(primary_key=True)
+    thread_id: str = Field(primary_key=True)
+    position: int
+    thread: str
+
+
+class TurnRow(Sealed, table=True):
+    """One turn of a thread. An ended one stays as it is."""
+
+    __tablename__ = "thread_turn"
+    __table_args__ = (ForeignKeyConstraint(["job_id", "thread_id"], ["thread.job_id", "thread.thread_id"]),)
+    job_id: str = Field(primary_key=True)
+    thread_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    status: str = Field(index=True)
+    turn: str = Field(sa_type=Utf8)
+
+
+class MessageRow(Sealed, table=True):
+    """What one thread told another."""
+
+    __tablename__ = "message"
+    __table_args__ = (ForeignKeyConstraint(["job_id"], ["job.job_id"]),)
+    job_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    message: str = Field(sa_type=Utf8)
 
 
 class CacheRow(Row, table=True):
