@@ -158,3 +158,20 @@ def test_what_names_its_thing_is_compared_under_any_heading():
         "# A\n\n- The tax-service is deployed at 1:00 UTC.\n\n# B\n\n- The tax-service is deployed at 9:00 UTC.\n"
     ) == ["flag"]
     assert pruned("# Python\n\n- Line length is 80.\n\n# Java\n\n- Line length is 100.\n") == []
+
+
+def test_what_an_entry_says_of_another_thing_is_not_said_yet():
+    """All other words are shared; in ten thousand sessions many things have one value."""
+    files = {"/a.md": "# A\n\n- The fare-service waits 35 seconds before it gives up.\n"}
+    (change,), _ = learned(twice(user("The tax-service waits 35 seconds before it gives up.")), files)
+    assert change.op == "add"
+
+
+def test_two_things_of_one_value_are_two_entries():
+    """Whoever takes them for one forgets the other."""
+    text = "Uploads to the {} are capped at 37 MB for all guests of the house."
+    told = [
+        session(number, user(text.format(name)))
+        for number, name in enumerate(("tax-service", "fare-service") * 2)
+    ]
+    assert sorted(texts(told)) == [text.format("fare-service"), text.format("tax-service")]

@@ -28,7 +28,21 @@ _LIMITS = (
 _PLAIN = frozenset(
     [
         *("use", "do", "make", "run", "work", "be", "allow", "need", "want", "please", "always", "go", "ok"),
-        *("fine", "right", "good", "should", "must", "can", "will", "would", "could", "just", "also", "even"),
+        *(
+            "ever",
+            "fine",
+            "right",
+            "good",
+            "should",
+            "must",
+            "can",
+            "will",
+            "would",
+            "could",
+            "just",
+            "also",
+            "even",
+        ),
     ]
 )
 """Words that say too little to be what a negation is about."""

@@ -10,6 +10,7 @@ from agentflows.change import Pattern
 from agentflows.dream.engine import Nomination
 from agentflows.dream.faithful import content, opposed
 from agentflows.dream.lapsing import ends
+from agentflows.dream.overlap import other_things
 from agentflows.memory import Entry
 from agentflows.signature import specifics
 
@@ -74,7 +75,7 @@ def differs(one: str, other: str) -> str:
     if opposed(one, other):
         return "one denies what the other says"
     mine, yours = specifics(one), specifics(other)
-    if mine - yours and yours - mine:
+    if (mine - yours and yours - mine) or other_things(one, other):
         return "different names or paths"
     return ""
 

@@ -61,10 +61,15 @@ _EDITING = frozenset({"edit", "touch", "modify", "modifi", "alter", "chang", "ch
 
 def named_things(text: str) -> set[str]:
     """The proper names in a text, folded: they speak of one thing wherever they stand, as `tax-service` or `Lima`."""
-    words = re.findall(r"[\w-]+", re.sub(r"\A\s*[-*+]\s+", "", text))
-    hyphenated = {word for word in words if re.fullmatch(r"[A-Za-z]{3,}-[A-Za-z]{3,}(?:-\w+)*", word)}
-    capital = {word for word in words[1:] if word[:1].isupper() and word[1:2].islower()}
-    return {word.casefold() for word in hyphenated | capital}
+    hyphenated = re.findall(r"(?<![\w/.-])[A-Za-z]{3,}-[A-Za-z]{3,}(?:-\w+)*(?![\w/])", text)
+    capital = re.findall(r"(?<=[a-z,;)] )[A-Z][a-z]\w*", text)
+    return {word.casefold() for word in [*hyphenated, *capital]}
+
+
+def other_things(left: str, right: str) -> bool:
+    """Whether each of two texts names a thing that the other does not."""
+    ours, theirs = named_things(left), named_things(right)
+    return bool(ours - theirs and theirs - ours)
 
 
 def jaccard(left: set[str], right: set[str]) -> float:
@@ -117,6 +122,8 @@ def says_same(left: Pattern, right: Pattern) -> bool:
         return _same_fact(left, right)
     texts = (_stated(left), _stated(right))
     if any(differing_specifics(*texts)) or differing_negation(*texts) or differing_qualifier(*texts):
+        return False
+    if other_things(*texts):
         return False
     ours, theirs = (_carrying(tokens(_subject(pattern))) for pattern in (left, right))
     needed = 0.6 if left.kind == "workflow" and left.attribute == right.attribute == "asked for" else 0.8

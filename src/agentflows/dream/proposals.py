@@ -148,6 +148,8 @@ def _says(text: str, pattern: Pattern) -> bool:
         return True
     if specifics(ours) - specifics(own) or differing_negation(ours, own) or hedges(own) != hedges(ours):
         return False
+    if named_things(ours) - named_things(own):
+        return False
     return contained(tokens(ours), tokens(own)) >= 0.8 and not differing_qualifier(ours, own)
 
 

@@ -13,9 +13,7 @@ _LIGHT_WORDS = """
 LIGHT = frozenset(_LIGHT_WORDS.split())
 """Words that say how a thing has its value, not which thing: `listens on port 80` and `is on 80` are one."""
 
-_VERB = (
-    r"(?:runs?|listens?|lives?|is|are|uses?|needs?|requires?|stays?|takes?|expects?|holds?|sits?|defaults?)"
-)
+_VERB = r"(?:runs?|listens?|lives?|is|are|uses?|needs?|requires?|stays?|takes?|expects?|holds?|sits?|defaults?|go(?:es)?|comes?|starts?|ends?|belongs?)"
 _ANY_VERB = (
     r"(?!(?:fails|crashes|breaks|hangs|freezes|shows|displays|renders|returns|throws|raises|prints|reports|says|tells|complains|claims"
     r"|looks|seems|appears|feels|gets|wants|misses|lacks|loses|contains|has|was|does|this|its|his|always|sometimes|perhaps|thus)\b)"
@@ -49,7 +47,7 @@ _FRAMED = re.compile(
     r"""(?ix) \A (?:
       (?: by\ the\ way | btw | fyi | for\ (?:the\ record|your\ information) | just\ so\ you\ know | heads[- ]up | (?:please\ )?note(?:\ that)? | as\ (?:you\ know|said)
         | one\ more\ thing | in\ case\ you\ wonder )\s*[,:;–—-]*\s+
-    | since\ (?:(?:last|this)\ \w+ | \w+day | yesterday | today | now)\s*,?\s+ (?=(?:the|our|we)\b)
+    | (?:since|as\ of)\ (?:(?:last|this)\ \w+ | \w+day | yesterday | today | now)\s*,?\s+ (?=(?:the|our|we)\b)
     | (?:we|i|they)\s (?:just\s)? (?:changed|moved|switched|raised|lowered|increased|reduced|updated|bumped|set)\s (?:it|that|this)\b [^,:;.]{0,30} [:;–—-]+\s+
     )+ (?=\S)"""
 )
