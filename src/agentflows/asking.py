@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from agentflows.errors import BudgetError, DeferredError
+from agentflows.errors import BudgetError, CanaryError, DeferredError
 from agentflows.memory import sha256
+from agentflows.redaction.canaries import Canaries
 from agentflows.store import State
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 Found = TypeVar("Found")
+_NONE_PLANTED = Canaries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,13 @@ class Asker:
     What was paid for survives a kill; a re-run of the same dream sends nothing again. Safe for many threads.
     """
 
-    def __init__(self, client: Callable[[], "Claude"], state: State, model: str) -> None:
+    def __init__(
+        self, client: Callable[[], "Claude"], state: State, model: str, canaries: Canaries = _NONE_PLANTED
+    ) -> None:
         self.client = client
         self.model = model
         self._state = state
+        self._canaries = canaries
         self._gathered: dict[str, Gathered] | None = None
         self._turn = threading.Condition()
         self._under_way = 0
@@ -68,8 +73,18 @@ class Asker:
         Raises:
             DeferredError: questions are being gathered; this one is among them now.
             BudgetError: the budget does not allow it, though nobody else is asking any more.
+            CanaryError: it holds a canary, and nothing was sent.
             EndpointError, ModelOutputError: as in `Claude.ask`.
         """
+        number = self._canaries.number_in("\n".join((*system, *user)))
+        if number and self._gathered is not None:
+            raise DeferredError  # it is refused when it is asked in earnest
+        if number:
+            msg = (
+                f"A question ({purpose}) holds a canary (number {number}), which was planted to be carried nowhere. "
+                "Nothing was sent. Find what carried it: `agentflows archive search`."
+            )
+            raise CanaryError(msg)
         key = "ask:" + sha256(repr((self.model, list(system), list(user), _json_schema(schema), max_tokens)))
         found = self._state.cached([key])
         if key in found:

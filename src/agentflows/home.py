@@ -30,6 +30,7 @@ from agentflows.errors import SettingsError, StoreError
 from agentflows.memory import Actor
 from agentflows.model import Price, price_table
 from agentflows.redaction import DEFAULT_PII, Redactor
+from agentflows.redaction.canaries import Canaries, canaries_of
 from agentflows.settings import Settings, load_settings
 from agentflows.store import LedgerPurse, State
 from agentflows.store.failpoints import failpoint
@@ -89,8 +90,20 @@ class Home:
         own = [self.settings.api_key.get_secret_value()] if self.settings.api_key else []
         return Redactor(self._key(), own_secrets=[secret for secret in own if secret], pii=pii)
 
+    @cached_property
+    def canaries(self) -> Canaries:
+        """The planted strings that must reach no memory, no question to a model and no report.
+
+        Raises:
+            SettingsError: one is too short, or has a form that cannot be told from text.
+        """
+        return canaries_of(self.settings.canaries)
+
     def secret_in(self, text: str) -> str:
         """Why `text` must not be stored, or "": the blocking scan of every commit."""
+        number = self.canaries.number_in(text)
+        if number:
+            return f"it holds a canary (number {number})"
         findings = self.redactor().scan(text)
         return f"it holds what looks like a secret ({findings[0].kind})" if findings else ""
 
@@ -130,7 +143,7 @@ class Home:
             client = _once(
                 lambda: self.kept(self.claude(purse(), model=model, is_money_capped=is_money_capped))
             )
-            return Asker(client, self.state, model)
+            return Asker(client, self.state, model, self.canaries)
 
         ask, second = asks(name), self.settings.judge_model
         judge = (second, asks(second)) if second and second != name else None

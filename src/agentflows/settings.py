@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """The model dreams are made with. `judge_model` is the one that checks."""
     judge_model: str = ""
     """"" is the same as `model`."""
+    canaries: str = ""
+    """Strings you planted in tool output or pages, with blanks or commas between: whatever carries one is stopped."""
     prices: dict[str, dict[str, float]] = {}
     """Your list prices in dollars per million tokens, as JSON: `{"MODEL": {"input": …, "output": …,
     "cache_read": …, "cache_write": …}}`. A run with a budget in dollars needs the price of its model."""

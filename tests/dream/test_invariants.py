@@ -9,6 +9,7 @@ from agentflows.dream.apply import apply_changes, before_of
 from agentflows.dream.invariants import Violation, check_invariants, losses, verify, violations
 from agentflows.dream.ledger import build_ledger
 from agentflows.memory import Entry, parse_entries, tree_sha256
+from agentflows.redaction.canaries import Canaries
 
 FILE = "# Rules\n\n- Use tabs.\n- Sign commits.\n- Wait 30 s for `queue.py`.\n- Ask first.\n- Write tests.\n- Be kind.\n\n[docs]: https://docs.example\n"
 FILES = {"/m.md": FILE}
@@ -134,9 +135,10 @@ def test_a_secret_or_canary_is_never_written_nor_repeated():
     assert [one.op for one in kept] == ["retire"]
     assert [one.gate for one in refusals] == ["secret"]
     assert "4711" not in refusals[0].model_dump_json()
-    kept, refusals = verify(FILES, [ADD], scan=clean, canaries=["Squash"])
+    planted = ADD.model_copy(update={"after": "- Ask birch 4471 harbor."})
+    kept, refusals = verify(FILES, [planted], scan=clean, canaries=Canaries(["birch-4471-harbor"]))
     assert ([one.gate for one in refusals], kept) == (["canary"], [])
-    assert "Squash" not in refusals[0].model_dump_json()
+    assert "4471" not in refusals[0].model_dump_json()
 
 
 def test_the_hosted_limit_stops_the_weakest_add():

@@ -120,6 +120,8 @@ class ArchiveStats(BaseModel):
     first_at: datetime | None
     last_at: datetime | None
     quarantined: int
+    lines: int = 0
+    """Non-blank lines of all sources: those accepted and those quarantined."""
     changed: int
     """Sessions that are flagged because a later copy of them said something else."""
     redactions: dict[str, int]

@@ -34,6 +34,7 @@ def read_stats(cursor: Connection, snapshot: Snapshot, files: Files) -> ArchiveS
         first_at=totals[4],
         last_at=totals[5],
         quarantined=quarantined,
+        lines=sum(source.lines for source, _ in snapshot.sources.values()),
         changed=totals[6],
         redactions=dict(sorted(redactions.items())),
         bytes=size + sum(stat.size for stat in files.list(FOLDER).values()),

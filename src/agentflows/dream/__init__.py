@@ -33,7 +33,7 @@ from agentflows.dream.report import (
     telling,
     unread_line,
 )
-from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+from agentflows.dream.risks import decide_risks, hold, intake_hold, whole_dream_hold
 from agentflows.dream.scopes import in_words
 from agentflows.dream.sources import cases
 
@@ -62,6 +62,7 @@ __all__ = [
     "hints",
     "hold",
     "in_words",
+    "intake_hold",
     "ledger_table",
     "markdown",
     "next_commands",

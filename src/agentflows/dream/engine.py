@@ -53,8 +53,9 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     upheld: bool
-    gate: Literal["", "refuted", "unjudged", "model_output"] = ""
-    """Where it is not: the sources do not carry it, no clear verdict was given, or the answer was unusable."""
+    gate: Literal["", "refuted", "unjudged", "model_output", "canary"] = ""
+    """Where it is not: the sources do not carry it, no clear verdict was given, the answer was unusable, or the
+    question held a canary and was not put."""
     reason: str = ""
 
 

@@ -17,9 +17,11 @@ from agentflows.dream.risks import whole_dream_hold
 from agentflows.dream.texts import lost_specifics
 from agentflows.errors import ConflictError, LimitError
 from agentflows.memory import Entry, check_content, check_path, parse_entries, tree_sha256
+from agentflows.redaction.canaries import Canaries
 
 Scan = Callable[[str], str]
 """Says what secret a text holds; "" for none."""
+_NONE_PLANTED = Canaries()
 
 
 class Violation(BaseModel):
@@ -47,7 +49,7 @@ def check_invariants(  # noqa: PLR0913 - what it compares, and three settings by
     pins: Collection[str] = (),
     *,
     base_sha256: str = "",
-    canaries: Collection[str] = (),
+    canaries: Canaries = _NONE_PLANTED,
 ) -> list[Violation]:
     """All invariants of a dream; empty when they hold.
 
@@ -76,7 +78,7 @@ def violations(
     changes: Sequence[Change],
     *,
     scan: Scan,
-    canaries: Collection[str] = (),
+    canaries: Canaries = _NONE_PLANTED,
 ) -> list[Violation]:
     """What is wrong with writing `after` over `before` in the name of these changes: for every commit.
 
@@ -191,15 +193,15 @@ def _missing(after: Mapping[str, str], changes: Sequence[Change]) -> list[Violat
     ]
 
 
-def _leaks(change: Change, scan: Scan, canaries: Collection[str]) -> list[Violation]:
+def _leaks(change: Change, scan: Scan, canaries: Canaries) -> list[Violation]:
     written = f"{change.heading}\n{change.after or ''}\n{change.reason}"
     found: list[Violation] = []
     secret = scan(written)
-    if secret:
+    if secret and not canaries.number_in(written):
         reason = f"{change.change_id} would write a secret ({secret})"
         found.append(Violation(rule="secret", reason=reason, change_id=change.change_id, path=change.path))
-    everything = "\n".join([written, *(quote.text for quote in change.quotes)])
-    if any(canary in everything for canary in canaries):
+    everything = "\n".join([written, change.path, *(quote.text for quote in change.quotes)])
+    if canaries.number_in(everything):
         reason = f"{change.change_id} holds a canary: material reached it that must reach nothing"
         found.append(Violation(rule="canary", reason=reason, change_id=change.change_id, path=change.path))
     return found
@@ -252,7 +254,7 @@ def verify(
     changes: Sequence[Change],
     *,
     scan: Scan,
-    canaries: Collection[str] = (),
+    canaries: Canaries = _NONE_PLANTED,
     pins: Collection[str] = (),
 ) -> tuple[list[Change], list[Refusal]]:
     """The changes that can be carried out together without a violation, and those refused for one.
@@ -282,7 +284,7 @@ def verify(
 
 
 def _trial(
-    files: Mapping[str, str], changes: Sequence[Change], scan: Scan, canaries: Collection[str]
+    files: Mapping[str, str], changes: Sequence[Change], scan: Scan, canaries: Canaries
 ) -> list[Violation]:
     try:
         after = apply_changes(files, changes)

@@ -30,7 +30,7 @@ from agentflows.dream.replies import (
     tidying_proposal,
 )
 from agentflows.dream.verdicts import RefuteReply, case_card, ruling
-from agentflows.errors import ModelOutputError
+from agentflows.errors import CanaryError, ModelOutputError
 from agentflows.memory import Entry
 from agentflows.prompts import prompt_sha256, render
 from agentflows.session import Session
@@ -280,7 +280,8 @@ class JudgedEngine:
                 purpose="refute",
             ).value
         except ModelOutputError as error:
-            return Verdict(upheld=False, gate="model_output", reason=str(error))
+            gate = "canary" if isinstance(error, CanaryError) else "model_output"
+            return Verdict(upheld=False, gate=gate, reason=str(error))
         return ruling(reply, case)
 
     def _by_parts(

@@ -19,7 +19,7 @@ from agentflows.dream.engine import Engine, Proposal
 from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
 from agentflows.dream.risks import risks_of
 from agentflows.dream.texts import Problem, goes, said, text_problem
-from agentflows.errors import DeferredError, LimitError, ModelOutputError
+from agentflows.errors import CanaryError, DeferredError, LimitError, ModelOutputError
 from agentflows.memory import Entry, check_path, parse_entries
 
 LEARNED = "/learned.md"
@@ -353,7 +353,8 @@ def _guarded(ask: Callable[[], _T], claim: str, key: str = "") -> tuple[_T | Non
     try:
         return ask(), None
     except ModelOutputError as error:
-        return None, Refusal(gate="model_output", reason=str(error), claim=claim, key=key)
+        gate = "canary" if isinstance(error, CanaryError) else "model_output"
+        return None, Refusal(gate=gate, reason=str(error), claim=claim, key=key)
 
 
 def _placed(files: Mapping[str, str], changes: Sequence[Change]) -> list[Change]:

@@ -8,7 +8,6 @@ Flags are not tried. A flag claims and writes nothing; it puts a question to a p
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,7 +40,7 @@ def refute(changes: Sequence[Change], cases: Sequence[Case], engine: Engine) -> 
     """Try each change by its case.
 
     Gates: `refuted` (the sources speak against it, or do not carry it), `unjudged` (no clear verdict), `model_output`
-    (the model's answer was unusable; a later run asks again).
+    (the model's answer was unusable; a later run asks again), `canary` (the sources hold one: the question was not put).
 
     Raises:
         EndpointError, BudgetError: the judge cannot be asked now. Nothing is decided, and answers given stay known.
@@ -72,7 +71,7 @@ def _sorted_out(changes: Sequence[Change], verdicts: dict[str, Verdict]) -> Trie
         if change.op == "flag" or verdict.upheld:
             upheld.append(change)
             continue
-        gate: Literal["refuted", "unjudged", "model_output"] = verdict.gate or "unjudged"
+        gate = verdict.gate or "unjudged"
         reason = f"{gate.replace('_', ' ')}: {verdict.reason or 'no reason was given'}"[:MAX_REASON_CHARS]
         refused.append(change.model_copy(update={"status": "refused", "status_reason": reason}))
         claim = (change.after or change.before or "")[:1_000]

@@ -15,6 +15,12 @@ MAX_REMOVED_SHARE = 0.2
 """Of a store's entries: a dream that removes more waits as a whole."""
 SMALL_STORE = 10
 """Entries below which growing to double is no sign of anything."""
+SMALL_STORE_CHARS = 5_000
+"""The same in characters: a few long entries can double a store too."""
+MAX_QUARANTINED_SHARE = 0.05
+"""Of all lines: a reader that sets more aside no longer understands its source, and what it read is in doubt."""
+FEW_LINES = 200
+"""Lines below which a share of them means little."""
 
 _ORDERS = re.compile(
     r"""(?ix)
@@ -129,10 +135,26 @@ def whole_dream_hold(entries: Sequence[Entry], changes: Sequence[Change]) -> str
     if entries and removed > MAX_REMOVED_SHARE * len(entries):
         share = f"{removed} of {len(entries)} entries"
         return f"the dream would remove {share}, more than {MAX_REMOVED_SHARE:.0%}"
+    replaced = removed + sum(change.op == "supersede" for change in changes)
+    if len(entries) >= SMALL_STORE and replaced > 2 * MAX_REMOVED_SHARE * len(entries):
+        share = f"{replaced} of {len(entries)} entries"
+        return f"the dream would remove or replace {share}, more than {2 * MAX_REMOVED_SHARE:.0%}"
     added = sum(change.op == "add" for change in changes)
     if added >= max(len(entries), SMALL_STORE):
         return f"the dream would more than double the store: {added} new entries to {len(entries)}"
+    held = sum(len(entry.text) for entry in entries)
+    grown = sum(len(change.after or "") - len(change.before or "") for change in changes if change.after)
+    if grown >= max(held, SMALL_STORE_CHARS):
+        return f"the dream would more than double the store: {grown:,} characters more than {held:,}"
     return ""
+
+
+def intake_hold(quarantined: int, lines: int) -> str:
+    """Why a dream waits whole for what it was read from: too many lines that no reader understood; "" when it need not."""
+    if lines < FEW_LINES or quarantined <= MAX_QUARANTINED_SHARE * lines:
+        return ""
+    share = f"{quarantined:,} of {lines:,} lines"
+    return f"the readers set aside {share}, more than {MAX_QUARANTINED_SHARE:.0%}: see `agentflows archive stats`"
 
 
 def _removes(change: Change) -> int:
@@ -143,11 +165,19 @@ def _removes(change: Change) -> int:
 
 
 def hold(
-    changes: Sequence[Change], entries: Sequence[Entry], *, commit: Literal["review", "auto"] = "review"
+    changes: Sequence[Change],
+    entries: Sequence[Entry],
+    *,
+    commit: Literal["review", "auto"] = "review",
+    doubt: str = "",
 ) -> list[Change]:
-    """Set what waits for a person to `held`, each with why; what may be committed stays `proposed`."""
-    together = whole_dream_hold(entries, changes)
-    is_prune = "remove" in together
+    """Set what waits for a person to `held`, each with why; what may be committed stays `proposed`.
+
+    `doubt` is a reason of the caller why the whole dream waits, such as `intake_hold`.
+    """
+    mass = whole_dream_hold(entries, changes)
+    together = "; ".join(part for part in (mass, doubt) if part)
+    is_prune = "remove" in mass
     held: list[Change] = []
     for change in changes:
         risks = change.risks

@@ -21,6 +21,7 @@ from agentflows.change import (
 )
 from agentflows.dream.engine import Engine, Mined
 from agentflows.dreaming.holding import Hold
+from agentflows.dreaming.incidents import without_canaries
 from agentflows.dreaming.planning import Plan, dream_named, keep_plan, plan_reading
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
@@ -234,6 +235,9 @@ class Begun:
         for refusal in self.refusals:
             counts[refusal.gate] = counts.get(refusal.gate, 0) + 1
         read = len(self.heard)
+        return without_canaries(self._report_as_it_is(counts, read), self.home.canaries)
+
+    def _report_as_it_is(self, counts: dict[str, int], read: int) -> DreamReport:
         return DreamReport(
             dream=self.dream,
             changes=tuple(self.changes),
