@@ -43,6 +43,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/dream.py
 	$(BIN)/python bench/claude.py
+	$(BIN)/python bench/sandbox.py
 
 # An editable install knows every version but not the code of each file, so only the inputs decide when to repeat it.
 $(VENV)/.runtime: $(INPUTS) | $(BIN)/python

@@ -175,7 +175,6 @@ class Supervisor:
         os.set_blocking(status, False)
         os.set_blocking(process.stdout.fileno(), False)
         self._selector.register(process.stdout, selectors.EVENT_READ, "output")
-        self._selector.register(status, selectors.EVENT_READ, "status")
         if process.stdin:
             os.set_blocking(process.stdin.fileno(), False)
             self._selector.register(process.stdin, selectors.EVENT_WRITE, "input")
@@ -189,27 +188,24 @@ class Supervisor:
                     return
                 events = self._selector.select(min(left, _LOOK_EVERY) if self._start.crowd else left)
                 names = {key.data for key, _ in events}
-                if "status" in names:
-                    self._hear(status)
                 if "input" in names:
                     self._feed(process)
                 if "output" in names:
                     self._read(process)
                 if "ended" in names:
                     return
-                self._count()
+                if self._start.crowd:
+                    self._hear(status)
+                    self._count()
         finally:
             os.close(ended)
+            self._hear(status)  # not earlier: each wake-up costs time, and only the end needs to know
 
     def _hear(self, status: int) -> None:
         """Take bwrap's messages; the first names the process that holds all others."""
         try:
             data = os.read(status, _CHUNK)
         except BlockingIOError:
-            return
-        if not data:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(status)
             return
         self._status += data
         if self._first is None and b"\n" in self._status:
