@@ -6,7 +6,24 @@ prove(rubric, folder, grade=…)    break a good artifact in many ways; see whic
 agree(rubric, labels, verdicts)   how far a grader agrees with people, with intervals
 """
 
+from agentflows.workbench.agreement import MINIMUM, Agreement, CriterionAgreement, Measure, agree
 from agentflows.workbench.finding import RULES, SEVERITIES, Finding, Rule, Severity
+from agentflows.workbench.labels import Label, parse_labels, read_labels
 from agentflows.workbench.lint import lint
 
-__all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "lint"]
+__all__ = [
+    "MINIMUM",
+    "RULES",
+    "SEVERITIES",
+    "Agreement",
+    "CriterionAgreement",
+    "Finding",
+    "Label",
+    "Measure",
+    "Rule",
+    "Severity",
+    "agree",
+    "lint",
+    "parse_labels",
+    "read_labels",
+]

@@ -20,6 +20,7 @@ from agentflows.workbench.lint.vocabulary import (
     CIRCULAR,
     COMPARATIVE,
     COMPARED,
+    FINITE,
     HEDGED,
     NEGATIVE,
     PROCESS,
@@ -36,7 +37,7 @@ from agentflows.workbench.lint.vocabulary import (
 CriterionRule = Callable[[Criterion], Iterator[Finding]]
 
 _PLACEHOLDER = re.compile(
-    r"<(?!https?:|mailto:)[A-Za-z0-9][^<>\n]{0,80}>|\bTODO\b|\bTBD\b|\bFIXME\b|\[(?:insert|your)\b[^\]]*\]"
+    r"<(?!https?:|mailto:)[A-Za-z0-9][^<>\n]{0,80}>|\bTODO:|\bTBD\b|\bXXX\b|\[(?:insert|your)\b[^\]]*\]"
 )
 _ADDS = re.compile(
     r"\A(?:it|they|this|these|also|in addition|additionally|furthermore|moreover)\b", re.IGNORECASE
@@ -96,7 +97,8 @@ def _parts(criterion: Criterion) -> tuple[list[str], str]:
     nested = [(found[1] or found[2]).strip() for found in _NESTED.finditer(criterion.text[len(text) :])]
     if len(nested) > 1:
         stem = text.rstrip(" :.")
-        return [sentence(f"{stem}: {lower_first(item)}") for item in nested], nested[1]
+        colon = "" if stem.split()[-1].lower() in FINITE else ":"
+        return [sentence(f"{stem}{colon} {lower_first(item)}") for item in nested], nested[1]
     spans = [text[start:end] for start, end in sentences(text)]
     more = [one for one in spans[1:] if _ADDS.match(one) and (parts_of(one).verb or _DEMANDS.search(one))]
     if more:

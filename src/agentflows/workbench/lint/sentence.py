@@ -22,6 +22,8 @@ _ONE_THING = re.compile(
 _PREPOSITIONS = frozenset(
     ["to", "of", "for", "in", "on", "with", "from", "by", "at", "about", "into", "under", "against"]
 )
+_ADJECTIVE = r"(?:[\w-]+ )?[\w-]+"
+_ADJECTIVES = r"(?:[\w-]+,? ){0,3}[\w-]+"
 _ARTICLES = frozenset(["the", "a", "an", "all", "its", "every", "each", "of", "any"])
 _DASH_TAIL = re.compile(r"\s*[.;:,]+\s*\Z")
 
@@ -155,27 +157,42 @@ def _is_range(left: str) -> bool:
 
 
 def _split(main: Parts, left: str, right: str) -> list[str]:
-    first = (_WORD.match(right) or [""])[0].lower().strip(".,")
+    """The two criteria around one `and`; [] when it joins two halves of one thing."""
     if not main.verb:
         return []
-    head = f"{main.subject} {main.verb}"
     if len(left) <= len(main.subject):
         return _two_subjects(main, left, right)
-    if first in THIRD_PERSON or first in AUXILIARIES | MODALS:
-        return [left, f"{main.subject} {right}"]
-    modal = main.verb.split()[0]
-    if first in BASE_VERBS and modal.lower() in MODALS:
-        return [left, f"{main.subject} {modal} {right}"]
-    if parts_of(right).subject and first in OPENS_OBJECT and not _is_relative(right):
-        return [left, right]
+    second = _second_clause(main, right)
+    if second:
+        return [left, second]
+    first = _first_word(right)
+    head = f"{main.subject} {main.verb}"
     if first in OPENS_OBJECT or right[:1] in '`"“' or first[:1].isdigit():
         return _two_objects(head, main, left, right)
-    if main.verb.split()[-1].lower() in {"is", "are", "be"} and re.fullmatch(
-        r"(?:[\w-]+ )?[\w-]+", right.strip(" .")
-    ):
-        before = left[len(head) :].strip()
-        return [left, f"{head} {right}"] if re.fullmatch(r"(?:[\w-]+,? ){0,3}[\w-]+", before) else []
+    is_state = main.verb.split()[-1].lower() in {"is", "are", "be"}
+    before = left[len(head) :].strip()
+    if is_state and re.fullmatch(_ADJECTIVE, right.strip(" .")) and re.fullmatch(_ADJECTIVES, before):
+        return [left, f"{head} {right}"]
     return []
+
+
+def _second_clause(main: Parts, right: str) -> str:
+    """What follows `and`, with the subject it needs, where it is a predicate or a clause; else ""."""
+    first, modal = _first_word(right), main.verb.split()[0]
+    if first in THIRD_PERSON or first in AUXILIARIES | MODALS:
+        return f"{main.subject} {right}"
+    if first in BASE_VERBS and modal.lower() in MODALS:
+        return f"{main.subject} {modal} {right}"
+    if first in BASE_VERBS and is_plural(main.subject) and main.verb.lower() in BASE_VERBS:
+        return f"{main.subject} {right}"
+    if first in {"it", "they"} and parts_of(right).verb:
+        return f"{main.subject} {right[len(first) :].strip()}"
+    is_clause = parts_of(right).subject and first in OPENS_OBJECT and not _is_relative(right)
+    return right if is_clause else ""
+
+
+def _first_word(text: str) -> str:
+    return (_WORD.match(text) or [""])[0].lower().strip(".,")
 
 
 def _is_relative(right: str) -> bool:
