@@ -13,6 +13,7 @@ from agentflows.change import (
 from agentflows.dream.propose import pattern_key
 from agentflows.dreaming.batching import Batched
 from agentflows.dreaming.begun import store_made
+from agentflows.dreaming.queued import weigh
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     DreamError,
@@ -114,7 +115,17 @@ class DreamRun(Batched):
             pinned=self.pinned,
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
         )
-        self.refusals.extend(refusals)
+        self.changes, older = weigh(
+            self.home,
+            self.store,
+            self.entries(),
+            self.changes,
+            dream_id=self.dream.dream_id,
+            today=self.dream.created_at.date(),
+            seen=self._settled(),
+            read={info.root_id for info in self.infos}.__contains__,
+        )
+        self.refusals.extend([*refusals, *older])
         failpoint("dream.proposed")
         return len(self.changes)
 

@@ -25,13 +25,13 @@ Due = Literal["lapsed", "evidence_gone", "contradicted_once", "old"]
 * `lapsed`: the last day it was true is past
 * `evidence_gone`: sessions it rested on were forgotten, left the archive, or say something else now
 * `contradicted_once`: one session spoke against it, which is too little to change it
-* `old`: nothing confirmed it for `OLD`, while newer sessions worked on the same subject
+* `old`: sessions worked on the same subject `OLD` or longer after it was last confirmed
 """
 OLD = timedelta(days=90)
 _SESSIONS = 5
 """Sessions named for one entry."""
 _ALL = 1_000_000_000
-_ASKED = 400
+_ASKED = 100
 """Entries asked about in one query over the archive; the longest unconfirmed first."""
 
 
@@ -75,7 +75,7 @@ def queue(records: Records, archive: Archive, *, today: date | None = None) -> l
         *_lapsed(records, standing, today),
         *_gone(records, archive, standing),
         *_contradicted(records, standing),
-        *_old(records, archive, standing, today),
+        *_old(records, archive, standing),
     ]
     first: dict[str, Recheck] = {}
     for one in found:
@@ -184,12 +184,12 @@ def _base(key: str) -> str:
     return "|".join(key.split("|")[:4])
 
 
-def _old(records: Records, archive: Archive, standing: Sequence[Validity], today: date) -> Iterable[Recheck]:
+def _old(records: Records, archive: Archive, standing: Sequence[Validity]) -> Iterable[Recheck]:
     asked: list[_Asked] = []
     for age in standing:
         confirmed = age.last_confirmed
         words = _subject(records, age)
-        if confirmed and words and confirmed.date() < today - OLD:
+        if confirmed and words:
             known = frozenset(records.resting(age.path, age.text))
             asked.append(_Asked(age, words, confirmed, known))
     asked.sort(key=lambda one: (one.confirmed, one.age.entry_id))
@@ -219,7 +219,7 @@ def _subject(records: Records, age: Validity) -> tuple[str, ...]:
 
 
 def _touching(archive: Archive, asked: Sequence[_Asked]) -> Mapping[int, list[str]]:
-    """For each entry asked about, the sessions after its confirmation in which a user or the agent names all its words."""
+    """For each entry asked about, the sessions `OLD` after its confirmation in which a user names all its words."""
     if not asked:
         return {}
     values = ", ".join(
@@ -228,7 +228,7 @@ def _touching(archive: Archive, asked: Sequence[_Asked]) -> Mapping[int, list[st
     )
     query = (
         f"SELECT a.number, t.root_id, max(t.ts) AS last FROM (VALUES {values}) a(number, words, since) "
-        "JOIN texts t ON t.ts > a.since + INTERVAL 1 DAY AND t.kind IN ('user', 'agent') "
+        f"JOIN texts t ON t.ts > a.since + INTERVAL {OLD.days} DAY AND t.kind = 'user' "
         "AND len(list_filter(a.words, lambda word: NOT contains(lower(t.text), word))) = 0 "
         "GROUP BY ALL ORDER BY a.number, last DESC, t.root_id"
     )

@@ -80,6 +80,9 @@ class Records:
         self.committed = [one for one in state.committed(store.store_id) if not one.is_undone]
         self.forgotten: Mapping[str, datetime] = state.forgotten(store.store_id)
         self.by_id = {one.change.change_id: one for one in self.committed}
+        self._said: dict[str, list[Quote]] = {}
+        for quote in (quote for one in self.committed for quote in one.change.quotes):
+            self._said.setdefault(quote.sha256, []).append(quote)
         self._evidence: dict[Place, list[Evidence]] = {}
         for row in state.evidence(store.store_id):
             self._evidence.setdefault((row.path, row.entry_sha256), []).append(row)
@@ -102,6 +105,13 @@ class Records:
     def evidence(self, path: str, text: str) -> list[Evidence]:
         """The quotes that an entry rests on."""
         return self._evidence.get((path, sha256(text)), [])
+
+    def quotes(self, path: str, text: str) -> list[Quote]:
+        """The same with their words, as far as changes on record hold them; of each place once, by address."""
+        wanted = {row.quote_sha256 for row in self.evidence(path, text)}
+        said = (quote for sha in wanted for quote in self._said.get(sha, ()))
+        found = {(quote.session_id, quote.seq, quote.start): quote for quote in said}
+        return [found[place] for place in sorted(found)]
 
     def all_evidence(self) -> Iterable[Evidence]:
         """Every row of the store, of entries that stand and of those that stood."""

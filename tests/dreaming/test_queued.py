@@ -1,0 +1,70 @@
+"""A dream answers for the entries that are due: what its sessions do not settle is put to a person, once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentflows import lineage, review
+from agentflows.change import Change, DreamReport
+from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.home import Home, open_home
+from agentflows.ingesting import ingest_files
+from agentflows.readers import discover
+from tests.conftest import EXAMPLES
+
+CENTS = "1099d6ef-3d9f-49f5-bf5e-414b3c60d8ba"
+"""One of two sessions of the example in which a user asked for integer cents."""
+
+
+@pytest.fixture
+def harbor(tmp_path: Path) -> Iterator[Home]:
+    """The example project, with what a dream proposed approved."""
+    with open_home(tmp_path / "harbor") as home:
+        ingest_files(home, discover(EXAMPLES / "sessions"))
+        home.state.create_store("example", actor=home.actor("tester"))
+        home.state.import_folder("example", EXAMPLES / "memory", actor=home.actor("tester"))
+        review.approve(home.state, dream(home).dream.dream_id, reviewer="ada")
+        yield home
+
+
+def dream(home: Home, **options: Any) -> DreamReport:
+    return dream_over(home, DreamRequest.model_validate({"store": "example", "engine": "rules"} | options))
+
+
+def asked(report: DreamReport, words: str) -> list[Change]:
+    return [change for change in report.changes if change.op == "flag" and words in (change.before or "")]
+
+
+def test_an_entry_that_lost_evidence_is_asked_about_until_a_person_looked(harbor: Home):
+    """The dream cannot say whether it still holds; a person can, and is not asked again."""
+    harbor.archive.remove([CENTS])
+    report = dream(harbor)
+    [flag] = asked(report, "integer cents")
+    assert "It is due to be looked at again" in flag.reason
+    assert f"{CENTS} is not in the archive as it was quoted" in flag.reason
+    review.approve(harbor.state, report.dream.dream_id, reviewer="ada", only=[flag.change_id])
+    assert asked(dream(harbor, support=1), "integer cents") == []
+
+
+def test_the_answer_to_what_is_due_may_be_that_it_goes(harbor: Home):
+    """Retired by a person, with the reason on record; never by age alone."""
+    harbor.archive.remove([CENTS])
+    report = dream(harbor)
+    [flag] = asked(report, "integer cents")
+    review.approve(
+        harbor.state,
+        report.dream.dream_id,
+        reviewer="ada",
+        only=[flag.change_id],
+        resolve={flag.change_id: "drop"},
+    )
+    assert not any("integer cents" in text for text in harbor.state.files("example").values())
+
+
+def test_nothing_due_asks_nothing(harbor: Home):
+    """The second dream over the same sessions has nothing to say but the flags that still wait."""
+    store = harbor.state.get_store("example")
+    assert lineage.queue(lineage.Records(harbor.state, store), harbor.archive) == []
+    assert not [change for change in dream(harbor).changes if "due to be looked at" in change.reason]
