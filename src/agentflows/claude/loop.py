@@ -45,6 +45,9 @@ class Tool:
     input_schema: dict[str, Any]
     run: Callable[[dict[str, Any]], str]
     """Raises `ToolFaultError` with a text for the model, or an `AgentflowsError`, whose one line is one."""
+    run_call: Callable[[str, dict[str, Any]], str] | None = None
+    """Instead of `run` for a tool with effects: takes the call's id too. A call whose result was not saved when the
+    process died is made again under the same id, and must have no second effect."""
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -258,7 +261,8 @@ class Loop:
             known = ", ".join(sorted(self._by_name)) or "none"
             return f"There is no tool {call.tool!r}. The tools are: {known}.", True
         try:
-            return _encodable(tool.run(call.given)), False
+            text = tool.run_call(call.call_id, call.given) if tool.run_call else tool.run(call.given)
+            return _encodable(text), False
         except (SandboxError, KeyboardInterrupt):
             raise
         except (ToolFaultError, AgentflowsError) as fault:

@@ -1,5 +1,6 @@
 """Teams, their threads, and the plans they carry out: words, and the files people write them in."""
 
+from agentflows.team.folder import make_team, read_team
 from agentflows.team.plan_file import parse_plan, read_plan, render_plan
 from agentflows.team.words import (
     LEAD,
@@ -37,7 +38,9 @@ __all__ = [
     "Thread",
     "ThreadStatus",
     "ThreadTurn",
+    "make_team",
     "parse_plan",
     "read_plan",
+    "read_team",
     "render_plan",
 ]
