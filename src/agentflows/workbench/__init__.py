@@ -10,20 +10,32 @@ from agentflows.workbench.agreement import MINIMUM, Agreement, CriterionAgreemen
 from agentflows.workbench.finding import RULES, SEVERITIES, Finding, Rule, Severity
 from agentflows.workbench.labels import Label, parse_labels, read_labels
 from agentflows.workbench.lint import lint
+from agentflows.workbench.mutations import KINDS, Mutation, MutationKind, artifact_files, mutations_of
+from agentflows.workbench.proving import CriterionProof, Proof, ProofStatus, Tried, prove
 
 __all__ = [
+    "KINDS",
     "MINIMUM",
     "RULES",
     "SEVERITIES",
     "Agreement",
     "CriterionAgreement",
+    "CriterionProof",
     "Finding",
     "Label",
     "Measure",
+    "Mutation",
+    "MutationKind",
+    "Proof",
+    "ProofStatus",
     "Rule",
     "Severity",
+    "Tried",
     "agree",
+    "artifact_files",
     "lint",
+    "mutations_of",
     "parse_labels",
+    "prove",
     "read_labels",
 ]
