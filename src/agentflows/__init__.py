@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentflows.lineage import explain, forget, plan_forget
     from agentflows.memory import Entry, Memory, MemoryStore, MemoryVersion, parse_entries
     from agentflows.project import load_flow
+    from agentflows.pursuing import pursue
     from agentflows.readers import read
     from agentflows.review import approve, reject
     from agentflows.running import run_dream, run_ingest
@@ -69,6 +70,7 @@ _WHERE = {
     "open_home": "home",
     "parse_entries": "memory",
     "plan_forget": "lineage",
+    "pursue": "pursuing",
     "read": "readers",
     "reject": "review",
     "run_dream": "running",
@@ -108,6 +110,7 @@ __all__ = [
     "open_home",
     "parse_entries",
     "plan_forget",
+    "pursue",
     "read",
     "reject",
     "run_dream",

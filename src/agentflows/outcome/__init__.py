@@ -8,6 +8,7 @@ from agentflows.outcome.frozen import Frozen, manifest_sha256
 from agentflows.outcome.grader import PROMPTS, Ask, Calls, Grader, GradeReply, Grading
 from agentflows.outcome.grading import grade
 from agentflows.outcome.loop import FINAL, REPEATS, Steps, pursue_loop
+from agentflows.outcome.report import grounds, headline, iteration_name, markdown, summary, table
 from agentflows.outcome.verdict import best
 from agentflows.outcome.waiting import Waiting
 
@@ -27,7 +28,13 @@ __all__ = [
     "Waiting",
     "best",
     "grade",
+    "grounds",
+    "headline",
+    "iteration_name",
     "manifest_sha256",
+    "markdown",
     "pursue_loop",
     "run_check",
+    "summary",
+    "table",
 ]

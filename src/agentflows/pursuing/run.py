@@ -17,7 +17,7 @@ from agentflows.change import Budget, Cost
 from agentflows.errors import OutcomeError, SettingsError, UsageError
 from agentflows.evaluation import Attempt, Evaluation, Outcome
 from agentflows.home import Home
-from agentflows.outcome import FINAL, Waiting, manifest_sha256, pursue_loop
+from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_loop
 from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.judging import Judging
 from agentflows.pursuing.labels import label
@@ -54,6 +54,11 @@ class OutcomeRun:
         """Whether nothing is left to do: an earlier run of the same command finished it."""
         self._versions = versions_of(home, outcome.outcome_id, request.workspace)
         self._hold = hold
+
+    @property
+    def folder(self) -> Path:
+        """Where its versions lie."""
+        return self._versions.folder
 
     # -- the loop's steps ----------------------------------------------------------------------------
 
@@ -240,11 +245,14 @@ class OutcomeRun:
         self._hold.close()
 
 
-def go_on(run: OutcomeRun) -> Outcome:
-    """The loop over the steps of a run, to its end or to where a person is asked."""
+def go_on(run: OutcomeRun, steps: Steps | None = None) -> Outcome:
+    """The loop over the steps of a run, to its end or to where a person is asked.
+
+    `steps` may stand between the loop and the run, as a flow's tasks do.
+    """
     if run.is_done:
         return run.outcome
-    return pursue_loop(run.outcome, run.request.rubric, run)
+    return pursue_loop(run.outcome, run.request.rubric, steps or run)
 
 
 def versions_of(home: Home, outcome_id: str, workspace: Path) -> Versions:

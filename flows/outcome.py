@@ -1,0 +1,276 @@
+"""Outcome: a task and a rubric → draft, grade, revise, until the rubric is satisfied.
+
+Each attempt and each grading is a task here; what they do stands in `agentflows.pursuing`. A criterion that only a
+person can judge suspends the run of a deployment with a form; the same question can be answered on the command line.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment
+from pydantic import Field, create_model
+
+from agentflows.change import Budget
+from agentflows.errors import UsageError
+from agentflows.evaluation import Attempt, Evaluation, Outcome
+from agentflows.home import Home, open_home
+from agentflows.outcome import Waiting, headline, iteration_name, markdown, summary, table
+from agentflows.pursuing import (
+    Asked,
+    Grading,
+    Limits,
+    OutcomeRun,
+    asked,
+    begin,
+    decide,
+    go_on,
+    make_request,
+    resumed,
+)
+
+# A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
+_STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+_WAITS_FOR_DAYS = 30
+
+
+class Work:
+    """What the tasks share. A plain object, so that Prefect records none of it."""
+
+    def __init__(self, run: OutcomeRun) -> None:
+        self.run = run
+        self.outcome = run.outcome
+        self.attempt: Attempt | None = None
+        self.feedback = ""
+
+
+def say(text: str) -> None:
+    """One progress line: in the run's log, and in the terminal when the command line runs the flow."""
+    get_run_logger().info(text, extra={"progress": True})
+
+
+@task(name="attempt", task_run_name="{name}", **_STEP)
+def make_attempt(work: Work, name: str, iteration: int) -> Attempt:
+    """The writer drafts or revises; what it left is frozen."""
+    attempt = work.run.work(work.outcome, iteration, work.feedback)
+    detail = f" ({attempt.detail})" if attempt.detail else ""
+    say(f"{name}: the writer ended as {attempt.end}{detail}; {len(attempt.deliverables)} deliverables frozen")
+    return attempt
+
+
+@task(name="grading", task_run_name="{name}", **_STEP)
+def make_grading(work: Work, name: str) -> Evaluation | Waiting:
+    """Checks, judge and people say what is met."""
+    assert work.attempt is not None  # noqa: S101 - the loop grades what was attempted
+    found = work.run.grade(work.outcome, work.attempt)
+    if isinstance(found, Waiting):
+        say(f"{name}: {len(found.criteria)} criteria wait for a person")
+    elif found.error:
+        say(f"{name}: grader_error: {found.error}")
+    else:
+        met = sum(item.met == "met" for item in found.criteria)
+        say(f"{name}: {found.result}, {met} of {len(found.criteria)} criteria met")
+    return found
+
+
+@task(name="report", task_run_name="report", **_STEP)
+def publish(work: Work) -> None:
+    """Lay the criteria by iterations, the cost and the deliverables on the run's page."""
+    outcome, rubric = work.run.outcome, work.run.request.rubric
+    key = outcome.outcome_id.replace("_", "-")
+    create_markdown_artifact(
+        markdown(outcome, rubric, folder=work.run.folder), key=key, description=headline(outcome)
+    )
+    create_table_artifact(
+        table(outcome, rubric), key=f"{key}-criteria", description="Criteria by iteration, with the evidence"
+    )
+
+
+class Shown:
+    """The run's steps, attempts and gradings as tasks."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def work(self, outcome: Outcome, iteration: int, feedback: str) -> Attempt:
+        """As the run does it."""
+        self._work.outcome, self._work.feedback = outcome, feedback
+        return make_attempt(self._work, iteration_name(iteration), iteration)
+
+    def grade(self, outcome: Outcome, attempt: Attempt) -> Evaluation | Waiting:
+        """As the run does it."""
+        self._work.outcome, self._work.attempt = outcome, attempt
+        return make_grading(self._work, f"grade {iteration_name(attempt.iteration)}")
+
+    def restore(self, outcome: Outcome, iteration: int) -> None:
+        """As the run does it."""
+        if iteration != len(outcome.attempts) - 1:
+            say(f"the {iteration_name(iteration)} is the best version; it is put back into the workspace")
+        self._work.run.restore(outcome, iteration)
+
+    def keep(self, outcome: Outcome) -> None:
+        """As the run does it."""
+        self._work.run.keep(outcome)
+
+    def stop(self) -> str:
+        """As the run does it."""
+        return self._work.run.stop()
+
+
+# -- a person's verdict ------------------------------------------------------------------------------
+
+
+class Word(Enum):
+    """What a person says of one criterion."""
+
+    met = "met"
+    unmet = "unmet"
+
+
+def form_of(question: Asked) -> type[RunInput]:
+    """A form with a choice for each criterion, what is to be changed, and who says so."""
+    fields: dict[str, Any] = {
+        _field(number): (
+            Word,
+            Field(title=criterion.text[:120], description=f"Criterion {criterion.criterion_id}"),
+        )
+        for number, criterion in enumerate(question.criteria, 1)
+    }
+    fields["comment"] = (
+        str,
+        Field(default="", title="Comment", description="With unmet: what is to be changed"),
+    )
+    fields["reviewer"] = (str, Field(min_length=1, title="Your name", description="Kept on record"))
+    return create_model("Verdict", __base__=RunInput, **fields)
+
+
+def _field(number: int) -> str:
+    return f"criterion_{number}"
+
+
+def describe(question: Asked) -> str:
+    """What the form shows above its fields."""
+    files = "\n".join(f"- `{item.path}` ({item.size_bytes:,} bytes)" for item in question.deliverables[:50])
+    wanted = "\n".join(f"{number}. {one.text}" for number, one in enumerate(question.criteria, 1))
+    return (
+        f"## {question.outcome.description[:400]}\n\nAll other criteria are met. Please look at the deliverables in "
+        f"`{question.folder}` and say of each criterion whether it is met.\n\n{files}\n\n### Criteria\n{wanted}"
+    )
+
+
+def record(home: Home, question: Asked, said: RunInput) -> None:
+    """Keep the words of the form, each with who said it."""
+    answers: Mapping[str, Any] = said.model_dump()
+    comment = answers["comment"].strip() or "no comment was given"
+    for number, criterion in enumerate(question.criteria, 1):
+        word: Word = answers[_field(number)]
+        decide(
+            home,
+            question.outcome.outcome_id,
+            "met" if word is Word.met else "unmet",
+            criteria=[criterion.criterion_id],
+            reason=comment,
+            reviewer=answers["reviewer"],
+        )
+
+
+def _ask(home: Home, work: Work) -> bool:
+    """Suspend for a person's verdict where this run can be resumed; False where it cannot."""
+    if not deployment.get_id():
+        return False
+    question = asked(home, work.run.outcome.outcome_id)
+    form = form_of(question).with_initial_data(description=describe(question))
+    key = f"{question.outcome.outcome_id}-{question.outcome.attempts[-1].iteration}"
+    said = suspend_flow_run(wait_for_input=form, timeout=_WAITS_FOR_DAYS * 86_400, key=key)
+    record(home, question, said)
+    return True
+
+
+@flow(name="outcome", flow_run_name="outcome · {description:.60}{outcome_id}", persist_result=False)
+def outcome(
+    description: Annotated[str, Field(max_length=100_000)] = "",
+    rubric: str = "",
+    agent: str = "",
+    workspace: str = "",
+    max_iterations: Annotated[int, Field(ge=0, le=20)] = 3,
+    deliverables: list[str] = [],
+    budget: Budget = Budget(),
+    writer_budget: Budget = Budget(),
+    grader_budget: Budget = Budget(),
+    grading: Grading = Grading(),
+    memory: str = "",
+    key: str = "",
+    outcome_id: str = "",
+    home: str = "",
+) -> dict[str, Any]:
+    """Have an agent work on a task until its rubric is satisfied, or there is a reason to stop.
+
+    Args:
+        description: The task, in words.
+        rubric: The Markdown file that says what done looks like.
+        agent: The agent file: Markdown with front matter.
+        workspace: The folder the agent works in. Every version of it is kept.
+        max_iterations: Revisions after the draft, 0 to 20. Everything that is returned was graded.
+        deliverables: Globs of the files to grade, such as docs/*.md; empty means every file created or changed.
+        budget: Ceilings for writer and grader together.
+        writer_budget: Ceilings for the writer, within the budget.
+        grader_budget: Ceilings for the grader, within the budget.
+        grading: How the grader works: its model, how many graders, one call or many.
+        memory: A memory store to show to the agent, read-only; empty takes the agent's own.
+        key: Your own word, to have the same task done anew.
+        outcome_id: Go on with this outcome (outc_…) and leave the first four fields empty.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
+
+    Returns:
+        The outcome's id, how it stands, counts and cost. The outcome itself is in the state database and on this page.
+    """
+    with open_home(home or None) as doors:
+        if outcome_id:
+            begun = resumed(doors, outcome_id, max_iterations=max_iterations)
+        else:
+            _check_given(description=description, rubric=rubric, agent=agent, workspace=workspace)
+            request = make_request(
+                description,
+                rubric=rubric,
+                agent=agent,
+                workspace=workspace,
+                deliverables=deliverables,
+                max_iterations=max_iterations,
+                limits=Limits(outcome=budget, writer=writer_budget, grader=grader_budget),
+                grading=grading,
+                memory=memory,
+                key=key,
+            )
+            begun = begin(doors, request)
+        with begun as run:
+            work = Work(run)
+            say(
+                f"outcome {run.outcome.outcome_id}: agent {run.request.agent.name}, {len(run.request.rubric.criteria)} criteria"
+            )
+            if run.is_done:
+                say(
+                    "The same was pursued before, and the workspace is as it was left: nothing is done twice."
+                )
+            found = go_on(run, Shown(work))
+            publish(work)
+            while found.result == "waiting" and _ask(doors, work):
+                found = go_on(run, Shown(work))
+                publish(work)
+            say(f"outcome {found.outcome_id}: {headline(found)}")
+            return summary(found)
+
+
+def _check_given(**values: str) -> None:
+    missing = [name for name, value in values.items() if not value.strip()]
+    if missing:
+        msg = f"The outcome needs {', '.join(missing)}. Fill them in, or give the outcome_id of one to go on with."
+        raise UsageError(msg)
+
+
+if __name__ == "__main__":
+    outcome()
