@@ -15,6 +15,7 @@ _HINTING: tuple[tuple[str, Literal["error", "fix", "correction", "retry", "outli
 )
 MINED = tuple(dict.fromkeys([*(name for name, _ in _HINTING), *OUTCOME_QUERIES]))
 """The pattern queries whose rows a dream uses."""
+_ROUGHLY = (2, 10, 100, 1_000)
 _MAX_EACH = 60
 """Hints for one session; the earliest rows of a query are the best supported."""
 
@@ -49,7 +50,7 @@ def _places(row: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def _note(name: str, row: Mapping[str, Any]) -> str:
     """What is known about it from other sessions."""
-    sessions = f"in {row['sessions']} sessions" if row.get("sessions") else ""
+    sessions = _often(int(row.get("sessions") or 0))
     what = {
         "error_signatures": row.get("head"),
         "error_fixes": f"{row.get('head')} then {row.get('fix_head')}",
@@ -58,3 +59,11 @@ def _note(name: str, row: Mapping[str, Any]) -> str:
         "repeated_requests": row.get("request"),
     }[name]
     return " ".join(part for part in (str(what or ""), sessions) if part)
+
+
+def _often(sessions: int) -> str:
+    """In how many sessions, roughly: a count that grew by one must not make another question of every session."""
+    reached = [most for most in _ROUGHLY if sessions >= most]
+    if sessions < 1:
+        return ""
+    return f"in {reached[-1]} or more sessions" if reached else "in 1 session"

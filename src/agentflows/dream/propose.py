@@ -325,14 +325,14 @@ def _judged(
 
 def rehearse(
     patterns: Sequence[Pattern], files: Mapping[str, str], engine: Engine, instructions: str
-) -> Iterator[None]:
-    """Put each pattern to an engine that only writes questions down, as `propose` will ask them; one step each."""
+) -> Iterator[str]:
+    """Put each pattern to an engine that only writes questions down, as `propose` will ask them; one step each, which names no reading."""
     entries = [entry for path in sorted(files) for entry in parse_entries(path, files[path])]
     index = EntryIndex(entries)
     for pattern in patterns:
         with suppress(DeferredError):
             engine.propose(pattern, index.nearest(pattern, NEAREST), instructions)
-        yield None
+        yield ""
 
 
 def _unexplained(silent: Sequence[Pattern], dropped: Sequence[Refusal]) -> list[Refusal]:

@@ -3,13 +3,15 @@
 A session is worth what it shows that has not been heard yet. Let `n(s)` be how many of the selected root
 sessions show the signal `s`, and `c(s)` how many of those were read before or are chosen already. Then
 
-    weight(s) = value(kind) × log2(1 + n(s))      when n(s) ≥ support
-              = value(kind) × LONE                otherwise, for it cannot become a pattern (a rule can: × 1)
-    gain(x)   = BARE + Σ over the signals s of x: weight(s) × 2^-c(s)
+    weight(s) = value(kind) × (1 + log10 n(s))    when n(s) ≥ support
+              = value(kind) × LONE                otherwise, for it cannot become a pattern (what is listed in
+                                                  ALONE can tell something by itself: × 1)
+    gain(x)   = BARE + Σ over the signals s of x: weight(s) × 4^-c(s)
 
 and sessions are taken greedily by gain over cost while the budget lasts: weighted coverage with falling
 returns, which is submodular, so that a greedy choice is within a constant of the best one and gains can be
-kept in a heap. A pattern needs a few witnesses, hence halving and not nothing after the first. Novelty is
+kept in a heap. A pattern needs a few witnesses, hence a quarter and not nothing after the
+first. Novelty is
 `c(s)`: signals that earlier dreams read count as heard. Outcomes are signals too: that a session failed, and
 that it is one side of a task with both outcomes. Ties go to the newer session, then to the smaller id, so the
 same archive and budget always give the same choice.
@@ -36,6 +38,7 @@ VALUES: Mapping[str, float] = {
 }
 """What hearing of a signal is worth: a user's own words most, a command that went well least."""
 LONE = 0.25
+ALONE = frozenset({"rule", "contrast"})
 BARE = 0.05
 """Of a session that shows nothing: what it says may still be new."""
 _TOLD = {
@@ -116,7 +119,7 @@ class _Heard:
         for signal in one.signals:
             heard = self._heard.get(signal, ())
             if one.root_id not in heard:
-                total += self._weights[signal] * 2.0 ** -min(len(heard), 60)
+                total += self._weights[signal] * 4.0 ** -min(len(heard), 60)
         return total
 
     def hear(self, one: Candidate) -> None:
@@ -127,8 +130,8 @@ class _Heard:
 def _weight(signal: str, sessions: int, support: int) -> float:
     kind = signal.partition(":")[0]
     if sessions >= support:
-        return VALUES[kind] * math.log2(1 + sessions)
-    return VALUES[kind] * (1.0 if kind == "rule" else LONE)
+        return VALUES[kind] * (1.0 + math.log10(sessions))
+    return VALUES[kind] * (1.0 if kind in ALONE else LONE)
 
 
 def choose(

@@ -17,9 +17,8 @@ from pydantic import BaseModel
 from agentflows import dream as deed
 from agentflows.asking import Asker, Gathered
 from agentflows.change import Budget, Pattern
-from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.replies import PatternReply, SessionReply
-from agentflows.dreaming.reading import Readings
+from agentflows.dreaming.reading import Readings, reply_key
 from agentflows.errors import BudgetError, DeferredError, EndpointError, ModelError
 from agentflows.store import BatchAsked
 from agentflows.store.failpoints import failpoint
@@ -43,12 +42,6 @@ class Batched(Readings):
     _wanted: frozenset[str] = frozenset()
     """What the answers under way that this dream needs are kept under."""
 
-    @property
-    def asker(self) -> Asker | None:
-        """How the engine asks its model; None for one that asks nobody."""
-        engine = self.engine
-        return engine.ask if isinstance(engine, JudgedEngine) and isinstance(engine.ask, Asker) else None
-
     def hand_in_sessions(self) -> int:
         """Hand in the questions of all sessions that are to be read; returns how many are under way.
 
@@ -57,15 +50,18 @@ class Batched(Readings):
         """
         if not self._is_batched(sum(map(len, self.pending))):
             return 0
-        ids = [info.session_id for batch in self.pending for info in batch]
+        under_way = {also for _, _, also in self._under_way()}
+        keys = {info.session_id: self._key(info) for batch in self.pending for info in batch}
+        self._wanted |= under_way & set(keys.values())
+        ids = [name for name, key in keys.items() if key not in under_way]
 
-        def ask() -> Iterable[None]:
+        def motions() -> Iterable[str]:
             for session in self.home.archive.sessions(ids):
                 with suppress(DeferredError):
                     self.engine.extract(session, self._hints.get(session.session_id, []))
-                yield None
+                yield keys[session.session_id]
 
-        return self._hand_in(ask(), "extract")
+        return len(keys) - len(ids) + self._hand_in(motions(), "extract")
 
     def hand_in_patterns(self, patterns: Sequence[Pattern]) -> int:
         """Hand in what is to be asked about each pattern; returns how many questions are under way.
@@ -79,11 +75,19 @@ class Batched(Readings):
             deed.rehearse(patterns, self.files, self.engine, self.request.instructions), "propose"
         )
 
+    def _under_way(self) -> list[tuple[str, str, str]]:
+        """What is asked in batches that are not collected yet."""
+        if self.asker is None:
+            return []
+        batches = self.home.state.open_batches(self.asker.model)
+        return [asked for batch in batches for asked in batch.asked.values()]
+
     def _is_batched(self, questions: int) -> bool:
         least = {"interactive": None, "batch": _LEAST, "auto": AUTO_FROM}[self.request.calls]
         return self.asker is not None and least is not None and questions >= least
 
-    def _hand_in(self, motions: Iterable[None], purpose: str) -> int:
+    def _hand_in(self, motions: Iterable[str], purpose: str) -> int:
+        """Go through the motions, each of which names the reading it is for, and hand in what comes of it."""
         asker = self.asker
         if asker is None:
             return 0
@@ -92,21 +96,23 @@ class Batched(Readings):
             self.notes.append(
                 f"{lost} batches may have been created when an earlier run died; they count as spent."
             )
-        known = {
-            key for batch in self.home.state.open_batches(asker.model) for key, _ in batch.asked.values()
-        }
+        known = {key for key, _, _ in self._under_way()}
+        readings: dict[str, str] = {}
         already = len(self.engine.dropped)
         under_way = 0
         with asker.gathering() as gathered:
-            for _ in motions:
+            for reading in motions:
+                readings.setdefault(next(reversed(gathered), ""), reading)
                 if len(gathered) >= MOST_QUESTIONS or _chars(gathered) >= MOST_CHARS:
-                    under_way += self._submit(asker, gathered, known, purpose)
-            under_way += self._submit(asker, gathered, known, purpose)
+                    under_way += self._submit(asker, gathered, known, (purpose, readings))
+            under_way += self._submit(asker, gathered, known, (purpose, readings))
         # The motions are gone through again in earnest, and counted then.
         del self.engine.dropped[already:]
         return under_way
 
-    def _submit(self, asker: Asker, gathered: dict[str, Gathered], known: set[str], purpose: str) -> int:
+    def _submit(
+        self, asker: Asker, gathered: dict[str, Gathered], known: set[str], what: tuple[str, dict[str, str]]
+    ) -> int:
         """Hand in what was gathered and is not under way yet; what the budget does not allow is left."""
         questions = [one for key, one in gathered.items() if key not in known]
         under_way = len(gathered) - len(questions)
@@ -114,7 +120,7 @@ class Batched(Readings):
         gathered.clear()
         while questions:
             part = questions
-            while part and not self._sent(asker, part, purpose):
+            while part and not self._sent(asker, part, *what):
                 part = part[: len(part) // 2]
             if not part:
                 self.notes.append(
@@ -127,7 +133,9 @@ class Batched(Readings):
             questions = questions[len(part) :]
         return under_way
 
-    def _sent(self, asker: Asker, part: Sequence[Gathered], purpose: str) -> bool:
+    def _sent(
+        self, asker: Asker, part: Sequence[Gathered], purpose: str, readings: Mapping[str, str]
+    ) -> bool:
         from agentflows.claude import BatchAsk
 
         state = self.home.state
@@ -146,7 +154,7 @@ class Batched(Readings):
                 return False
             raise
         asked = {
-            custom_id: (one.key, one.schema.__name__)
+            custom_id: (one.key, one.schema.__name__, readings.get(one.key, ""))
             for custom_id, one in zip(handle.custom_ids, part, strict=True)
         }
         state.batch_sent(batch_id, handle.id, asked)
@@ -170,7 +178,9 @@ class Batched(Readings):
                 ended += 1
             else:
                 # Another dream's batch is awaited only for answers that this one needs.
-                left += any(key in self._wanted for key, _ in batch.asked.values())
+                left += any(
+                    key in self._wanted or also in self._wanted for key, _, also in batch.asked.values()
+                )
         return left, ended
 
     def wait(self, say: Callable[[str], None], *, sleep: Callable[[float], None] = time.sleep) -> bool:
@@ -218,14 +228,16 @@ class Batched(Readings):
                 "The endpoint knows a batch no more; it counts as spent and is asked one by one."
             )
             return True
-        schemas = {custom_id: _SCHEMAS[name] for custom_id, (_, name) in batch.asked.items()}
+        schemas = {custom_id: _SCHEMAS[name] for custom_id, (_, name, _) in batch.asked.items()}
         rows: dict[str, str] = {}
         unanswered = 0
         for custom_id, result in client.collect_batch(batch.handle, schemas):
             if isinstance(result, ModelError):
                 unanswered += 1
             else:
-                rows[batch.asked[custom_id][0]] = _text(result)
+                key, _, reading = batch.asked[custom_id]
+                rows[key] = _text(result)
+                rows |= {reply_key(reading): rows[key]} if reading else {}
         self.home.state.cache(rows)
         failpoint("batch.collected")
         self.home.state.batch_over(batch.batch_id, "collected")

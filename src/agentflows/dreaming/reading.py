@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
 from agentflows import dream as deed
+from agentflows.asking import Asker
 from agentflows.change import (
     Observation,
     Refusal,
 )
 from agentflows.dream.engine import Hint
+from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.outcomes import OUTCOME_QUERIES
 from agentflows.dreaming.begun import Begun
 from agentflows.dreaming.planning import reading_key
@@ -36,11 +39,23 @@ class Reading(BaseModel):
     """What the engine said and code did not let through, already in the reading."""
 
 
+def reply_key(reading: str) -> str:
+    """What a batch's reply about a session is kept under, until the session is read by it."""
+    return f"reply:{reading}"
+
+
 class Readings(Begun):
     """The part of a dream that looks at sessions: in SQL, from the cache, one by one."""
 
     _hints: Mapping[str, Sequence[Hint]] = {}
     _dropped_before: int = 0
+    _replies: Mapping[str, str] = {}
+
+    @property
+    def asker(self) -> Asker | None:
+        """How the engine asks its model; None for one that asks nobody."""
+        engine = self.engine
+        return engine.ask if isinstance(engine, JudgedEngine) and isinstance(engine.ask, Asker) else None
 
     # -- 2. mine ---------------------------------------------------------------------------------
 
@@ -96,6 +111,8 @@ class Readings(Begun):
         self._dropped_before = len(self.engine.dropped)
         keys = {info.session_id: self._key(info) for info in batch}
         sessions = self.home.archive.sessions([info.session_id for info in batch])
+        found = self.home.state.cached([reply_key(key) for key in keys.values()]) if self.asker else {}
+        self._replies = {name: found[reply_key(key)] for name, key in keys.items() if reply_key(key) in found}
         read = self._read_at_once if self.engine.model else self._read_in_turn
         made = read(sessions, hints, keys)
         failpoint(f"dream.batch.{number}")
@@ -135,10 +152,16 @@ class Readings(Begun):
         return made
 
     def _read(self, session: Session, hints: Sequence[Hint]) -> Reading:
-        observations = self.engine.extract(session, hints)
+        with self._answered(session.session_id):
+            observations = self.engine.extract(session, hints)
         fresh = islice(self.engine.dropped, self._dropped_before, None)
         dropped = [item for item in fresh if item.session_id == session.session_id]
         return Reading(observations=tuple(observations), dropped=tuple(dropped))
+
+    def _answered(self, session_id: str) -> AbstractContextManager[None]:
+        """What a batch answered about the session is its answer, though hints may read otherwise by now."""
+        reply = self._replies.get(session_id)
+        return nullcontext() if reply is None or self.asker is None else self.asker.given(reply)
 
     def _keep(self, session_id: str, reading: Reading) -> int:
         self.heard.add(session_id)

@@ -198,9 +198,16 @@ class DreamRun(Batched):
         """Check in code what no engine is trusted with; a change that breaks it is refused. Returns refused."""
         refused = [change for change in self.changes if change.status == "refused"]
         open_changes = [change for change in self.changes if change.status != "refused"]
-        kept, refusals = deed.verify(self.files, open_changes, scan=self.home.secret_in, pins=self.pinned)
+        kept, refusals = deed.verify(
+            self.files,
+            open_changes,
+            scan=self.home.secret_in,
+            pins=self.pinned,
+            canaries=self.home.canaries,
+        )
         self.refusals.extend(refusals)
-        self.changes = [*deed.hold(kept, self.entries(), commit=self.request.commit), *refused]
+        held = deed.hold(kept, self.entries(), commit=self.request.commit, doubt=self._doubt())
+        self.changes = [*held, *refused]
         self.ledger = deed.build_ledger(self.entries(), self.changes)
         unbalanced = self.ledger.imbalance([entry.entry_id for entry in self.entries()])
         if unbalanced:
@@ -208,6 +215,11 @@ class DreamRun(Batched):
             raise DreamError(msg)
         failpoint("dream.verified")
         return len(open_changes) - len(kept)
+
+    def _doubt(self) -> str:
+        """Why the whole dream waits for a person, whatever its changes say."""
+        known = self.home.archive.stats()
+        return deed.intake_hold(known.quarantined, known.lines)
 
     # -- 10 and 11. commit or hold, report -----------------------------------------------------------
 

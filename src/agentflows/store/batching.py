@@ -27,8 +27,9 @@ class BatchAsked:
     model: str
     handle: str
     """All that is needed to poll and to collect it."""
-    asked: dict[str, tuple[str, str]]
-    """By the result's custom id: what the answer is kept under, and the name of its schema."""
+    asked: dict[str, tuple[str, str, str]]
+    """By the result's custom id: what the answer is kept under, the name of its schema, and, for a session's reading,
+    what that is kept under."""
     since: datetime
 
 
@@ -51,7 +52,7 @@ class BatchLog(Opened):
             session.add(row)
         return batch_id
 
-    def batch_sent(self, batch_id: str, handle: str, asked: dict[str, tuple[str, str]]) -> None:
+    def batch_sent(self, batch_id: str, handle: str, asked: dict[str, tuple[str, str, str]]) -> None:
         """Write down the handle: from now on the batch is collected, never handed in again."""
         with self._db.write() as session:
             row = _batch(session, batch_id)
@@ -76,7 +77,7 @@ class BatchLog(Opened):
                 row.dream_id,
                 row.model,
                 row.handle,
-                {custom_id: (key, schema) for custom_id, (key, schema) in json.loads(row.asked).items()},
+                {custom_id: (one[0], one[1], one[2]) for custom_id, one in json.loads(row.asked).items()},
                 row.created_at,
             )
             for row in rows
