@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from agentflows.testing.batches import FakeBatches
@@ -63,6 +64,9 @@ class Behaviour:
     """How often a batch must be looked at before it has ended."""
 
 
+_PAUSED = ("pause_turn", "compaction")
+
+
 class RefusalError(Exception):
     """A request that gets an HTTP error of Anthropic's shape."""
 
@@ -83,6 +87,7 @@ class FakeAPI:
         """What was wrong with each request that broke a rule."""
         self.batches = FakeBatches(polls=behaviour.batch_polls, run=self._run_in_batch)
         self._cache = PromptCache(behaviour.cache_minimum_tokens)
+        self._paused: set[str] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -137,7 +142,7 @@ class FakeAPI:
             raise RefusalError(400, f"Unexpected value(s) {unexpected} for the `anthropic-beta` header")
 
     def _create(self, number: int, body: dict[str, Any], headers: dict[str, str]) -> Answer:
-        self._check_message(body, check_create)
+        self._check_message(body, partial(check_create, is_resumed=self._goes_on(body)))
         request = FakeRequest(number, body, headers)
         with self._lock:
             self.requests.append(request)
@@ -150,11 +155,21 @@ class FakeAPI:
         if reply.fault in _ANSWERED_FAULTS:
             return _timed(_faulty(reply, f"req_fake_{number:06d}"), reply)
         full = message(reply, body, f"msg_fake_{number:06d}", self._cache.usage(body))
+        if reply.stop_reason in _PAUSED and full["content"]:
+            self._paused.add(_words(full["content"][-1]))
         drop = _DROPS.get(reply.fault or "", "")
         if not body.get("stream"):
             return _timed(Answer(json.dumps(full).encode(), drop=drop), reply)
         pieces = tuple(events(reply, full))
         return _timed(Answer(pieces, content_type="text/event-stream; charset=utf-8", drop=drop), reply)
+
+    def _goes_on(self, body: Any) -> bool:
+        """Whether the request ends with a reply of ours that was paused."""
+        match body:
+            case {"messages": [*_, {"role": "assistant", "content": [*_, {"type": "text"} as last]}]}:
+                return _words(last) in self._paused
+            case _:
+                return False
 
     def _as_seen(self, request: FakeRequest) -> FakeRequest:
         """The request as this endpoint's model sees it: without what the endpoint ignores."""
@@ -255,6 +270,10 @@ def _decoded(body: bytes, headers: Mapping[str, str]) -> Any:
         return json.loads(body)
     except ValueError as error:
         raise RefusalError(400, f"The request body is not valid JSON: {error}") from error
+
+
+def _words(block: Mapping[str, Any]) -> str:
+    return str(block.get("text", ""))
 
 
 def _json(data: Any) -> Answer:

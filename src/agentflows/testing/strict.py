@@ -147,9 +147,12 @@ class _Create(_CountTokens):
     service_tier: Literal["auto", "standard_only"] | None = None
 
 
-def check_create(body: Any, *, extra_fields: Collection[str] = ()) -> None:
-    """Raise `InvalidRequestError` unless `body` is a faultless request for a message."""
-    _check(body, _Create, extra_fields)
+def check_create(body: Any, *, extra_fields: Collection[str] = (), is_resumed: bool = False) -> None:
+    """Raise `InvalidRequestError` unless `body` is a faultless request for a message.
+
+    `is_resumed` is whether its last message is a reply that was paused: that one is sent back to be gone on with.
+    """
+    _check(body, _Create, extra_fields, is_resumed=is_resumed)
 
 
 def check_count_tokens(body: Any, *, extra_fields: Collection[str] = ()) -> None:
@@ -157,7 +160,9 @@ def check_count_tokens(body: Any, *, extra_fields: Collection[str] = ()) -> None
     _check(body, _CountTokens, extra_fields)
 
 
-def _check(body: Any, shape: type[_CountTokens], extra_fields: Collection[str]) -> None:
+def _check(
+    body: Any, shape: type[_CountTokens], extra_fields: Collection[str], *, is_resumed: bool = False
+) -> None:
     if not isinstance(body, dict):
         msg = "the body must be a JSON object"
         raise InvalidRequestError(msg)
@@ -169,12 +174,12 @@ def _check(body: Any, shape: type[_CountTokens], extra_fields: Collection[str]) 
         place = ".".join(str(part) for part in first["loc"])
         msg = f"{place}: {first['msg']}"
         raise InvalidRequestError(msg) from error
-    for fault in _faults(request):
+    for fault in _faults(request, is_resumed=is_resumed):
         raise InvalidRequestError(fault)
 
 
-def _faults(request: _CountTokens) -> Iterator[str]:
-    yield from _role_faults(request)
+def _faults(request: _CountTokens, *, is_resumed: bool) -> Iterator[str]:
+    yield from _role_faults(request, is_resumed=is_resumed)
     yield from _tool_faults(request)
     yield from _pairing_faults(request)
     if request.output_config.format:
@@ -184,10 +189,10 @@ def _faults(request: _CountTokens) -> Iterator[str]:
         yield f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
 
 
-def _role_faults(request: _CountTokens) -> Iterator[str]:
+def _role_faults(request: _CountTokens, *, is_resumed: bool) -> Iterator[str]:
     if request.messages[0].role != "user":
         yield 'messages: first message must use the "user" role'
-    if request.messages[-1].role != "user":
+    if request.messages[-1].role != "user" and not is_resumed:
         yield "messages: the conversation must end with a user message; prefill is not supported"
     for number, (before, after) in enumerate(pairwise(request.messages)):
         if before.role == after.role:
