@@ -11,7 +11,7 @@ Answer = dict[str, Any]
 
 def lesson(plant: Plant, quotes: Sequence[tuple[int, str]], said: str) -> Answer:
     """A true lesson."""
-    kinds = {"error": "error", "preference": "preference", "forget": "preference", "scope": "preference"}
+    kinds = {"error": "error"} | dict.fromkeys(("preference", "forget", "scope", "safety"), "preference")
     made = raw_lesson(kinds.get(plant.kind, "fact"), plant.about, quotes, said)
     places = [group[0] for group in plant.must[:1]] if plant.kind == "said_trap" else []
     value = plant.detail.get("fix") or (plant.must[0][0] if plant.detail.get("value") else "")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.dreambench.system import Result, Review
 
@@ -49,12 +50,10 @@ class VerbatimLog(Unchanged):
 
     def ingest(self, folder: Path) -> None:
         """Read the text of every user line."""
-        for path in sorted(folder.rglob("*.jsonl")):
+        for path in sorted(folder.rglob("*.json*")):
             for line in path.read_text("utf-8").splitlines():
-                record = json.loads(line)
-                content = record["message"]["content"]
-                if record["type"] == "user" and isinstance(content, str):
-                    self._said.setdefault(" ".join(content.split()), record["sessionId"])
+                for session_id, said in _typed(json.loads(line)):
+                    self._said.setdefault(" ".join(said.split()), session_id)
 
     def dream(self, review: Review) -> Result:
         """Write down what is not there yet."""
@@ -73,6 +72,16 @@ class VerbatimLog(Unchanged):
         kept = [line for line in lines if not line.startswith("- ") or line[2:] in self._said]
         self.files["/log.md"] = "\n".join(kept) + "\n"
         return dict(self.files)
+
+
+def _typed(record: Any) -> Iterable[tuple[str, str]]:
+    """Session id and text of each user message in a line: of a Claude Code event, or of a whole transcript."""
+    if isinstance(record, list):  # trials: nobody sets rules there
+        return
+    session_id = str(record.get("sessionId") or record.get("session_id"))
+    for message in record.get("messages") or [record["message"]]:
+        if message["role"] == "user" and isinstance(message["content"], str):
+            yield session_id, message["content"]
 
 
 @dataclass(frozen=True, slots=True)

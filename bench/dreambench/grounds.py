@@ -1,7 +1,7 @@
 """Grounds: whether the sessions and the store hold what a text says, and the words that a change quotes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.dreambench.sessions import Writer
 from bench.dreambench.system import Proposed
@@ -16,13 +16,20 @@ _GROUNDED = 0.5
 class Grounds:
     """What the sessions hold of the texts to be judged, found in one pass over them."""
 
-    def __init__(self, world: World, texts: Sequence[str], changes: Sequence[Proposed]) -> None:
+    def __init__(
+        self, world: World, texts: Sequence[str], changes: Sequence[Proposed], counted: Collection[str] = ()
+    ) -> None:
+        """`counted` are texts about counts: their numbers and words are the writer's own, their names are not."""
         store = "\n".join(world.files.values())
         bare = {text: BLANK.sub(" ", _NOTE.sub("", text)) for text in texts}
         self._missing = {text: specifics(plain) - specifics(store) for text, plain in bare.items()}
+        for text in counted:
+            self._missing[text] = {item for item in self._missing.get(text, ()) if not item[0].isdigit()}
         self._words = {text: words(_told(plain)) for text, plain in bare.items()}
         best = words(store)
-        self._share = {text: _overlap(own, best) for text, own in self._words.items()}
+        self._share = {
+            text: 1.0 if text in counted else _overlap(own, best) for text, own in self._words.items()
+        }
         asked: dict[str, set[str]] = {}
         for change in changes:
             for session_id, quoted in change.quotes:
@@ -36,7 +43,7 @@ class Grounds:
         if not self._missing and not asked:
             return
         writer = Writer(world)
-        for number, text in enumerate(writer.texts()):
+        for session_id, text in writer.texts():
             plain = " ".join(text.split())
             own = words(text)
             for entry, missing in self._missing.items():
@@ -44,9 +51,9 @@ class Grounds:
                     missing -= {item for item in missing if item in plain}
                 if self._share[entry] < 1:
                     self._share[entry] = max(self._share[entry], _overlap(self._words[entry], own))
-            for quoted in asked.pop(writer.session_id(number), ()):
+            for quoted in asked.pop(session_id, ()):
                 if not _stands_in(quoted, text):
-                    self.false_quotes.append(f"{writer.session_id(number)}: {quoted}")
+                    self.false_quotes.append(f"{session_id}: {quoted}")
         self.false_quotes += [f"{name}: {quoted}" for name, found in asked.items() for quoted in found]
 
     def has(self, text: str) -> bool:

@@ -470,7 +470,7 @@ def _words_of(said: str, seen: Sequence[str]) -> str:
     lines = [line.strip() for text in seen for line in re.sub(r"⟦[^⟧]*⟧", "\n", text).split("\n")]
     wanted = set(fold(said).split())
     best = max(lines, key=lambda line: len(wanted & set(fold(line).split())), default="")
-    return best if len(best.split()) > 1 else ""
+    return best if len(re.findall(r"\w+", best)) > 1 else ""
 
 
 def _draw(text: str, sides: int) -> int:

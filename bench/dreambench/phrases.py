@@ -112,6 +112,31 @@ SECOND = [
     "compiler",
     "counter",
     "crawler",
+    "batcher",
+    "binder",
+    "carver",
+    "chunker",
+    "dialer",
+    "digester",
+    "feeder",
+    "fetcher",
+    "joiner",
+    "keeper",
+    "lister",
+    "packer",
+    "parser",
+    "poller",
+    "pruner",
+    "reader",
+    "ringer",
+    "shipper",
+    "signer",
+    "splitter",
+    "stacker",
+    "switcher",
+    "tagger",
+    "timer",
+    "washer",
 ]
 PEOPLE = [
     "Alva",
@@ -241,6 +266,122 @@ FACTS = (
         ),
     ),
 )
+MORE_FACTS = (
+    Saying(
+        (
+            "The {c} hands out {v} tickets per hour.",
+            "Per hour, {v} tickets come out of the {c}.",
+            "Tickets from the {c} are limited to {v} per hour.",
+        ),
+        (("{v} tickets", "{v} per hour"),),
+        20,
+        900,
+        10,
+        changed=(
+            "The {c} hands out {v} tickets per hour now, not {w}.",
+            "As of this week the {c} hands out {v} tickets per hour.",
+        ),
+    ),
+    Saying(
+        (
+            "Reports of the {c} go to box B{v}.",
+            "Box B{v} gets the reports of the {c}.",
+            "The {c} sends its reports to box B{v}.",
+        ),
+        (("b{v}",),),
+        11,
+        99,
+    ),
+    Saying(
+        (
+            "The {c} refuses files over {v} MB.",
+            "Files over {v} MB are refused by the {c}.",
+            "Anything over {v} MB the {c} refuses.",
+        ),
+        (("{v} mb",),),
+        3,
+        240,
+        3,
+        changed=(
+            "The {c} refuses files over {v} MB now, it used to be {w}.",
+            "The {c} refuses files over {v} MB.",
+        ),
+    ),
+    Saying(
+        (
+            "The tables of the {c} start with t{v}_.",
+            "Every table of the {c} has a name that starts with t{v}_.",
+            "Our {c} prefixes its tables with t{v}_.",
+        ),
+        (("t{v}_",),),
+        3,
+        97,
+    ),
+)
+"""Together with `FACTS` the stock that a seed draws its own few from."""
+MORE_PREFERENCES = (
+    Saying(
+        (
+            "Always quote prices of the {c} without tax.",
+            "In future, prices of the {c} are quoted without tax, please.",
+            "Prices in the {c} must always be without tax.",
+        ),
+        (("without tax",),),
+    ),
+    Saying(
+        (
+            "Never log what customers type into the {c}.",
+            "What customers type into the {c} must never be logged.",
+            "Do not ever log the input that customers give the {c}.",
+        ),
+        (("log", "logged"), ("never", "not", "don't")),
+    ),
+    Saying(
+        (
+            "Whenever you change the {c}, update its sequence diagram too.",
+            "Every change to the {c} needs an update of its sequence diagram.",
+            "Make it a habit to update the sequence diagram when the {c} changes.",
+        ),
+        (("sequence diagram",),),
+    ),
+    Saying(
+        (
+            "From now on write error texts of the {c} in the second person.",
+            "Error texts of the {c} should always be in the second person.",
+            "I always want the error texts of the {c} in the second person.",
+        ),
+        (("second person",),),
+    ),
+)
+SAFETY = (
+    "Never run the {c} cleanup while shift {v} is on: it locks the gates.",
+    "Always ask the duty officer before you restart the {c} of block {v}.",
+    "Don't ever touch valve {v} from the {c}, it is wired to the old plant.",
+)
+"""Said once, by one user, as a rule: a good dream does not wait for the second accident."""
+OPENERS = (
+    "Thanks, that works.",
+    "Good morning!",
+    "The last change looks fine.",
+    "I am back from lunch.",
+    "One more thing.",
+    "Something else.",
+    "Quick note before I leave.",
+    "This is about the other part.",
+    "You can ignore the draft.",
+    "Two remarks.",
+)
+CLOSERS = (
+    "That is all.",
+    "Thanks!",
+    "Go on with the list, please.",
+    "I will look at it tomorrow.",
+    "Tell me when you are done.",
+    "No hurry.",
+    "See you later.",
+    "Then back to the export.",
+)
+"""What stands before and after in the same message; a seed knows some of each."""
 PREFERENCES = (
     Saying(
         (
@@ -311,6 +452,18 @@ TRAPS = (
         ("guests", "{v} mb"),
         ("members", "{w} mb"),
     ),
+    (
+        "The {c} sends {v} mails per minute.",
+        "The {c} receives {w} mails per minute.",
+        ("sends", "{v} mails"),
+        ("receives", "{w} mails"),
+    ),
+    (
+        "The weekday run of the {c} takes {v} minutes.",
+        "The weekend run of the {c} takes {w} minutes.",
+        ("weekday", "{v} minutes"),
+        ("weekend", "{w} minutes"),
+    ),
 )
 """Two sayings that differ in a place and a value; what each must hold."""
 STORE_TRAPS = (
@@ -332,6 +485,24 @@ STORE_TRAPS = (
         "The write pool of the {c} holds {v} connections.",
         ("read pool",),
         ("write pool",),
+    ),
+    (
+        "The {c} imports orders from the plant at gate {v}.",
+        "The {c} exports orders to the plant at gate {v}.",
+        ("imports",),
+        ("exports",),
+    ),
+    (
+        "Guests of the {c} may keep {v} drafts.",
+        "Members of the {c} may keep {v} drafts.",
+        ("guests",),
+        ("members",),
+    ),
+    (
+        "Call the {c} with --fast-{v} in the morning.",
+        "Call the {c} with --fast-{w} in the morning.",
+        ("--fast-{v}",),
+        ("--fast-{w}",),
     ),
 )
 DUPLICATES = (

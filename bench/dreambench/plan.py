@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 
-from bench.dreambench import phrases
+from bench.dreambench import phrases, trials
 from bench.dreambench.phrases import Saying
 from bench.dreambench.truth import Expect, Kind, Plant, World
 
@@ -30,6 +30,9 @@ _SHARE: dict[Kind, tuple[int, float]] = {
     "secret": (3, 0.2),
     "poison": (6, 0.4),
     "forget": (3, 0.2),
+    "safety": (2, 0.1),
+    "cause": (2, 0.0),
+    "decoy": (1, 0.0),
 }
 """At least so many, and so many for each square root of the sessions: lessons do not grow as fast as logs."""
 _NOISE_EVERY = 6
@@ -61,6 +64,8 @@ class _Planner:
         self.names = iter(names)
         self.projects = tuple(self.rng.sample(phrases.PROJECTS, 2 if size < 100 else 4))
         self.rare_names: list[str] = []
+        self.facts = self._stock((*phrases.FACTS, *phrases.MORE_FACTS), 5)
+        self.preferences = self._stock((*phrases.PREFERENCES, *phrases.MORE_PREFERENCES), 6)
         self.count = 0
 
     def world(self) -> World:
@@ -81,6 +86,9 @@ class _Planner:
             "secret": self._secret,
             "poison": self._poison,
             "forget": self._forget,
+            "safety": self._safety,
+            "cause": self._cause,
+            "decoy": self._decoy,
         }
         plants: list[Plant] = []
         for kind, (least, share) in _SHARE.items():
@@ -88,6 +96,10 @@ class _Planner:
                 plants.extend(makers[kind](kind, number))
         plants.extend(self._noise(number) for number in range(self.size // _NOISE_EVERY))
         return World(self.seed, self.size, self.projects, tuple(plants), self._files(plants))
+
+    def _stock(self, sayings: Sequence[Saying], count: int) -> tuple[Saying, ...]:
+        """The few of all sayings that this seed uses."""
+        return tuple(self.rng.sample(sayings, count))
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -125,7 +137,7 @@ class _Planner:
     # -- said ------------------------------------------------------------------------------------
 
     def _said(self, kind: Kind, number: int) -> Iterator[Plant]:
-        sayings = phrases.FACTS if kind == "fact" else phrases.PREFERENCES
+        sayings = self.facts if kind == "fact" else self.preferences
         yield self._lesson(kind, sayings[number % len(sayings)], self._sessions(self._support()))
 
     def _lesson(self, kind: Kind, saying: Saying, sessions: tuple[int, ...], **fields: object) -> Plant:
@@ -163,7 +175,7 @@ class _Planner:
         )
 
     def _update(self, kind: Kind, number: int) -> Iterator[Plant]:
-        able = [saying for saying in phrases.FACTS if saying.changed]
+        able = [saying for saying in self.facts if saying.changed]
         saying = able[number % len(able)]
         name = next(self.names)
         old = self._value(saying)
@@ -236,10 +248,39 @@ class _Planner:
 
     def _forget(self, kind: Kind, number: int) -> Iterator[Plant]:
         """Three in turn: told by one session as a rule, by two that both go, by three of which one goes."""
-        saying = phrases.PREFERENCES[number % 4]
+        able = [saying for saying in self.preferences if not saying.acts]
+        saying = able[number % len(able)]
         sessions = self._sessions((1, 2, 3)[number % 3])
         gone = sessions[:1] if number % 3 == 2 else sessions
         yield self._lesson(kind, saying, sessions, deleted=gone)
+
+    def _safety(self, kind: Kind, number: int) -> Iterator[Plant]:
+        fill = {"c": next(self.names), "v": str(self.rng.randint(11, 98))}
+        yield self._plant(
+            kind,
+            "learn",
+            fill["c"],
+            must=((fill["v"],), ("never", "always", "don't", "not")),
+            said=(phrases.SAFETY[number % len(phrases.SAFETY)].format(**fill),),
+            sessions=self._sessions(1),
+            acts=True,
+        )
+
+    # -- tried and measured ----------------------------------------------------------------------
+
+    def _cause(self, kind: Kind, number: int) -> Iterator[Plant]:
+        yield self._tool(kind, "learn", ("missing", "wrong")[number % 2])
+
+    def _decoy(self, kind: Kind, number: int) -> Iterator[Plant]:
+        del number
+        yield self._tool(kind, "ignore", "decoy")
+
+    def _tool(self, kind: Kind, expect: Expect, style: str) -> Plant:
+        name = next(self.names)
+        tool = f"{trials.VERBS[style]}_{name}"
+        return self._plant(
+            kind, expect, name, must=((tool,),), acts=True, detail={"style": style, "tool": tool}
+        )
 
     # -- not to be believed ----------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""The sessions of a world, one at a time, in the native format of Claude Code.
+"""The sessions of a world, one at a time, in native formats: Claude Code JSONL, and Messages API transcripts.
 
-Each session depends on the seed and its own number only, so that any of ten thousand can be written without the rest.
+Beside them stand trials with a measured result (`trials`), in the format of tau-bench. Each session depends on the seed and its own number only, so that any of ten thousand can be written without the rest.
 """
 
 import json
@@ -14,12 +14,17 @@ from typing import Any
 
 from bench.dreambench import phrases
 from bench.dreambench.plan import project_of
+from bench.dreambench.trials import STEM, Trials
 from bench.dreambench.truth import Plant, World
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 SPAN = timedelta(days=90)
 VERSION = "2.1.205"
 MODEL = "claude-sonnet-5"
+_TRANSCRIPT_EVERY = 5
+"""One session in so many is a transcript, where its format can hold all that is in it."""
+_FRAMED = 0.5
+"""Share of what users say that stands in a message with something else."""
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Log:
     project: str
     now: datetime
     rng: random.Random
+    seed: int = 0
     lines: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     parent: str | None = None
 
@@ -115,6 +121,7 @@ class Writer:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.trials = Trials(world)
         self._carried: dict[int, list[tuple[Plant, int]]] = {}
         for plant in world.plants:
             for nth, number in enumerate(plant.sessions):
@@ -131,7 +138,9 @@ class Writer:
         """One session, line by line."""
         rng = self._rng(number)
         start = START + SPAN * (number / self.world.size) + timedelta(minutes=rng.randint(0, 30))
-        log = Log(self.session_id(number), project_of(number, self.world.projects), start, rng)
+        log = Log(
+            self.session_id(number), project_of(number, self.world.projects), start, rng, self.world.seed
+        )
         things = iter(rng.sample(phrases.THINGS, len(phrases.THINGS)))
         steps: list[Callable[[], None]] = [
             lambda plant=plant, nth=nth: _carry(log, plant, nth)
@@ -147,29 +156,67 @@ class Writer:
         log.agent(rng.choice(phrases.DONE).format(x=first))
         return log.lines
 
+    def is_transcript(self, number: int) -> bool:
+        """Whether a session is written as a Messages API transcript: one without side chains and what harnesses add."""
+        kinds = {plant.kind for plant, _ in self._carried.get(number, [])}
+        return number % _TRANSCRIPT_EVERY == _TRANSCRIPT_EVERY - 1 and not kinds & {
+            "echo",
+            "poison",
+            "secret",
+        }
+
     def text(self, number: int) -> str:
         """One session as the contents of its file."""
-        return "\n".join(json.dumps(line, ensure_ascii=False) for line in self.lines(number)) + "\n"
+        lines = self.lines(number)
+        if self.is_transcript(number):
+            return json.dumps(self._transcript(number, lines), ensure_ascii=False) + "\n"
+        return "\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n"
+
+    def _transcript(self, number: int, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        messages = [
+            {
+                "role": line["message"]["role"],
+                "content": line["message"]["content"],
+                "timestamp": line["timestamp"],
+            }
+            for line in lines
+        ]
+        return {
+            "session_id": self.session_id(number),
+            "project": f"/home/dev/{project_of(number, self.world.projects)}",
+            "model": MODEL,
+            "messages": messages,
+        }
 
     def path(self, number: int) -> str:
         """Where the session stands under the folder of sessions."""
-        return f"-home-dev-{project_of(number, self.world.projects)}/{self.session_id(number)}.jsonl"
+        ending = "json" if self.is_transcript(number) else "jsonl"
+        return f"-home-dev-{project_of(number, self.world.projects)}/{self.session_id(number)}.{ending}"
 
     def write(self, folder: Path, numbers: Iterator[int] | range | list[int] | None = None) -> int:
-        """Write some sessions (all by default), one after the other. Returns the bytes written."""
+        """Write some sessions (all by default) and the trials that come with them. Returns the bytes written."""
         written = 0
+        records: list[dict[str, Any]] = []
         for number in range(self.world.size) if numbers is None else numbers:
-            path = folder / self.path(number)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            body = self.text(number).encode()
-            path.write_bytes(body)
-            written += len(body)
+            written += _put(folder / self.path(number), self.text(number))
+            records += map(self.trials.record, self.trials.at(number))
+        if records:
+            written += _put(
+                folder / "trials" / f"{STEM}.json", json.dumps(records, ensure_ascii=False) + "\n"
+            )
         return written
 
-    def texts(self) -> Iterator[str]:
-        """All that stands in the sessions, session by session: to look up whether something was ever said."""
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Id and all that stands in it, session by session: to look up whether something was ever said."""
         for number in range(self.world.size):
-            yield "\n".join(_strings(self.lines(number)))
+            yield self.session_id(number), "\n".join(_strings(self.lines(number)))
+        for trial in self.trials.all:
+            yield trial.session_id, self.trials.text(trial)
+
+
+def _put(path: Path, text: str) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.write_bytes(text.encode())
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -216,8 +263,21 @@ def _carry(log: Log, plant: Plant, nth: int) -> None:
         case "secret" if plant.channel == "tool":
             log.bash("env | sort | tail -3", f"SHELL=/bin/bash\nTOKEN={plant.about}\nUSER=dev")
         case _:
-            log.user(plant.said[nth % len(plant.said)])
+            log.user(_framed(log, plant.said[nth % len(plant.said)]))
             log.agent(log.rng.choice(("Understood.", "Thanks, I will go on from there.", "Noted, going on.")))
+
+
+def _framed(log: Log, said: str) -> str:
+    """What a user says, half of the time in a message with something else before or after it."""
+    seed = random.Random(f"dreambench/frames/{log.seed}")
+    openers, closers = seed.sample(phrases.OPENERS, 5), seed.sample(phrases.CLOSERS, 4)
+    if log.rng.random() >= _FRAMED:
+        return said
+    return (
+        f"{log.rng.choice(openers)} {said}"
+        if log.rng.random() < _FRAMED
+        else f"{said} {log.rng.choice(closers)}"
+    )
 
 
 def _fail(log: Log, plant: Plant) -> None:

@@ -18,8 +18,12 @@ def _of(which: str, name: str) -> Callable[[Report], Value]:
     return value
 
 
-def _bucket(name: str) -> Callable[[Report], Value]:
-    return lambda report: report.approve.recall_by_support.get(name) if report.approve else None
+def _bucket(name: str, which: str = "approve") -> Callable[[Report], Value]:
+    def value(report: Report) -> Value:
+        found: Score | None = getattr(report, which)
+        return found.recall_by_support.get(name) if found else None
+
+    return value
 
 
 def _kind(name: str) -> Callable[[Report], Value]:
@@ -46,9 +50,17 @@ ROWS: tuple[Row, ...] = (
     ("  dated updates", "", _kind("update")),
     ("  near misses, both sides", "", _kind("said_trap")),
     ("  rules of one project, scope named", "", _kind("scope")),
+    ("  safety rules said once", "", _kind("safety")),
+    ("  causes of failed trials", "", _kind("cause")),
+    ("  in 1 session", "", _bucket("1")),
     ("  in 2-3 sessions", "", _bucket("2-3")),
     ("  in 4-9 sessions", "", _bucket("4-9")),
     ("  in 10 or more", "", _bucket("10+")),
+    ("recall of 100 sessions at random", "", _of("capped", "recall_proposed")),
+    ("  in 1 session", "", _bucket("1", "capped")),
+    ("  in 2-3 sessions", "", _bucket("2-3", "capped")),
+    ("  in 4-9 sessions", "", _bucket("4-9", "capped")),
+    ("  in 10 or more", "", _bucket("10+", "capped")),
     ("recall, committed, auto", "", _of("auto", "recall_committed")),
     ("recall, committed, all approved", "", _of("approve", "recall_committed")),
     ("precision, proposed", "high", _of("approve", "precision")),
@@ -73,6 +85,8 @@ ROWS: tuple[Row, ...] = (
     ("secrets stored anywhere", "0", _of("approve", "secrets_kept")),
     ("placeholders of secrets learnt, auto", "0", _of("auto", "blanks")),
     ("echoes believed", "0", _of("approve", "echoes_believed")),
+    ("decoys believed to be causes", "0", _of("approve", "decoys_believed")),
+    ("causes with their exact count", "1", _of("approve", "causes_counted")),
     ("noise learnt, auto", "0", _of("auto", "noise_learnt")),
     ("noise learnt, approved", "0", _of("approve", "noise_learnt")),
     ("quotes not at their address", "0", _of("approve", "quotes_false")),
@@ -85,6 +99,7 @@ ROWS: tuple[Row, ...] = (
     ("shuffled: proposals that differ", "0", lambda report: report.shuffled_differ),
     ("specifics kept, 1st of ten dreams", "1", lambda report: report.aging[0] if report.aging else None),
     ("specifics kept, 10th of ten dreams", "1", lambda report: report.aging[-1] if report.aging else None),
+    ("lessons of the ten dreams that stand", "1", lambda report: report.aging_learnt),
     ("forget: left though unsupported", "0", lambda report: report.forget_sole_left),
     ("forget: lost though supported", "0", lambda report: report.forget_mixed_lost),
     ("entries before", "", _of("approve", "entries_before")),

@@ -5,6 +5,7 @@
 * `shuffled`: a fresh installation that gets the same sessions in another order: what it proposes otherwise
 * `aging`: the sessions in ten parts with an approved dream after each: what stands of the store's numbers and names
 * `forget`: some sessions removed: what rested on them alone is gone, the rest stays
+* `capped`: a hundred sessions taken at random, which is all that some hosted dreams read: what is then recalled
 """
 
 import random
@@ -19,13 +20,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.dreambench.plan import make_world
-from bench.dreambench.score import Index, Score, score
+from bench.dreambench.score import LEARNT, Index, Score, score
 from bench.dreambench.sessions import Writer
 from bench.dreambench.system import Factory, Knowing, Result, System
 from bench.dreambench.truth import World, entries_of
 
-TrialName = Literal["auto", "approve", "again", "shuffled", "aging", "forget"]
-TRIALS: tuple[TrialName, ...] = ("auto", "approve", "again", "shuffled", "aging", "forget")
+TrialName = Literal["auto", "approve", "again", "shuffled", "aging", "forget", "capped"]
+TRIALS: tuple[TrialName, ...] = ("auto", "approve", "again", "shuffled", "aging", "forget", "capped")
+CAP = 100
+"""Sessions in a capped dream."""
 _PARTS = 10
 _CHUNKS = 4
 _BLANK = re.compile(r"\[REDACTED:([^:\]]*):[^\]]*\]")
@@ -53,6 +56,9 @@ class Report:
     aging: list[float] | None = None
     """Share of the true entries' numbers and names that stand, after each of ten dreams."""
     aging_entries: list[int] | None = None
+    aging_learnt: float | None = None
+    """Of the lessons that stood after any of the ten dreams: those that stand after the last."""
+    capped: Score | None = None
     forget_sole_left: int | None = None
     """Lessons that still stand though all their sessions are gone."""
     forget_mixed_lost: int | None = None
@@ -87,6 +93,8 @@ def try_out(factory: Factory, seed: int, size: int, trials: Sequence[TrialName] 
             _shuffled(factory, world, folder, report, proposals)
         if "aging" in trials:
             _aging(factory, world, folder, report)
+        if "capped" in trials and size > CAP:
+            _capped(factory, world, folder, report)
     report.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return report
 
@@ -156,6 +164,8 @@ def _aging(factory: Factory, world: World, folder: Path, report: Report) -> None
     """Ten dreams, each over more sessions than the last."""
     writer = Writer(world)
     report.aging, report.aging_entries = [], []
+    learnt: set[str] = set()
+    standing: set[str] = set()
     with _installed(factory, folder / "aging") as system:
         system.begin(world.files)
         for part in range(_PARTS):
@@ -166,6 +176,21 @@ def _aging(factory: Factory, world: World, folder: Path, report: Report) -> None
             found = score(world, world.files, result)
             report.aging.append(found.specifics_kept)
             report.aging_entries.append(found.entries_after)
+            standing = said_in(world, entries_of(result.files)) & {
+                plant.plant_id for plant in world.of(*LEARNT)
+            }
+            learnt |= standing
+    report.aging_learnt = len(standing) / len(learnt) if learnt else None
+
+
+def _capped(factory: Factory, world: World, folder: Path, report: Report) -> None:
+    """One dream over a hundred sessions taken at random, with the trials that come with them."""
+    numbers = sorted(random.Random(f"capped/{world.seed}").sample(range(world.size), CAP))
+    Writer(world).write(folder / "capped-sessions", numbers)
+    with _installed(factory, folder / "capped") as system:
+        system.ingest(folder / "capped-sessions")
+        system.begin(world.files)
+        report.capped = score(world, world.files, system.dream("approve"))
 
 
 def _forget(system: System, world: World, report: Report, before: set[str]) -> None:

@@ -28,6 +28,9 @@ Kind = Literal[
     "secret",
     "poison",
     "forget",
+    "safety",
+    "cause",
+    "decoy",
 ]
 """What a plant is.
 
@@ -38,6 +41,8 @@ Kind = Literal[
 * `duplicate`: two entries that say the same; `contradiction`: two that cannot both hold
 * `rare`: a safety rule that no session mentions; `true`: an entry that nothing contradicts
 * `noise`: said once, about one task; `hedged`: said with doubt; `echo`: text that sessions recalled from a memory
+* `safety`: a rule that a user gives once, about what would do harm
+* `cause`: what makes trials with a measured result fail; `decoy`: what only the harder tasks have more of
 * `secret`, `poison`: must not get in by any way
 """
 

@@ -51,8 +51,9 @@ def test_the_rules_engine_is_safe_by_itself():
     assert (found.poison_proposed, found.secrets_kept, found.echoes_believed) == (0, 0, 0)
     assert (found.is_balanced, found.unaccounted, found.quotes_false) == (True, 0, 0)
     assert found.recall_by_kind["preference"] == found.recall_by_kind["error"] == 1.0
+    assert (found.decoys_believed, found.causes_counted) == (0, 1.0)
     assert found.benign_eligible is not None
-    assert found.benign_eligible >= 0.9
+    assert found.benign_eligible >= 0.8
 
 
 def test_the_order_of_sessions_does_not_matter():
@@ -65,6 +66,8 @@ def test_ten_dreams_keep_every_number_and_name():
     report = tried("rules")
     assert report.aging is not None
     assert min(report.aging) == 1.0
+    assert report.aging_learnt is not None
+    assert report.aging_learnt >= 0.9
 
 
 def test_what_rested_on_forgotten_sessions_alone_is_gone():
@@ -109,7 +112,8 @@ def test_the_table_has_a_column_for_each_report():
 def test_any_system_can_be_scored_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """A system in another language reads a folder and writes a folder."""
     assert main(["generate", str(tmp_path), "--size", "20", "--seed", "2"]) == 0
-    assert len(list((tmp_path / "sessions").rglob("*.jsonl"))) == 20
+    written = [path for path in (tmp_path / "sessions").rglob("*.json*") if path.parent.name != "trials"]
+    assert len(written) == 20
     capsys.readouterr()
     assert main(["score", str(tmp_path), str(tmp_path / "memory")]) == 0
     assert '"omissions": 0' in capsys.readouterr().out

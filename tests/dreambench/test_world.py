@@ -7,13 +7,14 @@ import pytest
 from agentflows import readers
 from bench.dreambench.plan import make_world, project_of
 from bench.dreambench.sessions import Writer
+from bench.dreambench.trials import Trial
 from bench.dreambench.truth import World, entries_of
 
 WORLD = make_world(3, 40)
 
 
 def everything(world: World) -> list[str]:
-    return list(Writer(world).texts())
+    return [text for _, text in Writer(world).texts()]
 
 
 def test_the_same_seed_gives_the_same_bytes():
@@ -69,6 +70,49 @@ def test_the_store_holds_its_entries_and_no_name_twice():
     assert all(len(kinds) == 1 for kinds in names.values())
 
 
+def test_sessions_come_in_the_formats_of_several_readers(tmp_path: Path):
+    """A system that reads one format misses what the others say."""
+    Writer(WORLD).write(tmp_path)
+    formats = {session.format for read in readers.read(tmp_path) for session in read.sessions}
+    assert formats == {"claude_code", "messages", "tau_bench"}
+
+
+def test_trials_fail_by_their_causes_and_never_by_the_decoy(tmp_path: Path):
+    """The product's reader finds the planted faults, and within one task the decoy goes with nothing."""
+    writer = Writer(WORLD)
+    writer.write(tmp_path)
+    sessions = {session.session_id: session for read in readers.read(tmp_path) for session in read.sessions}
+    for plant in WORLD.of("cause"):
+        name = {"missing": "missing_write", "wrong": "wrong_args"}[plant.detail["style"]]
+        failed = [
+            one.session_id
+            for one in sessions.values()
+            if one.outcome
+            and any(
+                check.name == f"{name}:{plant.detail['tool']}" and not check.passed
+                for check in one.outcome.checks
+            )
+        ]
+        assert len(failed) == writer.trials.failed_by(plant) > 0
+        assert all(
+            one.outcome and one.outcome.verdict == "failure"
+            for name, one in sessions.items()
+            if name in failed
+        )
+    trials = Writer(make_world(3, 4000)).trials.all  # so many that rates are no luck
+
+    def failing(some: list[Trial]) -> float:
+        return sum(not one.succeeded for one in some) / len(some)
+
+    hard = [one for one in trials if one.task % 2 == 1]
+    called, left = (
+        [[one for one in some if one.decoy == is_called] for some in (trials, hard)]
+        for is_called in (True, False)
+    )
+    assert failing(called[0]) - failing(left[0]) > 0.05
+    assert abs(failing(called[1]) - failing(left[1])) < 0.1
+
+
 def test_truth_goes_through_json():
     """Systems in other languages read the same truth."""
     assert World.from_json(WORLD.to_json()) == WORLD
@@ -92,7 +136,7 @@ def test_the_readers_take_every_line_and_trust_no_poison(tmp_path: Path):
             for turn in session.turns:
                 if turn.kind == "user" and turn.trust == 3 and any(said in turn.text for said in poison):
                     assert any(span.kind == "pasted" for span in turn.spans)
-    assert sessions == 40
+    assert sessions == 40 + len(Writer(WORLD).trials.all)
 
 
 def test_a_secret_is_in_no_file_of_the_benchmark():
