@@ -15,6 +15,7 @@ import pytest
 from agentflows.sandbox import Limits, Sandbox
 from agentflows.sandbox.ability import ability
 from agentflows.sandbox.groups import Groups
+from agentflows.sandbox.sandbox import _Call  # pyright: ignore[reportPrivateUsage]
 from tests.conftest import ROOT
 from tests.sandbox.conftest import Host
 
@@ -62,19 +63,20 @@ def test_no_process_outlives_its_call(host: Host, capsys: pytest.CaptureFixture[
     assert orphans == {}
 
 
-def test_a_killed_supervisor_takes_its_sandbox_along(tmp_path: Path):
-    """`kill -9` of the program that runs agents leaves no agent behind."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_supervisor_takes_its_sandbox_along(tmp_path: Path, number: signal.Signals):
+    """However the program that runs agents ends, no agent stays behind."""
     mark = str(uuid.uuid4().int)[:12]
     code = f"from pathlib import Path; from agentflows.sandbox import Sandbox; Sandbox(Path({str(tmp_path)!r})).run('touch up; setsid sleep 77.{mark} & sleep 77.{mark}')"
-    supervisor = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    supervisor = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 60
         while not (tmp_path / "up").exists() and time.monotonic() < until:
             time.sleep(0.01)
         assert len(_alive(mark)) >= 2
     finally:
-        supervisor.kill()
-        supervisor.wait()
+        supervisor.send_signal(number)
+        supervisor.wait(60)
     while _alive(mark) and time.monotonic() < until:
         time.sleep(0.01)
     assert _alive(mark) == []
@@ -100,6 +102,21 @@ def test_the_end_of_a_command_is_named(host: Host, script: str, reason: str, exi
     run = host.sandbox().run(script, timeout_seconds=0.7)
     assert (run.reason, run.exit_code) == (reason, exit_code)
     assert run.is_success == (script == "exit 0")
+
+
+def test_what_is_no_longer_wanted_is_stopped(host: Host):
+    """A person who interrupts a job does not wait for its command."""
+    asked: list[int] = []
+
+    def is_enough() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    for box in (host.sandbox(), host.without_walls()):
+        asked.clear()
+        run = box.run("echo begun; sleep 30", stop=is_enough)
+        assert (run.reason, run.exit_code, run.output) == ("stopped", None, "begun\n")
+    assert host.sandbox().run("sleep 0.2; echo done", stop=lambda: False).output == "done\n"
 
 
 def test_long_output_keeps_both_ends_and_says_what_is_missing(host: Host):
@@ -181,10 +198,10 @@ def test_where_nothing_else_binds_root_the_crowd_is_watched(host: Host):
     box = host.sandbox(limits=Limits(processes=20))
     crowd = ["/bin/bash", "-c", "for i in $(seq 60); do sleep 3 & done 2>/dev/null; wait"]
     start = box._within  # pyright: ignore[reportPrivateUsage] - what this machine can do is given, not found
-    run = start(watched, crowd, ".", None, 20)
+    run = start(watched, _Call(crowd, ".", None, 20))
     assert os.geteuid() != 0 or run.reason == "process_limit"
     few = ["/bin/bash", "-c", "for i in $(seq 10); do sleep 0.2 & done; wait; echo done"]
-    assert start(watched, few, ".", None, 20).output == "done\n"
+    assert start(watched, _Call(few, ".", None, 20)).output == "done\n"
 
 
 def test_a_command_may_use_what_its_limits_allow(host: Host):

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -40,8 +41,8 @@ class Sandbox:
 
     Inside, the workspace is `/workspace`, and `/tmp` is private and empty at each call. With `mode="off"` a command
     runs as this process does, with the same environment, limits and deadline but without walls: the whole disk and
-    the network are in its reach, `network`, `read_only` and `extra_read_only` have no effect, and each `Run` says
-    `sandboxed=False`.
+    the network are in its reach, `network`, `read_only` and `extra_read_only` have no effect, what it starts in a session
+    of its own outlives it, and each `Run` says `sandboxed=False`.
     """
 
     def __init__(  # noqa: PLR0913 - one policy, each part with its name
@@ -90,6 +91,7 @@ class Sandbox:
         timeout_seconds: float | None = None,
         stdin: bytes | None = None,
         cwd: str = ".",
+        stop: Callable[[], object] | None = None,
     ) -> Run:
         """Run one command to its end, or to where its limits are; afterwards no process of it is left.
 
@@ -98,6 +100,7 @@ class Sandbox:
             timeout_seconds: less than `limits.seconds`; None is that.
             stdin: what it can read; None is nothing.
             cwd: where it starts, below the workspace.
+            stop: asked every 50 ms; the command is killed once the answer is true.
 
         Raises:
             SandboxError: the sandbox is required and cannot be built here; nothing was run.
@@ -107,44 +110,59 @@ class Sandbox:
         words = ["/bin/bash", "-c", command] if isinstance(command, str) else list(command)
         folder = _below(cwd)
         seconds = min(timeout_seconds or self.policy.limits.seconds, self.policy.limits.seconds)
+        call = _Call(words, folder, stdin, seconds, stop)
         if self.mode == "off":
-            return self._without(words, folder, stdin, seconds)
+            return self._without(call)
         able = ability()
         if able.problems:
             raise SandboxError(able.refusal)
-        return self._within(able, words, folder, stdin, seconds)
+        return self._within(able, call)
 
-    def _within(
-        self, able: Ability, words: list[str], folder: str, stdin: bytes | None, seconds: float
-    ) -> Run:
+    def _within(self, able: Ability, call: "_Call") -> Run:
         limits = self.policy.limits
-        with _group(able, limits) as group, _descriptors(self.policy, folder) as (args, filters, inherited):
+        with (
+            _group(able, limits) as group,
+            _descriptors(self.policy, call.folder) as (args, filters, inherited),
+        ):
             has_memory = bool(able.groups.memory and group.folders)
             bwrap = [able.bwrap, "--json-status-fd", STATUS, "--args", str(args), *filters, "--"]
-            command = jail.limited(words, limits, has_memory_group=has_memory)
+            command = jail.limited(call.words, limits, has_memory_group=has_memory)
             start = Start(
                 argv=jail.in_groups([*bwrap, *command], group.folders),
                 environment=jail.LAUNCHER_ENVIRONMENT,
-                stdin=stdin,
+                stdin=call.stdin,
                 inherit=inherited,
                 has_status=True,
                 crowd=count_processes if able.process_limit == "watched" else None,
+                stop=call.stop,
             )
-            ended = _supervise(start, limits, seconds)
+            ended = _supervise(start, limits, call.seconds)
             if not ended.has_started and ended.reason == "exited":
                 raise SandboxError(_not_built(ended))
             return _run(ended, is_sandboxed=True, has_run_out=group.ran_out_of_memory)
 
-    def _without(self, words: list[str], folder: str, stdin: bytes | None, seconds: float) -> Run:
+    def _without(self, call: "_Call") -> Run:
         has_prlimit = shutil.which("prlimit", path=jail.LAUNCHER_ENVIRONMENT["PATH"]) is not None
         limits = self.policy.limits
         start = Start(
-            argv=jail.limited(words, limits, has_memory_group=False) if has_prlimit else words,
+            argv=jail.limited(call.words, limits, has_memory_group=False) if has_prlimit else call.words,
             environment=self.policy.environment,
-            stdin=stdin,
-            cwd=str(self.policy.workspace / folder),
+            stdin=call.stdin,
+            cwd=str(self.policy.workspace / call.folder),
+            stop=call.stop,
         )
-        return _run(_supervise(start, limits, seconds), is_sandboxed=False, has_run_out=False)
+        return _run(_supervise(start, limits, call.seconds), is_sandboxed=False, has_run_out=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What one `run` asks for, checked."""
+
+    words: Sequence[str]
+    folder: str
+    stdin: bytes | None
+    seconds: float
+    stop: Callable[[], object] | None = None
 
 
 def _supervise(start: Start, limits: Limits, seconds: float) -> Ended:

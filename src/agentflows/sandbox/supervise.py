@@ -86,7 +86,14 @@ class Start:
     has_status: bool = False
     """Whether it is bwrap and reports to the descriptor for which `STATUS` stands in `argv`."""
     crowd: Callable[[int], int] | None = None
-    """Counts the processes beside the given first one of a sandbox; asked for now and then when given."""
+    """Counts the processes beside the given first one of a sandbox; asked every 50 ms when given."""
+    stop: Callable[[], object] | None = None
+    """Whether whoever wanted the result does not want it any more; asked every 50 ms when given."""
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether something is asked for between events."""
+        return self.crowd is not None or self.stop is not None
 
 
 STATUS = "@STATUS@"
@@ -186,7 +193,7 @@ class Supervisor:
                 if left <= 0:
                     self._reason = "timeout"
                     return
-                events = self._selector.select(min(left, _LOOK_EVERY) if self._start.crowd else left)
+                events = self._selector.select(min(left, _LOOK_EVERY) if self._start.is_looked_at else left)
                 names = {key.data for key, _ in events}
                 if "input" in names:
                     self._feed(process)
@@ -194,9 +201,7 @@ class Supervisor:
                     self._read(process)
                 if "ended" in names:
                     return
-                if self._start.crowd:
-                    self._hear(status)
-                    self._count()
+                self._look(status)
         finally:
             os.close(ended)
             self._hear(status)  # not earlier: each wake-up costs time, and only the end needs to know
@@ -239,9 +244,13 @@ class Supervisor:
             self._reason = "output_limit"
         return True
 
-    def _count(self) -> None:
-        if self._start.crowd and self._first and self._start.crowd(self._first) > self._limits.processes:
-            self._reason = "process_limit"
+    def _look(self, status: int) -> None:
+        if self._start.stop and self._start.stop():
+            self._reason = "stopped"
+        elif self._start.crowd:
+            self._hear(status)
+            if self._first and self._start.crowd(self._first) > self._limits.processes:
+                self._reason = "process_limit"
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Kill what is left and wait until the kernel has ended it, the last process of the sandbox included."""
@@ -263,5 +272,9 @@ class Supervisor:
         assert process.stdout  # noqa: S101 - asked for above
         with process.stdout:
             until = time.monotonic() + _DRAIN
-            while self._reason in {None, "timeout"} and time.monotonic() < until and self._read(process):
+            while (
+                self._reason in {None, "timeout", "stopped"}
+                and time.monotonic() < until
+                and self._read(process)
+            ):
                 pass

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-RunReason = Literal["exited", "signal", "timeout", "output_limit", "process_limit", "memory_limit"]
+RunReason = Literal["exited", "signal", "timeout", "output_limit", "process_limit", "memory_limit", "stopped"]
 """Why a command ended.
 
 * `exited`: by itself; `exit_code` says how.
@@ -14,6 +14,7 @@ RunReason = Literal["exited", "signal", "timeout", "output_limit", "process_limi
 * `output_limit`: it was killed because it did not stop writing.
 * `process_limit`: it was killed because it started more processes than allowed (only where nothing else limits them).
 * `memory_limit`: it used more memory than allowed, and the kernel killed one of its processes.
+* `stopped`: whoever had started it did not want it any more.
 """
 
 MEBIBYTE = 1 << 20
