@@ -25,6 +25,9 @@ FIELDS = {
     "dream_refute": {},
     "dream_instructions": {"instructions": "Keep what is about releases; it costs $5."},
     "dream_material": {"fence": "0a1b2c3d4e5f", "material": "⟦#0 user t3⟧ Set $HOME, please."},
+    "rubric_draft": {},
+    "rubric_lint": {},
+    "rubric_material": {"fence": "0a1b2c3d4e5f", "material": "The task:\nList $HOME."},
 }
 
 
