@@ -18,13 +18,17 @@ from agentflows.outcome import Frozen, Grader, run_check
 from agentflows.rubric import Check, Criterion, Rubric, read_rubric
 from agentflows.sandbox import Limits, Run, Sandbox
 from agentflows.workbench import (
+    SEVERITIES,
     Agreement,
+    Draft,
     Finding,
     Label,
     Mutation,
     Proof,
     agree,
     artifact_files,
+    ask_lint,
+    draft,
     lint,
     prove,
     read_labels,
@@ -51,6 +55,57 @@ def lint_rubric(rubric: RubricLike) -> list[Finding]:
         RubricError: it is no rubric at all.
     """
     return lint(as_rubric(rubric))
+
+
+def review_rubric(
+    rubric: RubricLike, *, budget: Budget | None = None, home: str | Path | None = None
+) -> list[Finding]:
+    """What code and a model find in a rubric: one call on top of `lint_rubric`.
+
+    Raises:
+        SettingsError: neither a key nor an endpoint is configured.
+        ModelOutputError, EndpointError, BudgetError: the model gave no usable answer.
+    """
+    found = as_rubric(rubric)
+    with open_home(home) as doors:
+        judged = ask_lint(Bench(doors, found, budget).asker, found)
+    return sorted([*lint(found), *judged], key=lambda one: (one.line, SEVERITIES.index(one.severity)))
+
+
+def draft_rubric(
+    task: str,
+    *,
+    good: Sequence[str | Path] = (),
+    bad: Sequence[str | Path] = (),
+    model: bool | None = None,
+    budget: Budget | None = None,
+    home: str | Path | None = None,
+) -> Draft:
+    """Draft a rubric from a task and the folders of good and bad artifacts; its checks were tried on them.
+
+    Args:
+        task: what the agent is told to do.
+        good: folders of artifacts that did it.
+        bad: folders of artifacts that did not.
+        model: whether to ask one; None does where a key or an endpoint is configured.
+        budget: of the model's calls; None is no ceiling.
+        home: the home folder.
+
+    Raises:
+        UsageError: there is neither a task nor a good example, or a folder is missing.
+        SandboxError: a check is a command, and no sandbox can be made here.
+        SettingsError: `model`, and neither a key nor an endpoint is configured.
+    """
+    with open_home(home) as doors:
+        bench = Bench(doors, budget=budget)
+        has_model = doors.settings.has_endpoint if model is None else model
+        return draft(
+            task,
+            [Path(one) for one in good],
+            [Path(one) for one in bad],
+            decide=bench.decide,
+            ask=bench.asker if has_model else None,
+        )
 
 
 def prove_rubric(  # noqa: PLR0913 - what a proof is given, each with its name

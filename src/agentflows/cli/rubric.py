@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from agentflows.authoring import lint_rubric, measure_agreement, prove_rubric
+from agentflows.authoring import draft_rubric, lint_rubric, measure_agreement, prove_rubric, review_rubric
 from agentflows.change import Budget
 from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_table, progress_console
+from agentflows.errors import NotFoundError, UsageError
 from agentflows.marks import reveal
 from agentflows.rubric import Check, Criterion, read_rubric
 from agentflows.workbench import Agreement, CriterionAgreement, Finding, Measure, Proof
@@ -21,6 +22,9 @@ app = typer.Typer(
 
 RubricArgument = Annotated[
     Path, typer.Argument(metavar="RUBRIC", help="A rubric: Markdown with a list", readable=False)
+]
+MaxDollars = Annotated[
+    float | None, typer.Option("--max-dollars", help="Ceiling for the model's calls", min=0)
 ]
 _STYLES = {"error": "red", "warning": "yellow", "advice": "cyan"}
 
@@ -63,15 +67,19 @@ def _target(check: Check) -> str:
 def lint(
     rubric: RubricArgument,
     *,
+    model: Annotated[bool, typer.Option("--model", help="Ask a model as well: one call")] = False,
+    max_dollars: MaxDollars = None,
+    home: HomeOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there are errors")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Find what makes verdicts wrong, unsteady or dear, with what to write instead. Asks no model.
+    """Find what makes verdicts wrong, unsteady or dear, with what to write instead. Needs no model.
 
     JSON: {source, sha256, findings: [{rule, severity, criterion_id, line, words, why, rewrite, is_template}]}
     """
     read = read_rubric(rubric)
-    found = lint_rubric(read)
+    budget = Budget(dollars=max_dollars)
+    found = review_rubric(read, budget=budget, home=home) if model else lint_rubric(read)
     if json:
         print_json({"source": read.source, "sha256": read.sha256, "findings": found})
     else:
@@ -91,24 +99,100 @@ def show_findings(found: Sequence[Finding], source: str) -> None:
         for line in one.rewrite.splitlines():
             console.print(Text(f"    {reveal(line)}", "green"))
     counts = {name: sum(one.severity == name for one in found) for name in ("error", "warning", "advice")}
-    console.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['advice']} pieces of advice")
+    console.print(
+        f"{counts['error']} errors, {counts['warning']} warnings, {counts['advice']} pieces of advice"
+    )
+
+
+@app.command()
+def draft(
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="What the agent is told; @FILE reads it from a file")
+    ],
+    good: Annotated[
+        list[Path] | None, typer.Option("--good", help="The folder of a good artifact; may be repeated")
+    ] = None,
+    bad: Annotated[
+        list[Path] | None, typer.Option("--bad", help="The folder of a bad artifact; may be repeated")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write it to this file; it must not exist")
+    ] = None,
+    model: Annotated[
+        bool | None,
+        typer.Option(
+            "--model/--no-model", help="Ask a model [default: where one is configured]", show_default=False
+        ),
+    ] = None,
+    max_dollars: MaxDollars = None,
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Draft a rubric from a task and example artifacts. Its checks are tried on them; then it is linted.
+
+    JSON: {markdown, notes, findings, rubric}
+    """
+    if out is not None and out.exists():
+        message = f"Expected a new file, found {str(out)!r} already there. Name another, or remove it first."
+        raise UsageError(message)
+    made = draft_rubric(
+        _task(task),
+        good=good or [],
+        bad=bad or [],
+        model=model,
+        budget=Budget(dollars=max_dollars),
+        home=home,
+    )
+    if out is not None:
+        out.write_text(made.rubric.text, encoding="utf-8")
+    if json:
+        print_json({"markdown": made.rubric.text, "notes": made.notes, "findings": made.findings, "rubric": made.rubric.model_dump(mode="json", exclude={"text"})})  # fmt: skip
+        return
+    if out is None:
+        typer.echo(made.rubric.text, nl=False)
+    for note in made.notes:
+        progress_console.print(Text(f"Note: {reveal(note)}", "dim"))
+    if out is not None:
+        show_findings(made.findings, str(out))
+    else:
+        progress_console.print(
+            Text(f"{len(made.findings)} findings by lint; --out FILE writes the draft and lists them.", "dim")
+        )
+
+
+def _task(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    path = Path(text[1:])
+    if not path.is_file():
+        message = f"Expected a file with the task, found none at {text[1:]!r}. Give the task itself, or @ and a file."
+        raise NotFoundError(message)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = (
+            f"Expected UTF-8 text in {text[1:]!r}, found byte {error.start} that is none. Save it as UTF-8."
+        )
+        raise UsageError(message) from error
 
 
 @app.command()
 def prove(
     rubric: RubricArgument,
-    artifact: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a good artifact", readable=False)],
+    artifact: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder of a good artifact", readable=False)
+    ],
     task: Annotated[str, typer.Option(help="What the work was, for the judge")] = "",
+    *,
     judge: Annotated[
         bool, typer.Option("--judge", help="Ask a model about judged criteria, once per mutation")
     ] = False,
-    max_dollars: Annotated[
-        float | None, typer.Option("--max-dollars", help="Ceiling for the model's calls", min=0)
-    ] = None,
+    max_dollars: MaxDollars = None,
     home: HomeOption = None,
-    *,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 when a criterion cannot fail, or fails the good artifact")
+        bool,
+        typer.Option("--strict", help="Exit with 1 when a criterion cannot fail, or fails the good artifact"),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -118,7 +202,13 @@ def prove(
     caught_by}], cannot_fail, gaps, seconds}
     """
     found = prove_rubric(
-        rubric, artifact, task=task, judge=judge, budget=Budget(dollars=max_dollars), progress=_progress, home=home
+        rubric,
+        artifact,
+        task=task,
+        judge=judge,
+        budget=Budget(dollars=max_dollars),
+        progress=_progress,
+        home=home,
     )
     if json:
         print_json(_proof_json(found))
@@ -160,7 +250,9 @@ def _show_proof(found: Proof) -> None:
     unproven = sum(one.status.startswith(("needs", "not")) for one in found.criteria)
     if found.gaps:
         whose = " by what was graded here" if unproven else ""
-        console.print(f"Gaps: {len(found.gaps)} mutations noticed by nobody{whose}; a criterion for them, or none is needed.")
+        console.print(
+            f"Gaps: {len(found.gaps)} mutations noticed by nobody{whose}; a criterion for them, or none is needed."
+        )
 
 
 @app.command()
@@ -171,7 +263,11 @@ def agree(
     ],
     verdicts: Annotated[
         Path | None,
-        typer.Option("--verdicts", help="The grader's, in the same columns; without it, rows of the rater --grader", readable=False),
+        typer.Option(
+            "--verdicts",
+            help="The grader's, in the same columns; without it, rows of the rater --grader",
+            readable=False,
+        ),
     ] = None,
     grader: Annotated[str, typer.Option(help="The rater that is measured")] = "grader",
     *,
@@ -205,7 +301,17 @@ def _show_agreement(found: Agreement) -> None:
         ]
         for one in every
     ]
-    head = ["criterion", "n", "agreement", "kappa", "alpha", "alpha of people", "unmet", "precision", "recall"]
+    head = [
+        "criterion",
+        "n",
+        "agreement",
+        "kappa",
+        "alpha",
+        "alpha of people",
+        "unmet",
+        "precision",
+        "recall",
+    ]
     print_table(head, rows, title=f"{found.grader} against people; 95 % intervals in brackets")
     for one in every:
         for note in _notes(one):

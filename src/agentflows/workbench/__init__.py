@@ -7,6 +7,9 @@ agree(rubric, labels, verdicts)   how far a grader agrees with people, with inte
 """
 
 from agentflows.workbench.agreement import MINIMUM, Agreement, CriterionAgreement, Measure, agree
+from agentflows.workbench.asking import Ask, ask_lint
+from agentflows.workbench.contrast import Decide
+from agentflows.workbench.drafting import Draft, draft
 from agentflows.workbench.finding import RULES, SEVERITIES, Finding, Rule, Severity
 from agentflows.workbench.labels import Label, parse_labels, read_labels
 from agentflows.workbench.lint import lint
@@ -19,8 +22,11 @@ __all__ = [
     "RULES",
     "SEVERITIES",
     "Agreement",
+    "Ask",
     "CriterionAgreement",
     "CriterionProof",
+    "Decide",
+    "Draft",
     "Finding",
     "Label",
     "Measure",
@@ -33,6 +39,8 @@ __all__ = [
     "Tried",
     "agree",
     "artifact_files",
+    "ask_lint",
+    "draft",
     "lint",
     "mutations_of",
     "parse_labels",

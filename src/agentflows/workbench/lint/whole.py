@@ -9,7 +9,7 @@ from agentflows.signature import negations, specifics, tokens
 from agentflows.workbench.finding import Finding
 from agentflows.workbench.lint.checkable import suggestions
 from agentflows.workbench.lint.criterion import first_paragraph
-from agentflows.workbench.lint.sentence import masked
+from agentflows.workbench.lint.sentence import masked, parts_of
 from agentflows.workbench.lint.vocabulary import COUNTING, NEGATIVE, NUMBERS, OPPOSITES
 
 MIN_CRITERIA, MAX_CRITERIA = 3, 15
@@ -136,7 +136,9 @@ def _words(text: str) -> set[str]:
 
 def _is_same(first: Criterion, second: Criterion) -> bool:
     """Whether most words of the shorter stand in the longer, and no number, path or code tells them apart."""
-    one, two = _words(first.text), _words(second.text)
+    subject = parts_of(first.text).subject
+    shared = _words(subject) if subject and subject == parts_of(second.text).subject else set[str]()
+    one, two = _words(first.text) - shared, _words(second.text) - shared
     small = min(len(one), len(two))
     if small < 2 or len(one & two) / small < OVERLAP or len(one & two) / len(one | two) < OVERLAP / 2:
         return False
