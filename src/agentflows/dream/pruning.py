@@ -55,7 +55,7 @@ def _same_all_over(entries: Sequence[Entry]) -> Proposal | None:
     """One merge of three or more entries that all say the same."""
     if len(entries) < 3:
         return None
-    first, *rest = sorted(entries, key=lambda entry: -len(entry.text))
+    first, *rest = sorted(entries, key=lambda entry: (-len(entry.text), entry.text))
     same = [merge for merge in (duplicate(first, other) for other in rest) if merge]
     if len(same) < 2 or any(merge.entry_ids[0] != first.entry_id for merge in same):
         return None
@@ -83,7 +83,7 @@ def duplicate(left: Entry, right: Entry) -> Proposal | None:
         return None
     if not (ours <= theirs or theirs <= ours) or jaccard(ours, theirs) < _ALIKE:
         return None
-    fuller, other = sorted((left, right), key=lambda entry: (-len(tokens(entry.text)), -len(entry.text)))
+    fuller, other = sorted((left, right), key=_fullest)
     return Proposal(
         op="merge",
         entry_ids=(fuller.entry_id, other.entry_id),
@@ -91,6 +91,11 @@ def duplicate(left: Entry, right: Entry) -> Proposal | None:
         after=fuller.text,
         reason=f"Both say the same with the same numbers and names; the fuller text stays, “{_short(other)}” goes.",
     )
+
+
+def _fullest(entry: Entry) -> tuple[int, int, str]:
+    """The fuller text first; of two as full the same one, whichever stands first in its memory."""
+    return -len(tokens(entry.text)), -len(entry.text), entry.text
 
 
 def contradiction(left: Entry, right: Entry) -> Proposal | None:
