@@ -1,0 +1,87 @@
+"""MCP servers: real ones, started for a run, asked as tools, and gone after it."""
+
+import os
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agentflows.agent import McpServer
+from agentflows.errors import UsageError
+from agentflows.testing import FakeMessagesAPI, Reply
+from tests.runners.conftest import Run, calls, writer
+
+SERVER = str(Path(__file__).parent / "mcp_server.py")
+DONE = Reply.text("Done.")
+
+
+def calc(*more: str, **changed: object) -> McpServer:
+    """The server; words that follow the program's."""
+    return McpServer.model_validate({"name": "calc", "command": (sys.executable, SERVER, *more), **changed})
+
+
+def call(tool: str, **given: object) -> Reply:
+    """A call of one of its tools."""
+    return Reply.tool_use(f"mcp__calc__{tool}", given)
+
+
+def test_its_tools_are_the_agents(run: Run, fake: FakeMessagesAPI, monkeypatch: pytest.MonkeyPatch):
+    """Results, errors and wrong arguments are tool results; of our variables it sees those it was given."""
+    monkeypatch.setenv("SECRET_TOKEN", "sk-1")
+    monkeypatch.setenv("CALC_TOKEN", "t0k")
+    asked = calls(call("add", a=2, b=3), call("fail"), call("add", a="x"), call("sees"))
+    fake.queue(asked, DONE)
+    threads = threading.active_count()
+    agent = writer(tools=("read",), mcp_servers=(calc(env={"GIVEN": "${CALC_TOKEN}"}),))
+    done = run(agent)
+    assert done.end == "finished"
+    names = [tool["name"] for tool in fake.requests[0].body["tools"]]
+    assert names == ["read", "mcp__calc__add", "mcp__calc__fail", "mcp__calc__die", "mcp__calc__sees"]
+    results = [
+        (turn.text, turn.is_error, turn.trust) for turn in done.session.turns if turn.kind == "tool_result"
+    ]
+    assert results[0] == ("5", False, 1)
+    assert "no such record" in results[1][0]
+    assert [error for _, error, _ in results] == [False, True, True, False]
+    assert results[3][0] == "t0k False"
+    assert threading.active_count() == threads
+
+
+def test_an_agent_may_name_the_tools_it_wants(run: Run, fake: FakeMessagesAPI):
+    """As in Claude Code: `mcp__server__tool`, or `mcp__server` for all of them."""
+    fake.queue(DONE, DONE)
+    run(writer(tools=("mcp__calc__add",), mcp_servers=(calc(),)))
+    assert [tool["name"] for tool in fake.requests[0].body["tools"]] == ["mcp__calc__add"]
+    run(writer(tools=("mcp__calc",), mcp_servers=(calc(),)))
+    assert len(fake.requests[1].body["tools"]) == 4
+
+
+def test_a_server_that_dies_is_a_tool_error(run: Run, fake: FakeMessagesAPI):
+    """The run goes on with what is left."""
+    fake.queue(call("die"), replace(DONE))
+    done = run(writer(mcp_servers=(calc(),)))
+    assert done.end == "finished"
+    assert done.tool_errors == 1
+    error = next(turn.text for turn in done.session.turns if turn.is_error)
+    assert "The MCP server calc" in error
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        (calc("--broken"), "calc does not start: the database is not there"),
+        (calc(command=("/nowhere/server",)), "calc does not start: .*No such file"),
+        (calc(env={"A": "${NOT_SET_ANYWHERE}"}), "needs the variable NOT_SET_ANYWHERE"),
+        (McpServer(name="web", url="http://127.0.0.1:9/mcp"), "web does not start: .*connection"),
+    ],
+)
+def test_a_server_that_does_not_start_is_named_before_the_model_is_asked(
+    run: Run, fake: FakeMessagesAPI, server: McpServer, expected: str
+):
+    """With what it said itself, and nothing spent."""
+    assert "NOT_SET_ANYWHERE" not in os.environ
+    with pytest.raises(UsageError, match=f"(?i){expected}"):
+        run(writer(mcp_servers=(server,)))
+    assert not fake.requests
