@@ -36,7 +36,7 @@ from agentflows.store import LedgerPurse, State
 from agentflows.store.failpoints import failpoint
 
 if TYPE_CHECKING:
-    from agentflows.claude import Claude
+    from agentflows.claude import Claude, Tool
 
 T = TypeVar("T", bound=BaseModel)
 Made = TypeVar("Made")
@@ -180,8 +180,17 @@ class Home:
         self._kept.append(door)
         return door
 
-    def runner(self, agent: AgentDefinition, purse: LedgerPurse, *, is_money_capped: bool = False) -> Runner:
+    def runner(
+        self,
+        agent: AgentDefinition,
+        purse: LedgerPurse,
+        *,
+        is_money_capped: bool = False,
+        extra: "Sequence[Tool]" = (),
+    ) -> Runner:
         """What runs `agent`, spending from `purse`; `is_money_capped` is whether that has a ceiling in dollars.
+
+        `extra` are tools beside those its file names, for a `messages` agent.
 
         Raises:
             SettingsError: the agent needs a model, and neither a key nor an endpoint is configured.
@@ -203,7 +212,7 @@ class Home:
             is_capped = is_money_capped or has_own_ceiling
             return self.claude(purse, model=model, is_money_capped=is_capped, draws_on=capped)
 
-        return MessagesRunner(client, purse)
+        return MessagesRunner(client, purse, extra)
 
     @property
     def prices(self) -> Mapping[str, Price]:

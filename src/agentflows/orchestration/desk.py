@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agentflows.orchestration.crew import Crew
-from agentflows.team import SubTask, Thread, ThreadTurn
+from agentflows.team import FileChange, SubTask, Thread, ThreadTurn
 
 LONGEST_WAIT = 600.0
 """Seconds one `wait` may take; the lead can wait again."""
@@ -99,12 +99,17 @@ def report(turn: ThreadTurn) -> str:
         lines.append("Outputs: " + ", ".join(item.path for item in turn.outputs))
     if turn.missing:
         lines.append("Promised and missing: " + ", ".join(turn.missing))
-    met = [change for change in turn.changes if change.conflict_with]
-    lines += [f"Conflict on {change.path} with {', '.join(change.conflict_with)}" for change in met]
+    lines += [_conflict(change, turn) for change in turn.changes if change.conflict_with or change.is_kept_aside]
     words = turn.report.strip()
     if len(words) > _REPORT:
         words = f"{words[:_REPORT]}\n[{len(words) - _REPORT:,} characters more: read_thread {turn.thread_id}]"
     return "\n".join([*lines, "", words or "(no words)"])
+
+
+def _conflict(change: FileChange, turn: ThreadTurn) -> str:
+    others = f" with {', '.join(change.conflict_with)}" if change.conflict_with else ""
+    aside = f"; this version is in .agentflows-conflicts/{turn.thread_id}/" if change.is_kept_aside else ""
+    return f"Conflict on {change.path}{others}{aside}"
 
 
 def _line(thread: Thread) -> str:

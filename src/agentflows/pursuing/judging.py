@@ -88,6 +88,7 @@ class Judging:
         limits, home = self._request.limits, self._home
         purse = home.state.purse(
             {
+                **self._request.within,
                 (whole := f"outcome:{self._attempt.outcome_id}"): limits.outcome,
                 f"{whole}/grader": limits.grader,
                 f"{whole}/grade/{self._attempt.iteration}": type(limits.grader)(),

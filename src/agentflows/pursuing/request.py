@@ -73,6 +73,8 @@ class OutcomeRequest(BaseModel):
     max_iterations: int = Field(default=3, ge=0, le=MAX_REVISIONS)
     """Revision passes."""
     limits: Limits = Limits()
+    within: dict[str, Budget] = {}
+    """Budgets of whoever delegated the task, by level: what it spends counts for them too."""
     grading: Grading = Grading()
     memory: str = ""
     """The memory store shown to the agent; "" is the agent's own."""

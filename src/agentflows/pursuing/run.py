@@ -7,6 +7,7 @@ takes the newest of these that is there. Only where none is, the workspace is pu
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +55,8 @@ class OutcomeRun:
         """Whether nothing is left to do: an earlier run of the same command finished it."""
         self._versions = versions_of(home, outcome.outcome_id, request.workspace)
         self._hold = hold
+        self.also_stop: Callable[[], str] = str
+        """Asked beside the database: whoever delegated the task may have a reason of its own to end it."""
 
     @property
     def folder(self) -> Path:
@@ -133,8 +136,8 @@ class OutcomeRun:
         failpoint("outcome.kept")
 
     def stop(self) -> str:
-        """Why somebody asked this outcome to end; "" when nobody did."""
-        return self.home.state.stop_asked(self.outcome.outcome_id)
+        """Why somebody asked this outcome to end, or the job it belongs to; "" when nobody did."""
+        return self.home.state.stop_asked(self.outcome.outcome_id) or self.also_stop()
 
     # -- one attempt ---------------------------------------------------------------------------------
 
@@ -147,6 +150,7 @@ class OutcomeRun:
         self._stand_ready(iteration, is_midway=bool(midway))
         failpoint("outcome.before")
         levels = {
+            **self.request.within,
             (whole := f"outcome:{outcome.outcome_id}"): self.request.limits.outcome,
             f"{whole}/writer": self.request.limits.writer,
             f"{whole}/attempt/{iteration}": Budget(),
@@ -272,7 +276,8 @@ def check_request(home: Home, request: OutcomeRequest) -> None:
     if not workspace.is_dir():
         msg = f"The workspace {workspace} is no folder. Make it, or name another with --workspace."
         raise UsageError(msg)
-    if workspace == Path("/") or own == workspace or workspace in own.parents or own in workspace.parents:
+    is_inside = own in workspace.parents and own / "jobs" not in workspace.parents  # there a job's copies lie
+    if workspace == Path("/") or own == workspace or workspace in own.parents or is_inside:
         msg = f"The workspace {workspace} and the home {own} lie in each other. Name a folder that holds only the work."
         raise UsageError(msg)
     for criterion in request.rubric.criteria:

@@ -43,11 +43,13 @@ class MessagesRunner:
     Args:
         client: makes the model client.
         purse: of the job; the agent's own limits come on top.
+        extra: tools beside those the agent's file names, such as a lead's.
     """
 
-    def __init__(self, client: Client, purse: Purse) -> None:
+    def __init__(self, client: Client, purse: Purse, extra: Sequence[Tool] = ()) -> None:
         self._client = client
         self._purse = purse
+        self._extra = extra
 
     def run(
         self,
@@ -77,7 +79,7 @@ class MessagesRunner:
             ending = claude.converse(
                 book.talk,
                 system=system_blocks(agent),
-                tools=tools,
+                tools=[*tools, *self._extra],
                 rules=rules,
                 watch=book,
                 purpose=f"agent {agent.name}",

@@ -1,7 +1,7 @@
 """Teams, their threads, and the plans they carry out: words, and the files people write them in."""
 
 from agentflows.team.folder import make_team, read_team
-from agentflows.team.plan_file import parse_plan, read_plan, render_plan
+from agentflows.team.plan_file import check_plan, parse_plan, read_plan, render_plan
 from agentflows.team.words import (
     LEAD,
     MAX_SPECIALISTS,
@@ -38,6 +38,7 @@ __all__ = [
     "Thread",
     "ThreadStatus",
     "ThreadTurn",
+    "check_plan",
     "make_team",
     "parse_plan",
     "read_plan",

@@ -115,6 +115,8 @@ class FileChange(BaseModel):
     size_bytes: int = 0
     conflict_with: tuple[str, ...] = ()
     """Threads whose turns ran at the same time and changed the same file."""
+    is_kept_aside: bool = False
+    """The workspace holds another version, and this one is kept beside it (`.agentflows-conflicts/<thread>/`)."""
 
 
 class Message(BaseModel):
