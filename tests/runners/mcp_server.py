@@ -36,4 +36,7 @@ def sees() -> str:
 
 if "--broken" in sys.argv:
     sys.exit("the database is not there")
-server.run(transport="streamable-http", port=int(sys.argv[2])) if "--port" in sys.argv else server.run()
+if "--port" in sys.argv:
+    server.run(transport="streamable-http", port=int(sys.argv[-1]))
+else:
+    server.run()

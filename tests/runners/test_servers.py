@@ -1,8 +1,12 @@
 """MCP servers: real ones, started for a run, asked as tools, and gone after it."""
 
 import os
+import socket
+import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +70,34 @@ def test_a_server_that_dies_is_a_tool_error(run: Run, fake: FakeMessagesAPI):
     assert done.tool_errors == 1
     error = next(turn.text for turn in done.session.turns if turn.is_error)
     assert "The MCP server calc" in error
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A server on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, SERVER, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(400):
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_may_be_at_an_address(run: Run, fake: FakeMessagesAPI, address: str):
+    """The same over HTTP."""
+    fake.queue(call("add", a=2, b=3), DONE)
+    done = run(writer(mcp_servers=(McpServer(name="calc", url=address, headers={"x-team": "a"}),)))
+    assert [turn.text for turn in done.session.turns if turn.kind == "tool_result"] == ["5"]
 
 
 @pytest.mark.parametrize(
