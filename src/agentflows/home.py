@@ -212,7 +212,7 @@ class Home:
             is_capped = is_money_capped or has_own_ceiling
             return self.claude(purse, model=model, is_money_capped=is_capped, draws_on=capped)
 
-        return MessagesRunner(client, purse, extra)
+        return MessagesRunner(client, purse, extra, sandbox=self.settings.sandbox)
 
     @property
     def prices(self) -> Mapping[str, Price]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from agentflows.agent import AgentDefinition, Job, Transcript
 from agentflows.budget import Purse
@@ -44,12 +44,21 @@ class MessagesRunner:
         client: makes the model client.
         purse: of the job; the agent's own limits come on top.
         extra: tools beside those the agent's file names, such as a lead's.
+        sandbox: what holds for an agent whose file does not say: "required", or "off".
     """
 
-    def __init__(self, client: Client, purse: Purse, extra: Sequence[Tool] = ()) -> None:
+    def __init__(
+        self,
+        client: Client,
+        purse: Purse,
+        extra: Sequence[Tool] = (),
+        *,
+        sandbox: Literal["required", "off"] = "required",
+    ) -> None:
         self._client = client
         self._purse = purse
         self._extra = extra
+        self._sandbox: Literal["required", "off"] = sandbox
 
     def run(
         self,
@@ -66,6 +75,8 @@ class MessagesRunner:
             EndpointError: there was no first reply.
             UsageError: the agent or the workspace cannot be; an MCP server cannot be started.
         """
+        if agent.sandbox == "default":
+            agent = agent.model_copy(update={"sandbox": self._sandbox})
         book = _open_book(agent, job, keep)
         deadline = time.monotonic() + agent.limits.max_seconds
         rules = Rules(
