@@ -265,12 +265,11 @@ def test_the_model_reads_the_digest_behind_a_fence_and_the_rules_before_it():
 
 def test_pairs_are_judged_many_at_a_time():
     """One call for twenty pairs; each verdict stays with its pair."""
-    pairs = [(pattern(), pattern(f"Claim {number}.")) for number in range(PAIRS_PER_CALL + 2)]
-    first = [{"pair": number, "why": "", "same": number == 3} for number in range(1, PAIRS_PER_CALL + 1)]
-    second = [{"pair": 2, "why": "", "same": True}, {"pair": 1, "why": "", "same": False}]
-    judge, ask = engine({"pairs": first}, {"pairs": second})
-    assert [at for at, same in enumerate(judge.same(pairs)) if same] == [2, PAIRS_PER_CALL + 1]
-    assert [asked.purpose for asked in ask.asked] == ["same", "same"]
+    pairs = [(pattern(), pattern(f"Claim {number}.")) for number in range(PAIRS_PER_CALL)]
+    said = [{"pair": number, "why": "", "same": number == 3} for number in range(PAIRS_PER_CALL, 0, -1)]
+    judge, ask = engine({"pairs": said})
+    assert [at for at, same in enumerate(judge.same(pairs)) if same] == [2]
+    assert [asked.purpose for asked in ask.asked] == ["same"]
     assert "⟦pair 2⟧\n⟦A⟧\nkind: preference\nabout: changelog / who edits it\n" in ask.asked[0].user[0]
 
 
@@ -362,9 +361,8 @@ def test_the_model_sees_counts_quotes_entries_and_the_owners_wishes():
     judge, ask = engine(meaning("nothing"))
     judge.propose(pattern(), [PNPM, LONG], "Releases matter; $5 is cheap.")
     (asked,) = ask.asked
-    assert asked.system[1].startswith(
-        "# Task: what does this pattern mean for the memory?\nToday is 2026-03-01."
-    )
+    assert asked.system[1].startswith("# Task: what does this pattern mean for the memory?\nA pattern is")
+    assert "2026-03-01" not in "".join([*asked.system, *asked.user])
     assert asked.system[2].endswith("Releases matter; $5 is cheap.\n")
     assert "2 sessions for, 0 against · 2 independent origins, 2 typed by users" in asked.user[0]
     assert f"⟦quote p:a#0 user t3 2026-02-03⟧ {RULE}" in asked.user[0]

@@ -17,6 +17,7 @@ from agentflows.dream.case import Case
 from agentflows.dream.digest import digest
 from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.marks import fence_for
+from agentflows.dream.packing import names_day, packed, shown_group
 from agentflows.dream.quotes import resolve_quote
 from agentflows.dream.replies import (
     Lesson,
@@ -193,7 +194,7 @@ class JudgedEngine:
         Raises:
             ModelOutputError: a reply is unusable.
         """
-        return self._by_parts(self._same, pairs, PAIRS_PER_CALL)
+        return self._by_parts(self._same, packed(pairs, _pair_text, most=PAIRS_PER_CALL))
 
     def _same(self, pairs: Sequence[tuple[Pattern, Pattern]]) -> list[bool]:
         cards = [pair_card(number, *pair) for number, pair in enumerate(pairs, start=1)]
@@ -219,9 +220,11 @@ class JudgedEngine:
         Raises:
             ModelOutputError: the reply is unusable.
         """
+        told = (pattern.claim, pattern.when, pattern.when_not, pattern.value)
+        today = self._on(names_day(*told, *(entry.text for entry in entries)))
         reply = self.ask(
-            system=self._steered("dream_propose", instructions),
-            user=[_material(f"{pattern_card(pattern)}\n\n{entry_cards(entries)}")],
+            system=_steered("dream_propose", instructions),
+            user=[_material(f"{today}{pattern_card(pattern)}\n\n{entry_cards(entries)}")],
             schema=PatternReply,
             max_tokens=_PROPOSE_TOKENS,
             purpose="propose",
@@ -240,18 +243,32 @@ class JudgedEngine:
         Raises:
             ModelOutputError: a reply is unusable.
         """
-        return self._by_parts(lambda part: self._prune(part, instructions), nominations, NOMINATIONS_PER_CALL)
+        shown = [(place, shown_group(nomination)) for place, nomination in enumerate(nominations)]
+        # What names no day is asked apart, so that it need not be asked anew tomorrow.
+        parts = [
+            part
+            for is_dated in (False, True)
+            for part in packed(
+                [one for one in shown if _is_dated(one) == is_dated], _group_text, most=NOMINATIONS_PER_CALL
+            )
+        ]
+        found = self._by_parts(lambda part: self._prune(part, instructions), parts)
+        return [proposal for _, proposal in sorted(found, key=lambda one: one[0])]
 
-    def _prune(self, nominations: Sequence[Nomination], instructions: str) -> list[Proposal]:
+    def _prune(
+        self, numbered: Sequence[tuple[int, Nomination]], instructions: str
+    ) -> list[tuple[int, Proposal]]:
+        nominations = [nomination for _, nomination in numbered]
         cards = [nomination_card(number, group) for number, group in enumerate(nominations, start=1)]
+        today = self._on(any(map(_is_dated, numbered)))
         reply = self.ask(
-            system=self._steered("dream_prune", instructions),
-            user=[_material("\n\n".join(cards))],
+            system=_steered("dream_prune", instructions),
+            user=[_material(today + "\n\n".join(cards))],
             schema=TidyReply,
             max_tokens=_PRUNE_TOKENS,
             purpose="prune",
         ).value
-        proposals: list[Proposal] = []
+        proposals: list[tuple[int, Proposal]] = []
         for tidying in sorted(reply.proposals, key=lambda tidying: tidying.nomination):
             known = 1 <= tidying.nomination <= len(nominations)
             # a group that was not shown holds no entries, so whatever ids are named are invented
@@ -259,18 +276,18 @@ class JudgedEngine:
             if isinstance(found, Unfit):
                 self._drop(found.gate, f"`{tidying.op}`: {found.reason}", tidying.reason)
             else:
-                proposals.append(found)
+                proposals.append((numbered[tidying.nomination - 1][0], found))
         return proposals
 
     # -- the changes -------------------------------------------------------------------------------
 
     def refute(self, cases: Sequence[Case]) -> list[Verdict]:
         """Each change in a context of its own, with its sources and without the reasons for it."""
-        return self._by_parts(lambda part: [self._tried(case) for case in part], cases, 1)
+        return self._by_parts(lambda part: [self._tried(case) for case in part], [[case] for case in cases])
 
     def _tried(self, case: Case) -> Verdict:
         # what holds today depends on the day only where an entry goes; the rest need not be asked anew tomorrow
-        today = f"⟦today is {self._today:%Y-%m-%d}⟧\n\n" if case.change.op in {"retire", "supersede"} else ""
+        today = self._on(case.change.op in {"retire", "supersede"})
         try:
             reply = self._ask_judge(
                 system=[render("dream_system"), render("dream_refute")],
@@ -284,22 +301,18 @@ class JudgedEngine:
             return Verdict(upheld=False, gate=gate, reason=str(error))
         return ruling(reply, case)
 
+    def _on(self, matters: bool) -> str:  # noqa: FBT001 - private
+        """The day, where it matters: a question that does not hold it is the same tomorrow, and known."""
+        return f"⟦today is {self._today:%Y-%m-%d}⟧\n\n" if matters else ""
+
     def _by_parts(
-        self, ask: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item], size: int
+        self, ask: Callable[[Sequence[Item]], list[Found]], parts: Sequence[Sequence[Item]]
     ) -> list[Found]:
-        """What `ask` says of the items, `size` of them to a question, in their order."""
-        parts = [items[start : start + size] for start in range(0, len(items), size)]
+        """What `ask` says of each part, in their order."""
         if self._concurrency == 1 or len(parts) < 2:
             return [found for part in parts for found in ask(part)]
         with ThreadPoolExecutor(self._concurrency) as pool:
             return [found for answer in pool.map(ask, parts) for found in answer]
-
-    def _steered(self, task: str, instructions: str) -> list[str]:
-        """The system text of a task that the owner's instructions steer."""
-        parts = [render("dream_system"), render(task, today=f"{self._today:%Y-%m-%d}")]
-        if instructions.strip():
-            parts.append(render("dream_instructions", instructions=instructions.strip()))
-        return parts
 
     def _drop(
         self, gate: str, reason: str, claim: str, session: Session | None = None, *, key: str = ""
@@ -311,6 +324,26 @@ class JudgedEngine:
         self.dropped.append(refusal)
         if self._on_drop:
             self._on_drop(refusal)
+
+
+def _steered(task: str, instructions: str) -> list[str]:
+    """The system text of a task that the owner's instructions steer."""
+    parts = [render("dream_system"), render(task)]
+    if instructions.strip():
+        parts.append(render("dream_instructions", instructions=instructions.strip()))
+    return parts
+
+
+def _pair_text(pair: tuple[Pattern, Pattern]) -> str:
+    return pair_card(0, *pair)
+
+
+def _group_text(numbered: tuple[int, Nomination]) -> str:
+    return nomination_card(0, numbered[1])
+
+
+def _is_dated(numbered: tuple[int, Nomination]) -> bool:
+    return names_day(*(entry.text for entry in numbered[1].entries))
 
 
 def _material(text: str) -> str:
