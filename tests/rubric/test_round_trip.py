@@ -17,7 +17,7 @@ PIECES = st.sampled_from(
         "- ends\n  ```check command\n  make\n\n    x ```` y\n  ```", "- r\n  ~~~check not regex 'a b.md' timeout=3\n  ^x `\n  ~~~",
         '- s\n  - check: json_schema a.json\n    ```json\n    {"type": "object", "title": "\\ud800"}\n    ```',
         "- e\n  check: exists `x y`", "- heading\n  # inside", "- # heading", "- q\n  > quote\n  lazy", "-\ttab\n\n\tmore",
-        "- t\n  | a |\n  |---|\n  | 1 |", "- **a** **b**: x", "- **a**:: y", "- *(optional)* z", "- x  \n  hard\\\n  break",
+        "- t\n  | a |\n  |---|\n  | 1 |", "- **a** **b**: x", "- **a**:: y", "- *(optional)* z", "- <table> is\n  absent\n\n  <div>\n  x\n  </div>", "- x  \n  hard\\\n  break",
     ]
 )  # fmt: skip
 BREAKS = st.sampled_from(["\n", "\n\n", "\r\n", "\n \n"])

@@ -36,6 +36,8 @@ _CHECK_LINE = re.compile(
 )
 _CHECK_FENCE = re.compile(r"\Acheck(?:\s+|\Z)", re.IGNORECASE)
 _TASK_BOX = re.compile(r"\A\[[ xX]\]\s+")
+_WORDS = frozenset({"paragraph_open", "heading_open", "html_block"})
+"""Blocks a criterion may begin with; a line that begins with a tag is HTML to Markdown."""
 _ITEM_CHILD = 2
 """The level of a block that stands directly in a list item."""
 
@@ -150,6 +152,8 @@ def _content(token: Token, inner: Sequence[Token], lines: Sequence[str]) -> str:
         return inner[0].content
     if token.type in {"fence", "code_block"}:
         return token.content
+    if token.type == "html_block" and token.map and token.map[0] == 0:
+        return token.content.rstrip("\n")  # its source would begin with the bullet
     return "\n".join(_dedented(lines)).strip("\n")
 
 

@@ -8,7 +8,7 @@ from agentflows.rubric import Criterion
 
 Rule = Literal[
     "double_barrelled", "vague", "unverifiable", "circular", "verbosity", "counting", "comparative", "hedged",
-    "negative", "no_evidence", "check_would_do", "placeholder", "overlap", "contradiction", "no_required",
+    "negative", "no_evidence", "check_would_do", "placeholder", "dangling", "overlap", "contradiction", "no_required",
     "too_few", "too_many", "negative_only", "all_judged", "judged",
 ]  # fmt: skip
 """What is wrong.
@@ -17,7 +17,8 @@ Rule = Literal[
   `unverifiable` nothing in the deliverables can show it; `circular` it asks whether the work is good; `verbosity` it
   pays for length; `counting` a model has to count; `comparative` more or better than nothing named; `hedged` should,
   if possible; `negative` what is absent cannot be quoted; `no_evidence` it does not say what to quote;
-  `check_would_do` code could decide it; `placeholder` a template that was never filled in
+  `check_would_do` code could decide it; `placeholder` a template that was never filled in;
+  `dangling` its subject stands in another criterion
 * of the whole: `overlap`, `contradiction` of two criteria; `no_required`, `too_few` (below 3), `too_many` (above
   15), `negative_only`, `all_judged`
 * `judged`: a model found it

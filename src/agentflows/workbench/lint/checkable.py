@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentflows.rubric import Criterion
-from agentflows.workbench.lint.vocabulary import COUNTED, COUNTING, NO_THINGS, NUMBERS, UNCOUNTED
+from agentflows.workbench.lint.vocabulary import (
+    COUNTED,
+    COUNTING,
+    NO_THINGS,
+    NUMBERS,
+    THIRD_PERSON,
+    UNCOUNTED,
+)
 
 _FILE = re.compile(r"`?(?<![\w/.])((?:[\w.*-]+/)*[\w*-]+(?:\.[\w-]+)*\.[A-Za-z][A-Za-z0-9]{0,5})(?![\w(/])`?")
 _KNOWN_FILE = re.compile(r"`((?:[\w.*-]+/)*(?:Makefile|Dockerfile|LICENSE|README|CHANGELOG|NOTICE))`")
@@ -119,6 +126,8 @@ def counted(text: str) -> Suggested | None:
         thing = found["thing"].lower()
         if thing.split()[-1] in UNCOUNTED | NO_THINGS or number < 2 or (not found["how"] and number > 12):
             continue
+        if not found["how"] and thing.split()[-1] in THIRD_PERSON and thing.removesuffix("s") not in COUNTED:
+            continue  # `page 3 names the port`
         command = _command(thing, _place(text))
         test, _ = {**_AT_LEAST, **_AT_MOST}.get((found["how"] or "").lower(), ("-eq", 0))
         markup = f'check: `test "$({command})" {test} {number}`'

@@ -119,6 +119,8 @@ def sentence(text: str) -> str:
     clean = _DASH_TAIL.sub("", " ".join(text.split()))
     if not clean:
         return ""
+    if clean.isdecimal():
+        return clean  # with a stop it would open a list
     first = clean if clean[0] in "`\"'“" else clean[0].upper() + clean[1:]
     return f"{first}."
 

@@ -26,6 +26,7 @@ def whole_findings(rubric: Rubric) -> Iterator[Finding]:
     """What is wrong with the rubric beyond single criteria."""
     yield from _counts(rubric)
     yield from _kinds(rubric)
+    yield from _dangling(rubric)
     for first, second in combinations(rubric.criteria, 2):
         problem = _contradiction(first, second)
         if problem:
@@ -49,7 +50,7 @@ def _counts(rubric: Rubric) -> Iterator[Finding]:
             rule="too_few",
             severity="advice",
             why=f"It has {number} criteri{'on' if number == 1 else 'a'}; below {MIN_CRITERIA}, each carries several questions, or something is not asked.",
-            rewrite="- <what must be there>\n- <what must be true of it>\n- <what must not be there>",
+            rewrite="- The work has <what must be there>.\n- The work says <what must be true>.\n- The work has no <what must not be there>.",
             is_template=True,
         )
     if number > MAX_CRITERIA:
@@ -90,6 +91,28 @@ def _kinds(rubric: Rubric) -> Iterator[Finding]:
             rewrite="- The deliverable is there. (check)\n  check: exists <file>",
             is_template=True,
         )
+
+
+def _dangling(rubric: Rubric) -> Iterator[Finding]:
+    """`It`, at the start: criteria are graded one by one, and then nobody knows what it is."""
+    named = ""
+    for criterion in rubric.criteria:
+        text = first_paragraph(criterion)
+        found = re.match(r"(?:It|They|This|These)\b(?= \w)", text)
+        if not found:
+            named = parts_of(text).subject or named
+        elif not criterion.check and (found[0] in {"It", "They"} or parts_of(text).subject == found[0]):
+            subject = named or "<What it is>"
+            yield Finding(
+                rule="dangling",
+                severity="advice",
+                criterion_id=criterion.criterion_id,
+                line=criterion.line,
+                words=found[0],
+                why=f"{found[0]!r} stands for something outside of this criterion, which may be graded alone.",
+                rewrite=f"- {subject}{text[found.end() :]}",
+                is_template=not named,
+            )
 
 
 # -- two criteria --------------------------------------------------------------------------------------------
@@ -178,7 +201,9 @@ def _limits(text: str) -> Iterator[tuple[str, str, int]]:
     for found in COUNTING.finditer(masked(text)):
         digits = found["number"].replace(",", "")
         number = NUMBERS.get(digits.lower()) or int(digits)
-        how = (found["how"] or "exactly").lower()
+        if not found["how"]:
+            continue
+        how = found["how"].lower()
         yield found["thing"].lower(), "low" if how in _LOWER else "high" if how in _UPPER else "exact", number
 
 
@@ -226,13 +251,20 @@ def _opposed_words(first: Criterion, second: Criterion) -> str:
     return ""
 
 
+def _named(criterion: Criterion) -> set[str]:
+    """Code and file names in it: what tells two sentences of the same words apart."""
+    return {
+        one for one in specifics(criterion.text) if f"`{one}`" in criterion.text or "." in one or "/" in one
+    }
+
+
 def _negated(first: Criterion, second: Criterion) -> str:
     """The same words, and one of the two turned round."""
     one, two = _words(first.text), _words(second.text)
     mine, yours = negations(first.text), negations(second.text)
     bare_one, bare_two = one - set(mine), two - set(yours)
     small = min(len(bare_one), len(bare_two))
-    if not small or bool(mine) == bool(yours) or small < 2:
+    if small < 2 or bool(mine) == bool(yours) or _named(first) != _named(second):
         return ""
     is_same = len(bare_one & bare_two) == small and len(bare_one ^ bare_two) <= 1
     return "the one says no to what the other asks for" if is_same else ""
