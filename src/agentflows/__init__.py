@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from agentflows.archive import Archive, Selection
+    from agentflows.authoring import draft_rubric, lint_rubric, measure_agreement, prove_rubric
     from agentflows.change import Budget, Change, Dream, DreamReport, Ledger, Observation, Pattern, Quote
     from agentflows.diagnosis import Diagnosis, doctor
     from agentflows.dreaming import DreamRequest, SessionFilter
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from agentflows.pursuing import pursue
     from agentflows.readers import read
     from agentflows.review import approve, reject
+    from agentflows.rubric import Rubric, parse_rubric, read_rubric, render_rubric
     from agentflows.running import run_dream, run_ingest
     from agentflows.session import Session, Turn
     from agentflows.settings import Settings, load_settings
@@ -55,6 +57,7 @@ _WHERE = {
     "Observation": "change",
     "Pattern": "change",
     "Quote": "change",
+    "Rubric": "rubric",
     "Selection": "archive",
     "Session": "session",
     "SessionFilter": "dreaming",
@@ -63,16 +66,23 @@ _WHERE = {
     "Turn": "session",
     "approve": "review",
     "doctor": "diagnosis",
+    "draft_rubric": "authoring",
     "explain": "lineage",
     "forget": "lineage",
+    "lint_rubric": "authoring",
     "load_flow": "project",
     "load_settings": "settings",
+    "measure_agreement": "authoring",
     "open_home": "home",
     "parse_entries": "memory",
+    "parse_rubric": "rubric",
     "plan_forget": "lineage",
+    "prove_rubric": "authoring",
     "pursue": "pursuing",
     "read": "readers",
+    "read_rubric": "rubric",
     "reject": "review",
+    "render_rubric": "rubric",
     "run_dream": "running",
     "run_ingest": "running",
 }
@@ -95,6 +105,7 @@ __all__ = [
     "Observation",
     "Pattern",
     "Quote",
+    "Rubric",
     "Selection",
     "Session",
     "SessionFilter",
@@ -103,16 +114,23 @@ __all__ = [
     "Turn",
     "approve",
     "doctor",
+    "draft_rubric",
     "explain",
     "forget",
+    "lint_rubric",
     "load_flow",
     "load_settings",
+    "measure_agreement",
     "open_home",
     "parse_entries",
+    "parse_rubric",
     "plan_forget",
+    "prove_rubric",
     "pursue",
     "read",
+    "read_rubric",
     "reject",
+    "render_rubric",
     "run_dream",
     "run_ingest",
 ]
