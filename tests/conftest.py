@@ -26,8 +26,9 @@ atexit.register(_end_quietly)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take `--kills N`: how many times the crash tests kill at a random moment."""
+    """Take `--kills N`: how many times the crash tests kill at a random moment; `--payloads N` for the attacks."""
     parser.addoption("--kills", type=int, default=3, help="random kills of each crash test (default: 3)")
+    parser.addoption("--payloads", type=int, default=40, help="payloads of each attack (default: 40; long: 286)")
 
 
 @pytest.fixture(autouse=True)

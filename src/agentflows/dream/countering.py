@@ -10,13 +10,18 @@ from collections.abc import Iterator
 
 from agentflows.change import Quote
 from agentflows.dream.case import Case, Passage
-from agentflows.dream.faithful import content, has_negation, lost_negation, own_words, turned_round
+from agentflows.dream.faithful import (
+    content,
+    has_negation,
+    is_worded,
+    lost_negation,
+    own_words,
+    turned_round,
+)
 from agentflows.dream.heeded import excludes, takes_back
 from agentflows.dream.texts import own_part
 from agentflows.signature import hedges, sentences
 
-_WORD_KINDS = frozenset({"preference", "correction", "fact"})
-"""Kinds that restate what somebody said; the others are counted by code and shown by what tools printed."""
 _ENOUGH = 2
 """Sessions whose quotes must be sound; one, where only one is quoted."""
 _MOSTLY = 0.6
@@ -71,7 +76,7 @@ def counter_evidence(case: Case) -> str:
     if not case.claims and case.change.op != "flag":
         return "it asserts nothing that sources could carry"
     found = _entry_kept(case) or (_of_entries(case) if not case.change.quotes else "")
-    if found or case.kind not in _WORD_KINDS or not case.change.quotes:
+    if found or not case.change.quotes or not is_worded(case.kind, case.change.quotes):
         return found
     return _unsound(case) or _taken_back_elsewhere(case) or _turned(case)
 

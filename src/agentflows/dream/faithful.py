@@ -46,6 +46,7 @@ _PLAIN = frozenset(
     ]
 )
 """Words that say too little to be what a negation is about."""
+_WORD_KINDS = frozenset({"preference", "correction", "fact"})
 _FOCUS_WORDS = 4
 _STARTS = r"(?:\A|(?<=[.!?:;\"'“‘»(] )|(?<=[\"'“‘«(]))"
 """Where a sentence can start: after `not` nothing is repeated word for word."""
@@ -202,14 +203,25 @@ def doubts(claim: str, quoted: Sequence[str]) -> list[str]:
 
 
 def _is_stitched(claim: str, quoted: Sequence[str]) -> bool:
-    """Whether a sentence of the claim has most of its words in no single quoted sentence."""
+    """Whether a sentence of the claim takes its words from several quoted ones that do not say the same.
+
+    One word is enough: `Always deploy the router on Mondays` and `Never rebuild the parser without a backup` hold every
+    word of `Always deploy the router without a backup`.
+    """
     parts = [content(text[start:end]) for text in quoted for start, end in sentences(text)]
+    held = {word for part in parts for word in part}
     own = own_words(claim, "\n\n".join(quoted))
     for words in (content(own[start:end]) for start, end in sentences(own)):
-        best = max((len(words & part) for part in parts), default=0)
-        if len(words) > 2 and best < _GROUNDED * len(words):
+        best = max((len(words & _said_alike(part, parts)) for part in parts), default=0)
+        if len(words) > 2 and best < max(_GROUNDED * len(words), len(words & held)):
             return True
     return False
+
+
+def _said_alike(part: set[str], parts: Sequence[set[str]]) -> set[str]:
+    """The words of a sentence, with those of sentences that say nearly the same."""
+    alike = [other for other in parts if 2 * len(part & other) > len(part | other)]
+    return {word for other in alike for word in other} | part
 
 
 def _sentence_doubts(claim: str, text: str) -> list[str]:
@@ -320,3 +332,13 @@ def stat_forms(stats: Mapping[str, float]) -> set[str]:
 def prose(quotes: Iterable[Quote]) -> list[str]:
     """The texts of the quotes that people and agents wrote, not what tools printed."""
     return [quote.text for quote in quotes if quote.kind in {"user", "agent"}]
+
+
+def is_worded(kind: str, quotes: Sequence[Quote]) -> bool:
+    """Whether a lesson restates somebody's words: by its kind, or because it rests on typed words alone.
+
+    The second must not hang on the kind, which is its engine's to choose: an `error` that quotes nothing but a user's
+    sentence is that sentence. A workflow is told in our own words about what users ask for.
+    """
+    typed = bool(quotes) and all(quote.kind == "user" and quote.trust == 3 for quote in quotes)
+    return kind in _WORD_KINDS or (typed and kind != "workflow")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from agentflows.change import Change, Pattern, Risk
 from agentflows.dream.apply import REMOVING
-from agentflows.dream.faithful import doubts, prose
+from agentflows.dream.faithful import doubts, is_worded, prose
 from agentflows.dream.nominate import fold
 from agentflows.memory import Entry
 from agentflows.signature import sentences
@@ -56,7 +56,6 @@ _REVIEW = re.compile(
     r"|guard\w*|credential\w*|secrets?|passwords?|tokens?|api[ -]?keys?|sandbox\w*|verif\w*|trust\w*|dreams?|memor(?:y|ies))\b"
 )
 _SUPPORT_NOTE = re.compile(r"\s*\([^()]*\bsessions?\b[^()]*\)\.?\s*\Z")
-_WORD_KINDS = frozenset({"preference", "correction", "fact"})
 
 
 def risks_of(change: Change, pattern: Pattern | None, *, support: int) -> list[tuple[Risk, str]]:
@@ -101,7 +100,9 @@ def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tupl
         found.append(("single_support", f"{change.support} session and {change.origins} source"))
     if change.support_against:
         found.append(("uncertain", f"{change.support_against} sessions speak against it"))
-    if pattern.kind in _WORD_KINDS and change.after is not None:
+    # What a session met is shown by what tools printed, which is held for its trust. What rests on typed words alone
+    # must follow from them, whatever kind of lesson its engine calls it.
+    if change.after is not None and (lowest == 3 or is_worded(pattern.kind, change.quotes)):
         found.extend(("uncertain", why) for why in doubts(own_text(change), prose(change.quotes)))
     return found
 

@@ -11,7 +11,14 @@ from functools import lru_cache
 
 from agentflows.change import ChangeOp, Pattern
 from agentflows.dream.apply import form_problem
-from agentflows.dream.faithful import content, lost_hedge, lost_negation, turned_round, unbacked
+from agentflows.dream.faithful import (
+    content,
+    is_worded,
+    lost_hedge,
+    lost_negation,
+    turned_round,
+    unbacked,
+)
 from agentflows.dream.marks import reveal
 from agentflows.dream.nominate import differs, fold
 from agentflows.memory import Entry, EntryKind
@@ -19,7 +26,6 @@ from agentflows.signature import negations, sentences, specifics
 
 MAX_TEXT_CHARS = 2_000
 """How much longer than what it replaces a text may be: an entry is one lesson."""
-_WORD_KINDS = frozenset({"preference", "correction", "fact"})
 _AT_HAND = 0.3
 """Least share of a text's own words that its pattern or entries hold; below it speaks of something else."""
 _STAMP = re.compile(r"\s*\((?:seen|said|asked) in \d+ sessions?(?:, last on \d{4}-\d\d-\d\d)?\)")
@@ -125,7 +131,7 @@ def pattern_counts(pattern: Pattern) -> dict[str, float]:
 
 def _meaning(after: str, before: str, pattern: Pattern | None) -> Problem | None:
     """Whether what is written turns the claim it stands for into something else."""
-    if pattern is None or pattern.kind not in _WORD_KINDS:
+    if pattern is None or not is_worded(pattern.kind, pattern.quotes):
         return None
     own = own_part(after, before)
     claim = " ".join(part for part in (pattern.claim, pattern.when, pattern.when_not) if part)
