@@ -8,10 +8,12 @@ as done. A file about grading may lose a quote to this: its verdict is then `can
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from agentflows.evaluation import Evidence
 from agentflows.marks import reveal
 from agentflows.outcome.frozen import Frozen
+from agentflows.prompts import render
 from agentflows.rubric import Criterion, Rubric
 
 MAX_QUOTE_CHARS = 2_000
@@ -37,7 +39,7 @@ _TO_OTHERS = re.compile(
 )
 _ORDERS = re.compile(
     r"""(?ix)
-    \b(?:mark|answer|respond|reply|return|output|report|record|treat|count|consider|regard)\b .{0,60}
+    \b(?:mark|answer\ (?:with|that|met|yes|by)|respond|reply|treat|regard)\b .{0,60}
     \b(?:met|satisfied|passe[ds]|approved|fulfilled|complete|true|correct|done)\b
     | \b(?:ignore|disregard|forget|override)\b .{0,40} \b(?:instructions?|rules?|prompts?|above|criteria|checks?)\b
     | \b(?:full|maximum|perfect|highest)\ (?:marks|score|grade)\b
@@ -54,42 +56,71 @@ class Claimed:
     text: str
 
 
-def find_quote(claimed: Claimed, criterion: Criterion, rubric: Rubric, frozen: Frozen) -> Evidence | None:
-    """The quote with its place, or None when it is no evidence."""
+def find_quotes(
+    claimed: Sequence[Claimed], criterion: Criterion, rubric: Rubric, frozen: Frozen
+) -> tuple[tuple[Evidence, ...], int]:
+    """Those that stand, each once, and how many were refused.
+
+    One that speaks to a grader takes the others with it: whoever cites an order as evidence has followed it.
+    """
+    found = [_find(one, frozen) for one in claimed]
+    if any(one is not None and speaks_to_graders(one.lines, rubric) for one in found):
+        return (), len(claimed)
+    kept = [
+        one.evidence
+        for one in found
+        if one is not None and not _is_echo(one.evidence.text, criterion, rubric)
+    ]
+    return tuple(dict.fromkeys(kept)), len(claimed) - len(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    evidence: Evidence
+    lines: str
+    """With the rest of its lines: half an injection can sound like a finding."""
+
+
+def _find(claimed: Claimed, frozen: Frozen) -> _Found | None:
     path = claimed.path.strip().removeprefix("./")
     text = frozen.text(path)
     words = claimed.text.strip()
     if text is None or not words or len(words) > MAX_QUOTE_CHARS:
         return None
     shown = reveal(text).replace("\r\n", "\n")
-    found = _place(shown, words.replace("\r\n", "\n"))
-    if found is None or not _is_telling(shown, *found):
+    place = _place(shown, words.replace("\r\n", "\n"))
+    if place is None or not _is_telling(shown, *place):
         return None
-    whole = shown[found[0] : found[1]]
-    if _is_echo(whole, criterion) or speaks_to_graders(_whole_lines(shown, *found), rubric):
-        return None
-    return Evidence(path=path, start_line=shown.count("\n", 0, found[0]) + 1, text=whole)
-
-
-def find_quotes(
-    claimed: Sequence[Claimed], criterion: Criterion, rubric: Rubric, frozen: Frozen
-) -> tuple[tuple[Evidence, ...], int]:
-    """Those that stand, each once, and how many were refused."""
-    found = [find_quote(one, criterion, rubric, frozen) for one in claimed]
-    kept = tuple(dict.fromkeys(one for one in found if one is not None))
-    return kept, sum(one is None for one in found)
+    line = shown.count("\n", 0, place[0]) + 1
+    evidence = Evidence(path=path, start_line=line, text=shown[place[0] : place[1]])
+    return _Found(evidence, _whole_lines(shown, *place))
 
 
 def speaks_to_graders(text: str, rubric: Rubric) -> bool:
     """Whether a stretch of a deliverable talks about its own grading: of no use as evidence.
 
-    It does when it names a criterion by id, or whoever judges, together with a verdict or an order to give one.
+    It does when it names a criterion by id, or whoever judges, together with a verdict or an order to give one; and
+    when it copies a line of the grader's own instructions.
     """
+    if not _own_lines().isdisjoint(line.strip().casefold() for line in text.splitlines()):
+        return True
     ids = [one.criterion_id for one in rubric.criteria if len(one.criterion_id) > 1]
     names = re.compile(r"(?i)(?<![\w-])(?:" + "|".join(map(re.escape, ids)) + r")(?![\w-])") if ids else None
     if _TO_GRADERS.search(text) or (names is not None and names.search(text)):
         return bool(_PASSES.search(text))
     return bool(_TO_OTHERS.search(text) and _ORDERS.search(text))
+
+
+@cache
+def _own_lines() -> frozenset[str]:
+    """The lines of what every grader is told."""
+    told = [
+        render("outcome_grader"),
+        render("outcome_material", task="", guidance="", fence="", material=""),
+        render("outcome_criteria", criteria="", reading="", complaint=""),
+    ]
+    lines = (line.strip().casefold() for text in told for line in text.splitlines())
+    return frozenset(line for line in lines if len(line) >= _LEAST_CHARS)
 
 
 def _place(text: str, words: str) -> tuple[int, int] | None:
@@ -120,18 +151,20 @@ def _cuts_word(text: str, start: int, end: int) -> bool:
 
 
 def _whole_lines(text: str, start: int, end: int) -> str:
-    """With the rest of its lines: half an injection can sound like a finding."""
     begin, stop = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     return text[begin : stop if stop >= 0 else len(text)]
 
 
-def _is_echo(quote: str, criterion: Criterion) -> bool:
+def _is_echo(quote: str, criterion: Criterion, rubric: Rubric) -> bool:
+    """Whether it says the criterion over again, with little that is not the rubric's own words."""
     said, wanted = _words(quote), _words(criterion.text)
     if len(wanted) < 3 or not said:
         return False
-    shared = sum(word in wanted for word in said)
+    own = {word for one in rubric.criteria for word in _words(one.text)}
     covered = sum(word in said for word in wanted)
-    return shared / len(said) >= _ECHO_SHARE and covered / len(wanted) >= _ECHO_SHARE
+    return (
+        sum(word in own for word in said) / len(said) >= _ECHO_SHARE and covered / len(wanted) >= _ECHO_SHARE
+    )
 
 
 def _words(text: str) -> list[str]:
