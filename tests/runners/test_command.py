@@ -144,6 +144,7 @@ def test_a_failing_program_is_a_failed_run(job: Job, command: tuple[str, ...], d
     assert detail in done.detail
 
 
+@pytest.mark.usefixtures("sandbox_here")
 def test_walls_are_around_it_when_the_agent_asks(job: Job):
     """`sandbox: required`: it sees its workspace and neither our files nor our variables, and the record says so."""
     (job.workspace / "in.txt").write_text("here")

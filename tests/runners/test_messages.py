@@ -20,6 +20,8 @@ from agentflows.runners import MessagesRunner
 from agentflows.testing import FakeMessagesAPI, Reply
 from tests.runners.conftest import MODEL, Run, calls, writer
 
+pytestmark = pytest.mark.usefixtures("sandbox_here")
+
 WRITE = Reply.tool_use("write", {"path": "a.txt", "content": "hi"}, text="I write.")
 READ = Reply.tool_use("read", {"path": "a.txt"})
 DONE = Reply.text("Done.")

@@ -15,6 +15,8 @@ from agentflows.home import Home
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.runners.conftest import MODEL, Run, calls, writer
 
+pytestmark = pytest.mark.usefixtures("sandbox_here")
+
 
 def note(word: str) -> Reply:
     """A command that leaves a trace each time it runs."""
