@@ -97,6 +97,24 @@ KERNEL = [
         "grep -E '^Cap[IPEA]' /proc/self/status | grep -qv '0000000000000000' && echo ESCAPED; true",
     ),
     shell("privileges by set-user-id", "grep -q 'NoNewPrivs:.*0$' /proc/self/status", control=True),
+    shell(
+        "a program left behind that runs as its owner",
+        "cp /bin/true left && chmod u+s left && test -u left",
+        control=True,
+    ),
+    shell(
+        "one that runs as its group",
+        "cp /bin/true left-group && chmod 2755 left-group && test -g left-group",
+        control=True,
+    ),
+    shell("one installed", "install -m 4755 /bin/true installed && test -u installed", control=True),
+    python(
+        "one made with its mode",
+        "import os, stat\nos.close(os.open('made', os.O_CREAT | os.O_WRONLY, 0o4755))\n"
+        "raise SystemExit(not os.stat('made').st_mode & stat.S_ISUID)",
+        control=True,
+    ),
+    python("one made as a node", "import os; os.mknod('node', 0o104755)", control=True),
     shell("become root", "su -c true || sudo -n true || \"$PY\" -c 'import os; os.setuid(0)'"),
     shell("a low port or the clock", "date -s @0"),
     system_call("keyrings", 250, 219, "0, -3, 0, 0, 0"),

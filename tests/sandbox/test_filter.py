@@ -78,6 +78,24 @@ def test_the_filter_refuses_what_it_names_and_nothing_else(name: str):
 
 
 @pytest.mark.parametrize("name", _MACHINES)
+def test_no_file_gets_the_rights_of_its_owner(name: str):
+    """By no call that sets a mode, and by none that opens; garbage where an open has no mode is none."""
+    machine = _MACHINES[name]
+    program = _assemble(machine)
+    create, temporary, set_user, set_group = 0x41, 0x410001, 0o104755, 0o2755
+    for number, place in machine.modes:
+        before = [0x7FFFFFFF] * place
+        for mode, wanted in ((set_user, EPERM), (set_group, EPERM), (0o1777, ALLOW), (0o755, ALLOW)):
+            assert _run(program, number, *before, mode, architecture=machine.audit) == wanted
+    for number, place in machine.opens:
+        before = [0x7FFFFFFF] * place
+        for flags, wanted in ((create, EPERM), (temporary, EPERM), (0, ALLOW), (0x10000, ALLOW)):
+            assert _run(program, number, *before, flags, set_user, architecture=machine.audit) == wanted
+            assert _run(program, number, *before, flags, 0o644, architecture=machine.audit) == ALLOW
+    assert _run(program, 437, architecture=machine.audit) == ENOSYS
+
+
+@pytest.mark.parametrize("name", _MACHINES)
 def test_calls_of_another_architecture_are_killed(name: str):
     """Their numbers mean other calls; x32 has its own on the same processor."""
     machine = _MACHINES[name]
