@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from agentflows import __version__
-from agentflows.cli import archive, doctor, impact, memory, outcome, review, rubric, work
+from agentflows.cli import archive, doctor, impact, memory, orchestrate, outcome, review, rubric, work
 from agentflows.cli.output import report_error
 from agentflows.errors import AgentflowsError, UsageError
 
@@ -68,6 +68,8 @@ app.command("dream")(work.dream)
 app.add_typer(review.app, name="review")
 app.add_typer(outcome.app, name="outcome")
 app.add_typer(rubric.app, name="rubric")
+app.command("orchestrate")(orchestrate.orchestrate)
+app.command("threads")(orchestrate.threads)
 app.add_typer(memory.app, name="memory")
 app.add_typer(archive.app, name="archive")
 app.command("impact")(impact.impact)

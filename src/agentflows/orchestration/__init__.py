@@ -10,6 +10,7 @@ from agentflows.orchestration.desk import Desk
 from agentflows.orchestration.ending import ending_of, job_status
 from agentflows.orchestration.files import FileState, changes_between, conflicts, promised
 from agentflows.orchestration.leading import lead
+from agentflows.orchestration.page import headline, markdown, summary, table
 from agentflows.orchestration.planning import carry_out, plan_of
 
 __all__ = [
@@ -22,8 +23,12 @@ __all__ = [
     "changes_between",
     "conflicts",
     "ending_of",
+    "headline",
     "job_status",
     "lead",
+    "markdown",
     "plan_of",
     "promised",
+    "summary",
+    "table",
 ]

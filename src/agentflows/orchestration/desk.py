@@ -99,7 +99,9 @@ def report(turn: ThreadTurn) -> str:
         lines.append("Outputs: " + ", ".join(item.path for item in turn.outputs))
     if turn.missing:
         lines.append("Promised and missing: " + ", ".join(turn.missing))
-    lines += [_conflict(change, turn) for change in turn.changes if change.conflict_with or change.is_kept_aside]
+    lines += [
+        _conflict(change, turn) for change in turn.changes if change.conflict_with or change.is_kept_aside
+    ]
     words = turn.report.strip()
     if len(words) > _REPORT:
         words = f"{words[:_REPORT]}\n[{len(words) - _REPORT:,} characters more: read_thread {turn.thread_id}]"

@@ -1,0 +1,251 @@
+"""Orchestrate: a team and a task or a plan → threads at work at once over one workspace.
+
+Every turn of every thread is a task run here; what it does stands in `agentflows.orchestrating`. With
+`dispatch="deployment"` each turn is a flow run of its own on a work pool, in whatever worker takes it.
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+from pydantic import Field
+
+from agentflows.agent import Transcript
+from agentflows.errors import OrchestrationError, UsageError
+from agentflows.home import open_home
+from agentflows.orchestrating import Files, JobRequest, JobRun, begin, make_request, perform, resumed
+from agentflows.orchestration import Crew, conflicts, headline, markdown, summary, table
+from agentflows.team import LEAD, TeamLimits, ThreadTurn
+
+# A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
+_STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+TURN = "orchestrate-turn/orchestrate-turn"
+"""The deployment that carries out one turn with `dispatch="deployment"`."""
+_LOOK_SECONDS = 1.0
+
+
+class Work:
+    """What the tasks share. A plain object, so that Prefect records none of it."""
+
+    def __init__(self, run: JobRun) -> None:
+        self.run = run
+        self.turn: dict[tuple[str, int], ThreadTurn] = {}
+        self.crew: Crew | None = None
+        self.news = ""
+        self.ended = 0
+        self.progress: Any = None
+
+
+def say(text: str) -> None:
+    """One progress line: in the run's log, and in the terminal when the command line runs the flow."""
+    get_run_logger().info(text, extra={"progress": True})
+
+
+@task(name="turn", task_run_name="{thread} · {name}", **_STEP)
+def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
+    """One turn of one specialist, in this process."""
+    turn = work.turn[thread, number]
+    say(f"{thread} turn {number}: {turn.order.subtask_id} begins")
+    ended = work.run.perform(turn)
+    return _told(work, ended)
+
+
+@task(name="remote turn", task_run_name="{thread} · {name}", **_STEP)
+def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
+    """One turn of one specialist, as a flow run on the work pool."""
+    turn = work.turn[thread, number]
+    say(f"{thread} turn {number}: {turn.order.subtask_id} is sent to the work pool")
+    return _told(work, _dispatched(work.run, turn))
+
+
+@task(name="lead", task_run_name="lead · turn {number}", **_STEP)
+def make_lead_turn(work: Work, number: int) -> Transcript:
+    """One turn of the lead."""
+    assert work.crew is not None  # noqa: S101 - the run hands it over with the turn
+    return work.run.lead_turn(work.turn[LEAD, number], work.news, work.crew)
+
+
+@task(name="report", task_run_name="report", **_STEP)
+def publish(work: Work) -> None:
+    """Lay every thread's state, outputs, cost and verdict on the run's page."""
+    job = work.run.job
+    key = job.job_id.replace("_", "-")
+    create_markdown_artifact(markdown(job), key=key, description=headline(job))
+    rows = table(job)
+    if rows:
+        create_table_artifact(rows, key=f"{key}-turns", description="Every turn of every thread")
+
+
+def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:
+    work.ended += 1
+    detail = f" ({ended.detail})" if ended.detail else ""
+    say(f"{ended.thread_id} turn {ended.number}: {ended.ending or ended.status}{detail}")
+    plan = work.run.request.plan
+    if plan is not None and work.progress is not None:
+        update_progress_artifact(work.progress, 100.0 * min(1.0, work.ended / len(plan.subtasks)))
+    return ended
+
+
+def _dispatched(run: JobRun, turn: ThreadTurn) -> ThreadTurn:
+    """Have a worker carry out the turn; its record comes back through the state database.
+
+    Raises:
+        OrchestrationError: there is no such deployment, or its run ended without ending the turn.
+    """
+    state, place = run.home.state, {"thread": turn.thread_id, "number": turn.number}
+    parameters = {"job": turn.job_id, **place, "home": str(run.home.settings.home)}
+    # The same turn is the same flow run, however often this flow is started again.
+    key = f"{turn.job_id}/{turn.thread_id}/{turn.number}"
+    try:
+        sent: Any = run_deployment(
+            TURN,
+            parameters=parameters,
+            timeout=0,
+            idempotency_key=key,
+            flow_run_name=f"{turn.thread_id} · {turn.number}",
+        )
+    except Exception as error:
+        msg = f"The turn cannot be sent: the deployment {TURN!r} was not found or refused it ({error}). Deploy it with `prefect deploy --all`."
+        raise OrchestrationError(msg) from error
+    with get_client(sync_client=True) as client:
+        while True:
+            now = state.turn(turn.job_id, turn.thread_id, turn.number)
+            if now.status in {"ended", "skipped"}:
+                return now
+            if why := run.stop():
+                return turn.model_copy(update={"detail": why})
+            found = client.read_flow_run(sent.id)
+            if found.state is not None and found.state.is_final() and not found.state.is_completed():
+                msg = f"The worker's run {found.name} ended as {found.state.name} and left the turn undone: {found.state.message or 'no message'}"
+                raise OrchestrationError(msg[:500])
+            time.sleep(_LOOK_SECONDS)
+
+
+@flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)
+def orchestrate_turn(job: str, thread: str, number: int, home: str = "") -> dict[str, Any]:
+    """Carry out one turn of one thread. Runs are made by orchestrate with dispatch=deployment, not by hand.
+
+    Args:
+        job: The job's id.
+        thread: The thread's id.
+        number: The turn's number, from 0.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
+    """
+    with open_home(home or None) as doors:
+        request = JobRequest.model_validate_json(doors.state.job_request(job))
+        turn = doors.state.turn(job, thread, number)
+        if turn.status not in {"ended", "skipped"}:
+            turn = perform(doors, request, turn, stop=lambda: doors.state.job_stop(job))
+            doors.state.put_turn(conflicts(turn, doors.state.job(job).turns))
+        return {"job": job, "thread": thread, "number": number, "ending": turn.ending}
+
+
+@flow(name="orchestrate", flow_run_name="orchestrate · {task:.60}{job}", persist_result=False)
+def orchestrate(
+    task: Annotated[str, Field(max_length=100_000)] = "",
+    team: str = "",
+    workspace: str = "",
+    plan: str = "",
+    limits: TeamLimits | None = None,
+    files: Files = "staged",
+    dispatch: Literal["tasks", "deployment"] = "tasks",
+    key: str = "",
+    job: str = "",
+    home: str = "",
+) -> dict[str, Any]:
+    """Have a team do a job: its lead splits it among specialists who work at once, or a plan says who does what.
+
+    Args:
+        task: What the lead is to do; with a plan it may be left out.
+        team: The team's folder: an agent file per specialist, and lead.md.
+        workspace: The folder they all work in.
+        plan: A plan file (YAML). It needs no model to lead.
+        limits: Caps of the job; empty takes those of the team.
+        files: staged gives every turn a copy and merges it; shared lets all work in the folder itself.
+        dispatch: tasks runs every turn in this process; deployment sends each to the work pool.
+        key: Your own word, to have the same job done anew.
+        job: Go on with this job (job_…) and leave the fields above empty.
+        home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
+
+    Returns:
+        The job's id, how it ended, counts and cost. All of it is in the state database and on this page.
+    """
+    with open_home(home or None) as doors:
+        if job:
+            begun = resumed(doors, job)
+        else:
+            if not team or not workspace:
+                msg = "A job needs a team and a workspace; found none. Give both, or the id of a job to go on with."
+                raise UsageError(msg)
+            request = make_request(
+                task,
+                team=team,
+                workspace=workspace,
+                plan=plan or None,
+                files=files,
+                dispatch=dispatch,
+                key=key,
+            )
+            if limits is not None:
+                request = request.model_copy(
+                    update={"team": request.team.model_copy(update={"limits": limits})}
+                )
+            begun = begin(doors, request)
+        with begun as run:
+            return _done(Work(run))
+
+
+def _done(work: Work) -> dict[str, Any]:
+    run = work.run
+    if run.is_done:
+        say(f"This job was done before ({run.job.job_id}): nothing is done twice.")
+        publish(work)
+        return summary(run.job)
+    _announce(work)
+
+    def one_turn(turn: ThreadTurn) -> ThreadTurn:
+        work.turn[turn.thread_id, turn.number] = turn
+        carry = send_turn if run.job.dispatch == "deployment" else make_turn
+        return carry(work, turn.thread_id, turn.order.subtask_id[:60], turn.number)
+
+    def one_lead_turn(turn: ThreadTurn, news: str, crew: Crew) -> Transcript:
+        work.turn[LEAD, turn.number], work.crew, work.news = turn, crew, news
+        return make_lead_turn(work, turn.number)
+
+    done = run.go_on(one_turn, one_lead_turn)
+    publish(work)
+    say(headline(done))
+    return summary(done)
+
+
+def _announce(work: Work) -> None:
+    """Before the fan-out: who will work, how many at once, and what it can cost at most."""
+    request, limits = work.run.request, work.run.request.team.limits
+    say(
+        f"{work.run.job.job_id}: team {request.team.name}, {len(request.team.specialists)} specialists, workspace {Path(request.workspace).name}"
+    )
+    caps = [
+        f"${limits.max_dollars:,.2f}" if limits.max_dollars is not None else "",
+        f"{limits.max_tokens:,} tokens" if limits.max_tokens else "",
+    ]
+    told = " and ".join(cap for cap in caps if cap) or "no ceiling in money or tokens"
+    count = f"{len(request.plan.subtasks)} sub-tasks" if request.plan else "a live lead"
+    say(
+        f"{count}, up to {limits.at_once} turns at once and {limits.max_threads} threads; the job's cap: {told}, {limits.max_seconds:,.0f} s"
+    )
+    if request.plan is not None:
+        work.progress = create_progress_artifact(0.0, key="orchestrate-turns", description="Sub-tasks ended")
+
+
+if __name__ == "__main__":
+    orchestrate()

@@ -1,0 +1,353 @@
+"""`agentflows orchestrate` and `agentflows threads`: have a team do a job, and see everything it does."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from agentflows.cli.output import (
+    FullOption,
+    HomeOption,
+    JsonOption,
+    console,
+    print_json,
+    print_table,
+    program,
+)
+from agentflows.cli.runner import run_flow
+from agentflows.cli.work import VerboseOption
+from agentflows.errors import UsageError
+from agentflows.home import Home, open_home
+from agentflows.marks import one_line, reveal
+from agentflows.orchestrating import FINAL, Files
+from agentflows.orchestration import headline, plan_of, summary
+from agentflows.session import Turn
+from agentflows.team import LEAD, Orchestration, TeamLimits, Thread, ThreadTurn, read_team, render_plan
+
+NOT_WHOLE = 3
+"""Exit code where some of the work is not done: partial, stopped or interrupted."""
+_CODES = {"succeeded": 0, "failed": 1}
+_STYLES = {"succeeded": "green", "partial": "yellow", "empty": "yellow", "failed": "red", "skipped": "yellow"}
+_SHOWN = 600
+"""Characters of a text that are shown without --full."""
+_EVERY = 1.0
+
+
+def orchestrate(
+    task: Annotated[
+        str, typer.Argument(help="What the lead is to do; with a plan it may be left out; @FILE reads a file")
+    ] = "",
+    team: Annotated[
+        Path | None,
+        typer.Option("--team", help="The team's folder: an agent file per specialist, and lead.md"),
+    ] = None,
+    workspace: Annotated[Path | None, typer.Option("--workspace", help="The folder they all work in")] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="A plan file; it needs no model to lead")
+    ] = None,
+    files: Annotated[
+        Files,
+        typer.Option(help="staged: every turn in a copy that is merged; shared: all in the folder itself"),
+    ] = "staged",
+    dispatch: Annotated[
+        Literal["tasks", "deployment"],
+        typer.Option(help="tasks: every turn in this process; deployment: each on the work pool"),
+    ] = "tasks",
+    max_dollars: Annotated[
+        float | None, typer.Option(help="Spend at most this on the job, at list price", min=0)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Spend at most so many tokens on the job", min=1)
+    ] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Work at most so long", min=1)] = None,
+    at_once: Annotated[int | None, typer.Option(help="Turns that run at the same time", min=1)] = None,
+    key: Annotated[str, typer.Option(help="Your own word, to have the same job done anew")] = "",
+    resume: Annotated[str, typer.Option("--resume", help="Go on with this job (job_…)")] = "",
+    home: HomeOption = None,
+    *,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Have a team do a job: its lead splits it among specialists who work at once, or a plan says who does what.
+
+    The same command again goes on from where it was killed. Exit codes: 0 succeeded, 1 failed, 2 wrong use, 3 partial
+    or stopped. JSON: {job_id, status, detail, mode, threads, turns, endings, skipped, conflicts, tokens, dollars}
+    """
+    if not resume and (team is None or workspace is None):
+        message = "A job needs --team DIR and --workspace DIR, or --resume JOB to go on with one."
+        raise UsageError(message)
+    changed = {
+        "max_dollars": max_dollars,
+        "max_tokens": max_tokens,
+        "max_seconds": max_seconds,
+        "at_once": at_once,
+    }
+    given = {name: value for name, value in changed.items() if value is not None}
+    limits = (
+        TeamLimits.model_validate(read_team(team)[0].limits.model_dump() | given) if team and given else None
+    )
+    answer = run_flow(
+        "orchestrate",
+        verbose=verbose,
+        task=_task(task),
+        team=str(team or ""),
+        workspace=str(workspace or ""),
+        plan=str(plan or ""),
+        limits=limits,
+        files=files,
+        dispatch=dispatch,
+        key=key,
+        job=resume,
+        home=str(home or ""),
+    )
+    if json:
+        print_json(answer)
+    else:
+        with open_home(home) as doors:
+            show_job(doors.state.job(answer["job_id"]), home)
+    raise typer.Exit(_CODES.get(answer["status"], NOT_WHOLE))
+
+
+def _task(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The task cannot be read from {text[1:]!r}: {error}. Name a text file after the @."
+        raise UsageError(message) from error
+
+
+def threads(
+    job: Annotated[str, typer.Argument(help="job_…, or the beginning of it; none lists the jobs")] = "",
+    action: Annotated[
+        Literal["list", "show", "stop", "plan"],
+        typer.Argument(
+            help="list its threads; show one with its transcript; stop the job; print it as a plan"
+        ),
+    ] = "list",
+    thread: Annotated[str, typer.Argument(help="The thread to show")] = "",
+    reason: Annotated[str, typer.Option(help="Why the job is stopped")] = "stopped by hand",
+    home: HomeOption = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the threads until the job ends")] = False,
+    full: FullOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Every thread of a job, live and afterwards: what it was told, what it did, what it left, what it cost.
+
+    JSON: {jobs: […]}, the job with its threads, turns and messages, or the one thread with its transcripts
+    """
+    with open_home(home) as doors:
+        if not job:
+            _list_jobs(doors, json=json)
+        elif action == "stop":
+            name = doors.state.stop_job(job, reason)
+            _answer(
+                json,
+                {"job_id": name, "stop_asked": reason},
+                f"{name} is asked to stop; running turns end within seconds.",
+            )
+        elif action == "plan":
+            found = doors.state.job(job)
+            text = render_plan(found.plan or plan_of(found))
+            _answer(json, {"plan": text}, text.rstrip("\n"))
+        elif action == "show" or thread:
+            _show_thread(doors, doors.state.job(job), thread, full=full, json=json)
+        elif watch:
+            _watch(doors, job, home)
+        else:
+            found = doors.state.job(job)
+            if json:
+                print_json(found)
+            else:
+                show_job(found, home)
+
+
+def _answer(json: bool, value: dict[str, str], text: str) -> None:  # noqa: FBT001 - private
+    if json:
+        print_json(value)
+    else:
+        console.print(Text(text))
+
+
+def _list_jobs(doors: Home, *, json: bool) -> None:
+    jobs = doors.state.jobs()
+    if json:
+        print_json({"jobs": [summary(job) for job in jobs]})
+    elif not jobs:
+        console.print(
+            Text(f"No job yet. Begin one: {program()} orchestrate --team DIR --plan FILE --workspace DIR")
+        )
+    else:
+        rows = [
+            (
+                job.job_id,
+                job.status,
+                one_line(job.title, 50),
+                job.team,
+                len(job.threads),
+                f"{job.created_at:%Y-%m-%d %H:%M}",
+            )
+            for job in jobs
+        ]
+        print_table(("job", "status", "title", "team", "threads", "begun (UTC)"), rows)
+
+
+# -- one job -----------------------------------------------------------------------------------------
+
+
+def show_job(job: Orchestration, home: Path | None) -> None:
+    """The threads of a job as a table, what it left, and what to do next."""
+    console.print(Text(f"Job {job.job_id} · {headline(job)}", style="bold"))
+    console.print(Text(f"{one_line(job.title, 100)} · team {job.team} · {job.workspace}", style="dim"))
+    if job.detail:
+        console.print(Text(reveal(one_line(job.detail, 300)), style="yellow"))
+    console.print(_table(job))
+    aside = [change for turn in job.turns for change in turn.changes if change.is_kept_aside]
+    if aside:
+        console.print(
+            Text(
+                f"{len(aside)} conflicts: these versions are kept in {job.workspace}/.agentflows-conflicts/",
+                style="yellow",
+            )
+        )
+    if job.result and job.mode == "live":
+        console.print()
+        console.print(Text(reveal(job.result[:_SHOWN])))
+    where = f" --home {home}" if home else ""
+    console.print()
+    first = next((thread.thread_id for thread in job.threads if thread.turns), LEAD)
+    console.print(Text(f"Read a thread:  {program()} threads {job.job_id} show {first}{where}", style="dim"))
+    if job.status not in FINAL:
+        console.print(
+            Text(f"Go on with it:  {program()} orchestrate --resume {job.job_id}{where}", style="dim")
+        )
+    if job.mode == "live":
+        console.print(Text(f"As a plan:      {program()} threads {job.job_id} plan{where}", style="dim"))
+
+
+def _table(job: Orchestration) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("thread", "turn", "task", "ending", "left", "seconds", "tokens", "why"):
+        table.add_column(name, overflow="fold")
+    for turn in sorted(
+        job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id)
+    ):
+        table.add_row(*_row(turn))
+    return table
+
+
+def _row(turn: ThreadTurn) -> list[Text]:
+    word = turn.ending or turn.status
+    seconds = (
+        f"{(turn.ended_at - turn.started_at).total_seconds():.1f}"
+        if turn.started_at and turn.ended_at
+        else ""
+    )
+    left = ", ".join(item.path for item in turn.outputs) or _count(len(turn.changes))
+    missing = f"missing: {', '.join(turn.missing)}. " if turn.missing else ""
+    cells = [
+        turn.thread_id, str(turn.number), one_line(turn.order.task, 40), word, left if turn.status == "ended" else "",
+        seconds, f"{turn.usage.total:,}", missing + one_line(turn.detail, 80),
+    ]  # fmt: skip
+    return [
+        Text(reveal(cell), style=_STYLES.get(word, "") if place == 3 else "")
+        for place, cell in enumerate(cells)
+    ]
+
+
+def _count(changes: int) -> str:
+    return f"{changes} file{'' if changes == 1 else 's'} changed"
+
+
+def _watch(doors: Home, name: str, home: Path | None) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            job = doors.state.job(name)
+            live.update(_table(job), refresh=True)
+            if job.status in FINAL or job.status == "interrupted":
+                break
+            time.sleep(_EVERY)
+    show_job(job, home)
+
+
+# -- one thread --------------------------------------------------------------------------------------
+
+
+def _show_thread(doors: Home, job: Orchestration, name: str, *, full: bool, json: bool) -> None:
+    known = {thread.thread_id: thread for thread in job.threads}
+    if name not in known:
+        message = f"The job {job.job_id} has no thread {name!r}. It has: {', '.join(known) or 'none yet'}."
+        raise UsageError(message)
+    thread = known[name]
+    transcripts = {turn.number: _transcript(doors, turn) for turn in thread.turns}
+    if json:
+        messages = [message for message in job.messages if name in {message.from_thread, message.to_thread}]
+        print_json(
+            {
+                "thread": thread,
+                "messages": messages,
+                "transcripts": {
+                    str(number): list(map(_plain, turns)) for number, turns in transcripts.items()
+                },
+            }
+        )
+        return
+    console.print(
+        Text(f"{thread.thread_id} · agent {thread.agent} · {thread.status} · job {job.job_id}", style="bold")
+    )
+    for turn in thread.turns:
+        _show_turn(thread, turn, transcripts[turn.number], full=full)
+
+
+def _transcript(doors: Home, turn: ThreadTurn) -> list[Turn]:
+    """What the archive holds of the turn; nothing while it runs."""
+    if not turn.session_id:
+        return []
+    return [event for session in doors.archive.sessions([turn.session_id]) for event in session.turns]
+
+
+def _plain(event: Turn) -> dict[str, object]:
+    return {
+        "seq": event.seq,
+        "kind": event.kind,
+        "trust": event.trust,
+        "tool": event.tool,
+        "is_error": event.is_error,
+        "text": event.text,
+    }
+
+
+def _show_turn(thread: Thread, turn: ThreadTurn, events: list[Turn], *, full: bool) -> None:
+    word = turn.ending or turn.status
+    console.print()
+    console.print(Text(f"Turn {turn.number}: {word}", style=_STYLES.get(word, "bold")))
+    console.print(Text(f"told: {_cut(turn.order.task, full=full)}", style="dim"))
+    if turn.detail:
+        console.print(Text(f"why: {reveal(turn.detail)}"))
+    for change in turn.changes:
+        aside = " (conflict: kept aside)" if change.is_kept_aside else ""
+        console.print(Text(f"  {change.kind} {change.path}{aside}"))
+    for path in turn.missing:
+        console.print(Text(f"  promised and missing: {path}", style="yellow"))
+    for event in events:
+        style = "red" if event.is_error else ("dim" if event.kind in {"tool_call", "tool_result"} else "")
+        label = f"{event.kind} {event.tool}".strip()
+        console.print(Text(f"  [{event.seq}] {label}: {_cut(event.text, full=full)}", style=style))
+    if not events and turn.report:
+        console.print(Text(_cut(turn.report, full=full)))
+    del thread
+
+
+def _cut(text: str, *, full: bool) -> str:
+    shown = reveal(text)
+    return (
+        shown
+        if full or len(shown) <= _SHOWN
+        else f"{shown[:_SHOWN]} … ({len(shown) - _SHOWN:,} more: --full)"
+    )

@@ -1,0 +1,138 @@
+"""A job on a page: every thread with its state, outputs, cost and verdict."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentflows.team import LEAD, FileChange, Orchestration, ThreadTurn
+
+_CELL = 200
+_REPORT = 1_500
+
+
+def headline(job: Orchestration) -> str:
+    """One line: what became of the job."""
+    endings: dict[str, int] = {}
+    for turn in job.turns:
+        if turn.thread_id != LEAD:
+            word = turn.ending or turn.status
+            endings[word] = endings.get(word, 0) + 1
+    told = ", ".join(f"{count} {word}" for word, count in sorted(endings.items())) or "no turns"
+    cost = f", ${job.dollars:.2f}" if job.dollars else ""
+    return f"{job.status}: {len(job.threads)} threads, turns: {told}, {job.usage.total:,} tokens{cost}"
+
+
+def summary(job: Orchestration) -> dict[str, Any]:
+    """What the flow returns, and `--json` prints: ids and counts."""
+    turns = [turn for turn in job.turns if turn.thread_id != LEAD]
+    return {
+        "job_id": job.job_id,
+        "status": job.status,
+        "detail": job.detail,
+        "mode": job.mode,
+        "threads": len(job.threads),
+        "turns": len(turns),
+        "endings": {word: sum(turn.ending == word for turn in turns) for word in ("succeeded", "partial", "empty", "failed")},
+        "skipped": sum(turn.status == "skipped" for turn in turns),
+        "conflicts": sum(change.is_kept_aside for turn in turns for change in turn.changes),
+        "tokens": job.usage.total,
+        "dollars": round(job.dollars, 6),
+    }  # fmt: skip
+
+
+def table(job: Orchestration) -> list[dict[str, str]]:
+    """A row per turn, in the order they began."""
+    rows = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
+    return [_row(turn) for turn in rows]
+
+
+def _row(turn: ThreadTurn) -> dict[str, str]:
+    seconds = (turn.ended_at - turn.started_at).total_seconds() if turn.started_at and turn.ended_at else None
+    return {
+        "thread": turn.thread_id,
+        "turn": str(turn.number),
+        "task": _short(turn.order.task),
+        "ending": turn.ending or turn.status,
+        "outputs": ", ".join(item.path for item in turn.outputs) or "–",
+        "missing": ", ".join(turn.missing) or "–",
+        "changed": _changed(turn.changes),
+        "seconds": "–" if seconds is None else f"{seconds:.1f}",
+        "tokens": f"{turn.usage.total:,}",
+        "dollars": f"{turn.dollars:.4f}" if turn.dollars else "–",
+        "detail": _short(turn.detail),
+    }
+
+
+def _changed(changes: Sequence[FileChange]) -> str:
+    if not changes:
+        return "–"
+    marks: Mapping[str, str] = {"created": "+", "modified": "~", "deleted": "-"}
+    told = [
+        f"{marks[change.kind]}{change.path}{' (conflict)' if change.is_kept_aside else ''}"
+        for change in changes[:20]
+    ]
+    return ", ".join(told) + (f" and {len(changes) - 20} more" if len(changes) > 20 else "")
+
+
+def markdown(job: Orchestration) -> str:
+    """The job for people: what came out, then every thread."""
+    lines = [
+        f"# {_plain(job.title)}",
+        "",
+        f"**{headline(job)}**",
+        "",
+        f"`{job.job_id}` in `{job.workspace}`",
+        "",
+    ]
+    if job.detail:
+        lines += [f"> {_plain(job.detail)}", ""]
+    if job.result:
+        lines += ["## Result", "", _fenced(job.result[:_REPORT]), ""]
+    for thread in job.threads:
+        lines += [f"## {thread.thread_id} · {thread.agent} · {thread.status}", ""]
+        for turn in thread.turns:
+            lines += _turn(turn)
+    return "\n".join(lines)
+
+
+def _turn(turn: ThreadTurn) -> list[str]:
+    lines = [
+        f"### Turn {turn.number}: {turn.ending or turn.status}",
+        "",
+        _fenced(turn.order.task[:_REPORT]),
+        "",
+    ]
+    if turn.detail:
+        lines += [f"- {_plain(turn.detail)}"]
+    if turn.outputs:
+        lines += [
+            "- outputs: " + ", ".join(f"`{item.path}` ({item.size_bytes:,} bytes)" for item in turn.outputs)
+        ]
+    if turn.missing:
+        lines += ["- promised and missing: " + ", ".join(f"`{path}`" for path in turn.missing)]
+    kept = [change for change in turn.changes if change.is_kept_aside]
+    lines += [f"- conflict on `{change.path}`: this version is kept aside" for change in kept]
+    if turn.outcome_id:
+        lines += [f"- graded as outcome `{turn.outcome_id}`"]
+    if turn.report:
+        lines += ["", _fenced(turn.report[:_REPORT])]
+    return [*lines, ""]
+
+
+def _fenced(text: str) -> str:
+    """Text of an agent as data: a fence longer than any run of backticks inside it."""
+    longest = max((len(run) for run in _runs(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _runs(text: str) -> list[str]:
+    return ["".join(part) for part in "".join(char if char == "`" else " " for char in text).split()]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|")
+
+
+def _short(text: str) -> str:
+    line = _plain(text)
+    return line if len(line) <= _CELL else f"{line[: _CELL - 1]}…"
