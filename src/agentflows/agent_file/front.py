@@ -1,10 +1,11 @@
 """Front matter: YAML between two lines of `---`, with the line of every key, so that a fault can be pointed at."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, cast
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
 
 _FENCE = "---"
 _LONGEST = 64 << 10
@@ -56,43 +57,44 @@ def split(text: str) -> Front:
 
 
 def _parsed(head: str) -> tuple[dict[str, Any], dict[str, int]]:
-    loader = yaml.SafeLoader(head)
     try:
-        node = loader.get_single_node()
+        node = cast("Node | None", _yaml().compose(head))
         if node is None:
             return {}, {}
-        if not isinstance(node, yaml.MappingNode):
-            raise FrontMatterError(
-                node.start_mark.line + 2, "expected lines of `key: value`. See the README's example"
-            )
+        if not isinstance(node, MappingNode):
+            place = cast("Any", node).start_mark.line + 2
+            raise FrontMatterError(place, "expected lines of `key: value`. See the README's example")
         places = _places(node)
-        values: dict[Hashable, Any] = loader.construct_mapping(node, deep=True)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        values = cast("dict[Any, Any]", _yaml().load(head))
+    except MarkedYAMLError as error:
+        mark = cast("Any", error.problem_mark or error.context_mark)
         raise FrontMatterError(
             (mark.line if mark else 0) + 2, f"no YAML: {error.problem}. {_advice(error)}"
         ) from error
-    except yaml.YAMLError as error:
+    except (YAMLError, ValueError) as error:
         raise FrontMatterError(1, f"no YAML: {error}. Take out what cannot be shown") from error
-    finally:
-        cast("Any", loader).dispose()
     return {str(key): value for key, value in values.items()}, places
 
 
-def _places(node: yaml.MappingNode, above: str = "") -> dict[str, int]:
+def _yaml() -> Any:
+    """A reader that makes plain values and nothing else; the package has no types for it."""
+    return YAML(typ="safe", pure=True)
+
+
+def _places(node: Any, above: str = "") -> dict[str, int]:
     found: dict[str, int] = {}
-    for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
+    for key, value in node.value:
         name = f"{above}{key.value}"
         line = key.start_mark.line + 2
         if name in found:
             raise FrontMatterError(line, f"{name} stands twice. Keep one of the two")
         found[name] = line
-        if isinstance(value, yaml.MappingNode) and not above:
+        if isinstance(value, MappingNode) and not above:
             found |= _places(value, f"{name}.")
     return found
 
 
-def _advice(error: yaml.MarkedYAMLError) -> str:
-    if "mapping values are not allowed" in (error.problem or ""):
+def _advice(problem: str) -> str:
+    if "mapping values are not allowed" in problem:
         return "Put a text that holds a colon in quotes"
     return "Put texts with special characters in quotes, and indent with spaces"
