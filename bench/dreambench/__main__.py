@@ -1,4 +1,4 @@
-"""`python -m bench.dreambench run | generate | score`. See `README.md` beside this file."""
+"""`python -m bench.dreambench run | table | generate | score | ablate`. See `README.md` beside this file."""
 
 import argparse
 import importlib
@@ -12,6 +12,7 @@ from typing import Any, get_args
 from bench.dreambench.baselines import Baseline, Unchanged, VerbatimLog
 from bench.dreambench.plan import make_world
 from bench.dreambench.score import score
+from bench.dreambench.script import Scripts
 from bench.dreambench.sessions import Writer
 from bench.dreambench.system import Factory, Result
 from bench.dreambench.table import table
@@ -22,7 +23,7 @@ from bench.dreambench.truth import World
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it ran, whatever the figures are."""
     options = _parser().parse_args(arguments)
-    commands = {"run": _run, "generate": _generate, "score": _score, "ablate": _ablate}
+    commands = {"run": _run, "table": _table, "generate": _generate, "score": _score, "ablate": _ablate}
     return commands[options.command](options)
 
 
@@ -36,10 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         "--systems",
         nargs="+",
         default=["rules"],
-        help="unchanged, verbatim, rules, claude:MODEL with a scripted model, or package.module:factory",
+        help="unchanged, verbatim, rules, claude:MODEL with a scripted model, script:COMMAND, or package.module:factory",
     )
     run.add_argument("--trials", nargs="+", choices=get_args(TrialName), default=list(TRIALS))
     run.add_argument("--json", type=Path, help="write all figures there, what went wrong included")
+    show = commands.add_parser("table", help="one table of the figures of several runs, seeds put together")
+    show.add_argument("figures", type=Path, nargs="+", help="what `run --json` wrote")
     generate = commands.add_parser("generate", help="write sessions, memory and truth into a folder")
     generate.add_argument("folder", type=Path)
     generate.add_argument("--size", type=int, default=200)
@@ -66,9 +69,11 @@ def system_named(name: str) -> Factory:
         from bench.dreambench.ours import Ours
 
         return Ours(name.partition(":")[2])
+    if name.startswith("script:"):
+        return Scripts(name.removeprefix("script:"))
     module, colon, attribute = name.partition(":")
     if not colon:
-        msg = f"There is no system {name!r}. Name unchanged, verbatim, rules, claude:MODEL or package.module:factory."
+        msg = f"There is no system {name!r}. Name unchanged, verbatim, rules, claude:MODEL, script:COMMAND or package.module:factory."
         raise ValueError(msg)
     return getattr(importlib.import_module(module), attribute)
 
@@ -84,6 +89,12 @@ def _run(options: argparse.Namespace) -> int:
     print(table(reports))
     if options.json:
         options.json.write_text(json.dumps([report.as_dict() for report in reports], indent=1))
+    return 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    found = [one for path in options.figures for one in json.loads(path.read_text())]
+    print(table([Report.from_dict(one) for one in found], by_seed=False))
     return 0
 
 

@@ -75,6 +75,13 @@ class Report:
         """Plain values."""
         return asdict(self)
 
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "Report":
+        """What `as_dict` gave."""
+        scored = {name: Score(**values[name]) for name in ("auto", "approve", "capped") if values.get(name)}
+        known: dict[str, Any] = {**values, **scored}
+        return Report(**known)
+
 
 def try_out(factory: Factory, seed: int, size: int, trials: Sequence[TrialName] = TRIALS) -> Report:
     """Put a system through the trials."""

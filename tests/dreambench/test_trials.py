@@ -1,5 +1,6 @@
 """The short form: 20 sessions of one seed through every trial, for the product and for systems without judgement."""
 
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -107,6 +108,40 @@ def test_the_table_has_a_column_for_each_report():
     text = table([tried("unchanged"), tried("verbatim")])
     assert "unchanged, 20 (seed 1)" in text
     assert all(line.count("|") == 5 for line in text.splitlines())
+
+
+def test_seeds_are_put_together_with_the_worst_in_sight():
+    """A mean alone hides the seed that failed."""
+    one, other = (try_out(system_named("verbatim"), seed, SIZE, ("approve",)) for seed in (1, 2))
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[3].strip()
+        for line in table([one, other], by_seed=False).splitlines()
+    }
+    assert one.approve
+    assert other.approve
+    assert rows["noise learnt, approved"] == str(max(one.approve.noise_learnt, other.approve.noise_learnt))
+    shares = sorted((one.approve.recall_proposed, other.approve.recall_proposed))
+    assert (
+        f"({shares[0]:.2f}–{shares[1]:.2f})" in rows["recall, proposed"]
+        or f"{shares[0]:.2f}" == f"{shares[1]:.2f}"
+    )
+    assert Report.from_dict(one.as_dict()) == one
+
+
+def test_any_command_can_be_a_system():
+    """The example of the README learns some rules and believes the poison that users paste; one that fails is said to."""
+    example = Path(__file__).parents[2] / "bench" / "dreambench" / "example_dream.py"
+    report = try_out(
+        system_named(f"script:{sys.executable} {example}"), SEED, SIZE, ("approve", "again", "forget")
+    )
+    assert report.approve
+    assert 0 < report.approve.recall_proposed < 1
+    assert report.approve.omissions == 0
+    assert (report.again_files_differ, report.forget_sole_left, report.errors) == (False, None, [])
+    failing = try_out(
+        system_named(f"script:{sys.executable} -c 'raise SystemExit(3)'"), SEED, SIZE, ("auto",)
+    )
+    assert failing.errors == ["auto: exit code 3: "]
 
 
 def test_any_system_can_be_scored_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
