@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agentflows.evaluation import Met
 from agentflows.rubric import Check
-from agentflows.workbench.mutations import MAX_TEXT_BYTES, artifact_files
+from agentflows.workbench.mutations import MAX_TEXT_BYTES, PROSE, artifact_files
 
 Decide = Callable[[Check, Path], Met]
 """Decides one check on one folder, for real."""
@@ -161,7 +161,7 @@ def _patterns(path: str) -> Iterator[Candidate]:
         yield Candidate(
             text=f"`{path}` {what}.", check=Check(kind="regex", path=path, pattern=pattern, negated=True)
         )
-    for what, pattern in PATTERNS.items():
+    for what, pattern in PATTERNS.items() if Path(path).suffix.lower() in PROSE else ():
         yield Candidate(text=f"`{path}` {what}.", check=Check(kind="regex", path=path, pattern=pattern))
 
 

@@ -47,7 +47,8 @@ _WORD_OPPOSITE = re.compile(rf"\b({'|'.join(_OPPOSITE)})\b", re.IGNORECASE)
 _NAME = re.compile(
     r"`([^`\n]{2,60})`|(?<![.!?:] )(?<!^)(?<!# )\b([A-Z][a-z]+(?:[A-Z][a-z]+)*)\b", re.MULTILINE
 )
-_PROSE = frozenset({".md", ".txt", ".rst", ".adoc", ".html", ""})
+PROSE = frozenset({".md", ".txt", ".rst", ".adoc", ".html", ""})
+"""Suffixes of files that hold sentences."""
 
 
 class Mutation(BaseModel):
@@ -162,7 +163,7 @@ Changed = Iterator[tuple[str, str]]
 
 
 def _is_prose(path: str) -> bool:
-    return Path(path).suffix.lower() in _PROSE
+    return Path(path).suffix.lower() in PROSE
 
 
 def _drop_section(path: str, text: str) -> Changed:
