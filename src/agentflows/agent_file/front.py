@@ -67,10 +67,10 @@ def _parsed(head: str) -> tuple[dict[str, Any], dict[str, int]]:
         places = _places(node)
         values = cast("dict[Any, Any]", _yaml().load(head))
     except MarkedYAMLError as error:
-        mark = cast("Any", error.problem_mark or error.context_mark)
-        raise FrontMatterError(
-            (mark.line if mark else 0) + 2, f"no YAML: {error.problem}. {_advice(error)}"
-        ) from error
+        fault = cast("Any", error)
+        mark, problem = fault.problem_mark or fault.context_mark, str(fault.problem)
+        line = (mark.line if mark else 0) + 2
+        raise FrontMatterError(line, f"no YAML: {problem}. {_advice(problem)}") from error
     except (YAMLError, ValueError) as error:
         raise FrontMatterError(1, f"no YAML: {error}. Take out what cannot be shown") from error
     return {str(key): value for key, value in values.items()}, places
