@@ -115,9 +115,9 @@ def _masks() -> tuple[str, ...]:
             continue
         if path.name in _PROC_HIDDEN:
             hidden = ("--size", "4096", "--tmpfs", str(path), "--remount-ro", str(path))
-            words += hidden if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
+            words += hidden if path.is_dir() else ("--ro-bind-try", "/dev/null", str(path))
         elif path.is_dir() or path.stat().st_mode & 0o222:
-            words += ["--ro-bind", str(path), str(path)]
+            words += ["--ro-bind-try", str(path), str(path)]
     return tuple(words)
 
 
