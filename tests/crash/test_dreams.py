@@ -68,7 +68,8 @@ def by_claude(
         outcome, asked = scenes.outcome(folder), endpoint.asked
         endpoint.forget()
         kinds = {question.partition(":")[0] for question in asked}
-        assert kinds == {"observations", "pairs", "after", "proposals"}, "not all four questions were asked"
+        wanted = {"observations", "pairs", "after", "proposals", "claims"}
+        assert kinds == wanted, "not all five questions were asked"
         statuses = {change["status"] for change in outcome["dreams"][0]["changes"]}
         assert statuses == {"committed", "held"}
         _CLAUDE.update(outcome=outcome, asked=asked)
