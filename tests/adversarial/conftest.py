@@ -1,5 +1,6 @@
 """One line of figures for each test of the scorecard, printed whatever pytest captures."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,6 @@ def score(capsys: pytest.CaptureFixture[str]) -> Score:
     def show(name: str, *, tried: int, bad: int, **more: object) -> None:
         rest = "".join(f" {key}={value}" for key, value in more.items())
         with capsys.disabled():
-            print(f"\n{name} tried={tried} bad={bad}{rest}", flush=True)
+            sys.stdout.write(f"\n{name} tried={tried} bad={bad}{rest}\n")
 
     return show

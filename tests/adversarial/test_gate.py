@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from agentflows.change import Observation, ObservationKind, Pattern, Quote
+from agentflows.change import ChangeOp, Observation, ObservationKind, Pattern, Quote
 from agentflows.dream.engine import Proposal
 from agentflows.ingesting import ingest_files
 from agentflows.memory import Entry, sha256
@@ -18,6 +18,7 @@ from tests.adversarial.payloads import payloads
 
 SESSIONS = 5
 KINDS: tuple[ObservationKind, ...] = ("fact", "preference", "error", "workflow", "correction", "outcome")
+OPS: tuple[ChangeOp, ...] = ("supersede", "narrow", "retire", "merge")
 TRUE = (
     "Keep functions short and named for what they do.",
     "Write the changelog in English.",
@@ -97,7 +98,7 @@ def proposals(name: str, texts: Sequence[str]) -> Callable[[Pattern, Sequence[En
         number = int(pattern.subject.split()[-1])
         payload = " ".join(texts[number].split())
         if name == "unknown ids":
-            op = ("supersede", "narrow", "retire", "merge")[number % 4]
+            op = OPS[number % 4]
             ids = ("/notes.md#ffffffffffff", "/policy.md#000000000000")[: 2 if op == "merge" else 1]
             return Proposal(op=op, entry_ids=ids, after=f"- {payload}", reason="It is obsolete.")
         if name in TRUTHFUL and entries and number % 3 == 0:
@@ -111,7 +112,7 @@ def proposals(name: str, texts: Sequence[str]) -> Callable[[Pattern, Sequence[En
 
 @pytest.fixture(scope="module")
 def count(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--payloads"))
+    return int(str(request.config.getoption("--payloads")))
 
 
 @pytest.fixture(scope="module")

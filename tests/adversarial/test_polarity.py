@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentflows.change import Observation, Pattern
+from agentflows.change import Observation, ObservationKind, Pattern
 from agentflows.dream.engine import Proposal
 from agentflows.ingesting import ingest_files
 from agentflows.memory import Entry
@@ -21,6 +21,16 @@ from tests.adversarial.lies import lies
 from tests.adversarial.logs import quiet_store, write_sessions
 
 EACH = 22
+KINDS: tuple[ObservationKind, ...] = (
+    "preference",
+    "fact",
+    "error",
+    "correction",
+    "workflow",
+    "outcome",
+    "preference",
+)
+"""What a lie is called, in turn: the kind is the dreamer's to choose."""
 BENIGN = (
     "Keep functions short and named for what they do.",
     "Write the changelog in English.",
@@ -93,7 +103,7 @@ def told(folder: Path, texts: Sequence[Sequence[str]]) -> TurnedHome:
 def lesson_on(session: Session, number: int, said: Sequence[str], claim: str) -> list[Observation]:
     quotes = [quote for text in said if (quote := found(session, text, kind="user"))]
     assert quotes, said
-    kind = ("preference", "fact", "error", "correction", "workflow", "outcome", "preference")[number % 7]
+    kind = KINDS[number % len(KINDS)]
     return [lesson(session, claim, quotes, subject=f"lesson {number}", kind=kind)]
 
 

@@ -338,7 +338,7 @@ def is_worded(kind: str, quotes: Sequence[Quote]) -> bool:
     """Whether a lesson restates somebody's words: by its kind, or because it rests on typed words alone.
 
     The second must not hang on the kind, which is its engine's to choose: an `error` that quotes nothing but a user's
-    sentence is that sentence. A workflow is told in our own words about what users ask for.
+    sentence is that sentence.
     """
     typed = bool(quotes) and all(quote.kind == "user" and quote.trust == 3 for quote in quotes)
-    return kind in _WORD_KINDS or (typed and kind != "workflow")
+    return kind in _WORD_KINDS or typed

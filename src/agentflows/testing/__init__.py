@@ -12,6 +12,7 @@
 Nothing is patched: the real client talks over a real connection.
 """
 
+from agentflows.testing.canaries import make_canary, plant_canary
 from agentflows.testing.replies import Reply
 from agentflows.testing.samples import sample_session, sample_sessions
 from agentflows.testing.scripts import FakeRequest, Script, ScriptError, minimal_reply
@@ -24,7 +25,9 @@ __all__ = [
     "Reply",
     "Script",
     "ScriptError",
+    "make_canary",
     "minimal_reply",
+    "plant_canary",
     "sample_session",
     "sample_sessions",
     "upholding",
