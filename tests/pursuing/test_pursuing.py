@@ -1,0 +1,233 @@
+"""A whole outcome with writers that are functions and criteria that are checks: no key, everything real."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentflows.agent import AgentDefinition
+from agentflows.errors import ConflictError, OutcomeError, RubricError, SettingsError, UsageError
+from agentflows.home import Home
+from agentflows.pursuing import asked, begin, decide, make_request, pursue, resume
+from tests.pursuing.conftest import Pursue
+
+HUMAN = """# Notes
+
+- **rain**: They name rain.
+  check: regex notes.md `(?i)rain`
+- **liked**: Ada likes them. (human)
+"""
+
+
+def test_a_bad_draft_is_revised_until_the_checks_pass(run: Pursue, workspace: Path):
+    """The workspace then holds the good version, and the user's own file is as it was."""
+    found = run("better")
+    assert (found.result, found.revisions, found.best_iteration) == ("satisfied", 1, 1)
+    assert [one.result for one in found.evaluations] == ["needs_revision", "satisfied"]
+    assert [item.path for item in found.attempts[0].deliverables] == ["notes.md"]
+    assert (workspace / "notes.md").read_text() == "Sun and rain.\n"
+    assert (workspace / "mine.txt").read_text() == "the user's own"
+
+
+def test_every_run_lands_in_the_archive_with_its_verdicts(run: Pursue, home: Home):
+    """Dreams then learn which attempt failed at which criterion, and that they belong together."""
+    found = run("better")
+    rows = {one.session_id: one for one in home.archive.info()}
+    first, second = (rows[one.session_id] for one in found.attempts)
+    assert (first.verdict, first.score, second.verdict, second.score) == ("failure", 0.5, "success", 1.0)
+    assert second.root_id == first.session_id
+    session = next(iter(home.archive.sessions([first.session_id])))
+    assert session.outcome is not None
+    assert session.outcome.source == "outcome_evaluation"
+    assert [(check.name, check.passed) for check in session.outcome.checks] == [
+        ("there", True),
+        ("rain", False),
+    ]
+
+
+def test_the_same_command_again_does_nothing_while_the_workspace_is_as_it_was_left(
+    run: Pursue, workspace: Path
+):
+    """And is new work once somebody changed it."""
+    found = run("counts")
+    assert run("counts") == found
+    assert (workspace.parent / "ran.txt").read_text() == "xx"
+    (workspace / "mine.txt").write_text("changed")
+    again = run("counts")
+    assert again.outcome_id != found.outcome_id
+    assert again.result == "stopped"  # its draft leaves notes.md as good as it found it, and is then graded
+    assert run("counts", key="another").outcome_id not in {found.outcome_id, again.outcome_id}
+
+
+def test_the_best_version_is_put_back_and_later_files_go(run: Pursue, workspace: Path):
+    """A writer that made it worse leaves no traces of that."""
+    rubric = "- **rain**: Rain.\n  check: regex notes.md `Rain`\n- **snow**: Snow.\n  check: regex notes.md `Snow`\n"
+    found = run("worse", rubric, max_iterations=2)
+    assert found.result != "satisfied"
+    assert found.best_iteration == 0
+    assert "rain" in found.evaluations[1].regressions
+    assert sorted(path.name for path in workspace.iterdir()) == ["draft0.tmp", "mine.txt", "notes.md"]
+    assert (workspace / "notes.md").read_text() == "Rain.\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [("same", "no_change"), ("nothing", "no_deliverables"), ("broken", "writer_error")],
+)
+def test_what_cannot_get_better_stops(run: Pursue, function: str, reason: str):
+    """With its reason, and before the revisions are used up."""
+    found = run(function)
+    assert (found.result, found.stop_reason) == ("stopped", reason)
+    if function == "broken":
+        assert "no ink" in found.explanation
+
+
+def test_only_named_deliverables_are_graded_as_such(run: Pursue):
+    """Globs choose; what they miss is no deliverable."""
+    found = run("better", deliverables=["docs/*.md"])
+    assert (found.stop_reason, found.attempts[0].deliverables) == ("no_deliverables", ())
+
+
+def test_deliverables_are_frozen_read_only_and_a_changed_copy_is_noticed(run: Pursue, home: Home):
+    """What was graded can be read later, and nobody can have forged it."""
+    found = run("better", HUMAN)
+    folder = home.settings.home_path / "outcomes" / found.outcome_id / "1"
+    file = folder / "notes.md"
+    assert file.read_text() == "Sun and rain.\n"
+    assert file.stat().st_mode & 0o222 == 0 == folder.stat().st_mode & 0o222
+    folder.chmod(0o755)
+    file.chmod(0o644)
+    file.write_text("Sun and rain!\n")
+    with pytest.raises(OutcomeError, match="not what was frozen"):
+        resume(found.outcome_id, home=home)
+
+
+def test_a_change_of_the_workspace_after_the_freeze_does_not_reach_the_grading(
+    run: Pursue, workspace: Path, home: Home
+):
+    """The frozen copy is graded, whatever others do meanwhile."""
+    found = run("better", HUMAN)
+    (workspace / "notes.md").write_text("nothing of the kind")
+    decide(home, found.outcome_id, "met", reviewer="ada")
+    assert resume(found.outcome_id, home=home).result == "satisfied"
+
+
+def test_a_person_is_asked_last_and_what_they_say_is_recorded(run: Pursue, home: Home):
+    """Not for a draft that fails by itself; and the outcome waits, in any process, until they said it."""
+    found = run("better", HUMAN)
+    assert (found.result, len(found.attempts), len(found.evaluations)) == ("waiting", 2, 1)
+    assert "Nobody was asked yet" in found.evaluations[0].criteria[1].reason
+    assert run("better", HUMAN).result == "waiting"
+    question = asked(home, found.outcome_id)
+    assert [one.criterion_id for one in question.criteria] == ["liked"]
+    assert Path(question.folder, "notes.md").read_text() == "Sun and rain.\n"
+    decide(home, found.outcome_id, "met", reason="good", reviewer="ada")
+    ended = run("better", HUMAN)
+    assert (ended.result, ended.outcome_id) == ("satisfied", found.outcome_id)
+    assert ended.evaluations[1].criteria[1].reason == "ada: good"
+    assert [(row.action, row.actor_name) for row in home.state.audit() if row.action == "judged"] == [
+        ("judged", "ada")
+    ]
+
+
+def test_a_person_who_says_no_sends_the_work_back_with_their_words(run: Pursue, home: Home):
+    """And is asked again about other files only."""
+    found = run("better", HUMAN)
+    with pytest.raises(UsageError, match="needs a reason"):
+        decide(home, found.outcome_id, "unmet")
+    with pytest.raises(UsageError, match="No person is asked about 'rain'"):
+        decide(home, found.outcome_id, "met", criteria=["rain"])
+    decide(home, found.outcome_id, "unmet", reason="too short", reviewer="ada")
+    ended = resume(found.outcome_id, home=home)
+    assert "too short" in ended.evaluations[1].explanation
+    assert (ended.stop_reason, len(ended.attempts)) == ("no_change", 3)
+    with pytest.raises(UsageError, match="waits for nobody"):
+        decide(home, found.outcome_id, "met")
+
+
+def test_an_outcome_is_interrupted_before_its_first_evaluation_and_goes_on(
+    home: Home, workspace: Path, agent: Callable[[str], AgentDefinition]
+):
+    """Whoever asks it to stop is heard at the next step; what was done stays."""
+    request = make_request(
+        "Notes",
+        rubric="- Rain.\n  check: regex notes.md `rain`\n",
+        agent=agent("better"),
+        workspace=workspace,
+    )
+    with begin(home, request) as begun:
+        name = home.state.ask_stop(begun.outcome.outcome_id, "enough")
+    found = pursue("Notes", rubric=request.rubric, agent=request.agent, workspace=workspace, home=home)
+    assert (found.outcome_id, found.result, found.explanation) == (name, "interrupted", "enough")
+    assert (found.attempts, found.evaluations) == ((), ())
+    assert resume(name, home=home).result == "satisfied"
+
+
+def test_more_revisions_go_on_where_they_ran_out(run: Pursue, home: Home):
+    """From the last version, not from the beginning."""
+    found = run("better", max_iterations=0)
+    assert (found.result, found.revisions) == ("max_iterations_reached", 0)
+    with pytest.raises(OutcomeError, match="nothing to go on with"):
+        resume(found.outcome_id, home=home)
+    more = run("better", max_iterations=1)
+    assert (more.outcome_id, more.result, more.revisions) == (found.outcome_id, "satisfied", 1)
+
+
+def test_memory_is_shown_and_its_version_recorded(run: Pursue, home: Home, workspace: Path):
+    """What the writer knew can be told later."""
+    home.state.create_store("team", actor=home.actor("ada"))
+    folder = workspace.parent / "memory"
+    folder.mkdir()
+    (folder / "weather.md").write_text("- It rains in May.\n")
+    home.state.import_folder("team", folder, actor=home.actor("ada"))
+    found = run("remembers", memory="team")
+    assert (found.memory_store, found.memory_version) == ("team", 1)
+    assert "It rains in May" in (workspace / "notes.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"workspace": "/nowhere/at/all"}, UsageError, "is no folder"),
+        ({"workspace": "/"}, UsageError, "lie in each other"),
+        ({"max_iterations": 21}, UsageError, "max_iterations: Input should be less than or equal to 20"),
+        ({"max_iterations": -1}, UsageError, "max_iterations"),
+        ({"rubric": "# Nothing\n\nNo criteria here.\n"}, RubricError, "criteri"),
+        ({"rubric": "- It is good.\n\n"}, SettingsError, "a model judges"),
+        ({"memory": "nobody"}, UsageError, "nobody"),
+        ({"agent": "/nowhere/agent.md"}, UsageError, "agent"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_costs(
+    run: Pursue, home: Home, changed: dict[str, object], error: type[Exception], message: str
+):
+    """One line, and no outcome is begun."""
+    with pytest.raises(error, match=message):
+        run("better", **changed)
+    assert home.state.outcomes() == []
+
+
+def test_two_processes_do_not_work_in_one_workspace(
+    run: Pursue, home: Home, workspace: Path, agent: Callable[[str], AgentDefinition]
+):
+    """Each would grade what the other writes."""
+    request = make_request(
+        "Other", rubric="- Rain.\n  check: exists x\n", agent=agent("better"), workspace=workspace
+    )
+    with begin(home, request), pytest.raises(ConflictError, match="at work"):
+        run("better")
+    assert run("better").result == "satisfied"
+
+
+def test_links_and_folders_are_put_back_too(run: Pursue, workspace: Path):
+    """A version is all of a workspace, not only its deliverables."""
+    (workspace / "docs").mkdir()
+    (workspace / "docs" / "a.txt").write_text("a")
+    (workspace / "tool.sh").write_text("#!/bin/sh\n")
+    (workspace / "tool.sh").chmod(0o755)
+    (workspace / "link").symlink_to("mine.txt")
+    found = run("worse", max_iterations=1)
+    assert found.result != "satisfied" or found.best_iteration == 0
+    assert (workspace / "link").readlink() == Path("mine.txt")
+    assert (workspace / "tool.sh").stat().st_mode & 0o100
+    assert (workspace / "docs" / "a.txt").read_text() == "a"
