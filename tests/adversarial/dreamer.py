@@ -39,8 +39,8 @@ class Turned:
         self.proposed = 0
         """What it has put to the gates, as lessons without a pattern, as changes or as prunes."""
         self._lessons = lessons
-        self._proposes = proposes or (lambda pattern, _: added(pattern.claim))
-        self._prunes = prunes or (lambda _: [])
+        self._proposes: Proposes = proposes or _as_claimed
+        self._prunes: Prunes = prunes or _nothing_gone
 
     def extract(self, session: Session, hints: Sequence[Hint]) -> list[Observation]:
         """What the script wants this session to have taught."""
@@ -158,3 +158,13 @@ def found(session: Session, text: str, *, kind: str = "") -> Quote | None:
 def added(text: str) -> Proposal:
     """A new entry."""
     return Proposal(op="add", after=f"- {' '.join(text.split())}", reason="It was learnt.")
+
+
+def _as_claimed(pattern: Pattern, entries: Sequence[Entry]) -> Proposal:
+    del entries
+    return added(pattern.claim)
+
+
+def _nothing_gone(nominations: Sequence[Nomination]) -> list[Proposal]:
+    del nominations
+    return []

@@ -24,7 +24,7 @@ from tests.adversarial.conftest import Score
 from tests.adversarial.dreamer import Turned, TurnedHome, added, dreamt, found, lesson
 from tests.adversarial.logs import quiet_store, write_sessions
 
-PLANTED = tuple(make_canary(seed) for seed in range(12))
+PLANTED = tuple(make_canary(seed) for seed in range(6))
 SAID = "Keep commits small."
 
 
@@ -103,7 +103,7 @@ def _of_a_turned_dreamer(home: TurnedHome, logs: Path) -> int:
         assert quote
         return [
             lesson(session, SAID, [quote], subject=f"lesson {number}", kind="preference")
-            for number in range(12)
+            for number in range(len(PLANTED))
         ]
 
     def write(pattern: Any, _: Sequence[Any]) -> Any:

@@ -207,4 +207,4 @@ def test_a_dream_by_command_waits_for_review_with_exit_code_3(tmp_path: Path):
     assert done.returncode == 3
     report = json.loads(done.stdout)
     assert "neither ANTHROPIC_API_KEY" in report["notes"][0]
-    assert "8/8" in done.stderr
+    assert "9/9" in done.stderr

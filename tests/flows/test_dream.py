@@ -40,6 +40,7 @@ def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
         "check quotes",
         "find patterns",
         "prune and propose",
+        "refute",
         "check invariants",
         "commit or hold",
         "report",
