@@ -438,6 +438,22 @@ def test_an_agents_own_ceiling_ends_it_with_its_work_kept(rig: Rig):
     assert done.usage.total == rig.purse.spent().tokens
 
 
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, 16_000),
+        ({"max_tokens": 40_000}, 10_000),
+        ({"max_dollars": 0.2}, 5_000),
+        ({"max_dollars": 0.05}, 2_000),
+    ],
+)
+def test_a_small_ceiling_asks_for_shorter_replies(rig: Rig, limits: dict[str, Any], expected: int):
+    """What is set aside for one reply is its longest form: a quarter of the ceiling, so that there can be several."""
+    rig.fake.queue(DONE)
+    assert rig.run(writer(**limits)).end == "finished"
+    assert rig.fake.requests[0].body["max_tokens"] == expected
+
+
 def test_what_is_not_affordable_at_all_is_an_error(rig: Rig):
     """Not even the first reply: nothing ran, so there is no transcript to hand out."""
     with pytest.raises(BudgetError, match=r"limits\.max_tokens"):

@@ -9,7 +9,7 @@ Retries, deadlines, budgets, caching, structured output and its fallback are dec
 from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchState
 from agentflows.claude.client import Claude
 from agentflows.claude.fault import FaultKind
-from agentflows.claude.loop import Ending, LoopEnd, Reply, Rules, Tool, ToolFaultError, Watch
+from agentflows.claude.loop import REPLY_TOKENS, Ending, LoopEnd, Reply, Rules, Tool, ToolFaultError, Watch
 from agentflows.claude.pace import Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import OutputKind
@@ -17,6 +17,7 @@ from agentflows.claude.servers import open_servers
 from agentflows.claude.talk import Call, Talk
 
 __all__ = [
+    "REPLY_TOKENS",
     "Answer",
     "BatchAsk",
     "BatchHandle",

@@ -2,8 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,10 +20,11 @@ from agentflows.claude.loop import Ending, Loop, Reply, Rules, Tool, Watch
 from agentflows.claude.pace import Breaker, Deadline, Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import UnusableError, accept
-from agentflows.claude.request import Mode, Question, conversation, question, sha256_of
+from agentflows.claude.request import Mode, Question, conversation, question
+from agentflows.claude.sender import Sender
 from agentflows.claude.talk import Talk
 from agentflows.errors import BudgetError, EndpointError, ModelError, SettingsError
-from agentflows.model import PRICES, Price, TokenBound, price
+from agentflows.model import PRICES, Price, price
 from agentflows.session import Usage
 
 M = TypeVar("M", bound=BaseModel)
@@ -116,12 +116,11 @@ class Claude:
         self._pace = pace or Pace()
         self._deadline_seconds = deadline_seconds
         self._slots = threading.BoundedSemaphore(concurrency)
-        self._on_call = on_call
-        self._bound = TokenBound()
         self._mode: Mode = "native"
         self._exchange = Exchange(
             self._sdk, model, self.url, purse, self.price, self._pace, Breaker(self._pace.clock), attempts
         )
+        self._sender = Sender(self._exchange, on_call)
         self._batches = Batches(self._exchange, SHARE if self.url == ANTHROPIC_URL else 1.0, on_call)
 
     def __repr__(self) -> str:
@@ -200,18 +199,15 @@ class Claude:
             return self._reply(body, [*fixed, *said.texts], purpose, rules.remaining())
 
         def size(said: Talk) -> int:
-            return self._bound.of([*fixed, *said.texts])
+            return self._sender.most([*fixed, *said.texts], 0).input_tokens
 
         return Loop(ask, size, talk, tools, rules, watch).run()
 
     def _reply(self, body: dict[str, Any], texts: Sequence[str], purpose: str, seconds: float) -> Reply:
-        tokens, limit = self._bound.of(texts), int(body["max_tokens"])
-        cost = Estimate(tokens, limit, self.price.at_most(tokens, limit) if self.price else None)
         trip = Trip()
-        with self._slots, self._logged(purpose, body, trip):
+        with self._slots, self._sender.logged(purpose, body, trip):
             deadline = self._pace.deadline(min(self._deadline_seconds, max(seconds, 0.001)))
-            heard = self._exchange.send(body, cost, purpose=purpose, deadline=deadline, trip=trip)
-            self._bound.learn(texts, heard.usage.total - heard.usage.output_tokens)
+            heard = self._sender.send(body, texts, purpose=purpose, deadline=deadline, trip=trip)
         return Reply(
             content=heard.content,
             stop_reason=heard.stop_reason,
@@ -222,20 +218,6 @@ class Claude:
             message_id=heard.message_id,
             detail=heard.refusal_category,
         )
-
-    @contextmanager
-    def _logged(self, purpose: str, body: dict[str, Any], trip: Trip) -> Generator[None]:
-        """Write one request and its retries into the call log, however it ends."""
-        started = self._pace.clock()
-        outcome = "failed"
-        try:
-            yield
-            outcome = "ok"
-        except EndpointError as error:
-            outcome = error.kind
-            raise
-        finally:
-            self._log(purpose, sha256_of(body), trip, outcome, self._pace.clock() - started)
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -374,23 +356,9 @@ class Claude:
         body = asked.body()
         trip = Trip()
         call.trips.append(trip)
-        started = self._pace.clock()
-        outcome = "failed"
-        try:
-            reply = self._exchange.send(
-                body, self._most(asked), purpose=call.purpose, deadline=deadline, trip=trip
-            )
-            self._bound.learn(asked.texts, reply.usage.total - reply.usage.output_tokens)
+        with self._sender.logged(call.purpose, body, trip):
+            reply = self._sender.send(body, asked.texts, purpose=call.purpose, deadline=deadline, trip=trip)
             value = accept(reply, schema)
-            outcome = "ok"
-        except EndpointError as error:
-            outcome = error.kind
-            raise
-        except UnusableError as fault:
-            outcome = fault.kind
-            raise
-        finally:
-            self._log(call.purpose, sha256_of(body), trip, outcome, self._pace.clock() - started)
         return Answer(
             value, call.usage, reply.model or self.model, reply.request_id, reply.stop_reason, call.dollars,
             call.attempts,
@@ -400,37 +368,14 @@ class Claude:
         return self._pace.deadline(self._deadline_seconds)
 
     def _most(self, asked: Question) -> Estimate:
-        tokens = self._bound.of(asked.texts)
-        dollars = self.price.at_most(tokens, asked.max_tokens) if self.price else None
-        return Estimate(tokens, asked.max_tokens, dollars)
-
-    def _log(self, purpose: str, prompt_sha256: str, trip: Trip, outcome: str, seconds: float) -> None:
-        if self._on_call is None or trip.attempts == 0:
-            return
-        record = CallRecord(
-            model=self.model,
-            purpose=purpose,
-            prompt_sha256=prompt_sha256,
-            outcome=outcome,
-            stop_reason=trip.reply.stop_reason if trip.reply else "",
-            usage=trip.usage,
-            lost_tokens=trip.lost_tokens,
-            dollars=trip.dollars,
-            priced=self.price is not None,
-            seconds=seconds,
-            attempts=trip.attempts,
-            request_id=trip.reply.request_id if trip.reply else "",
-        )
-        self._on_call(record)
+        return self._sender.most(asked.texts, asked.max_tokens)
 
     def _ping(self) -> None:
         body = {"max_tokens": PING_TOKENS, "messages": [{"role": "user", "content": "ping"}]}
-        tokens = self._bound.of(["ping"])
-        cost = Estimate(tokens, PING_TOKENS, self.price.at_most(tokens, PING_TOKENS) if self.price else None)
         trip = Trip()
-        with self._logged("check", body, trip):
+        with self._sender.logged("check", body, trip):
             deadline = self._pace.deadline(min(self._deadline_seconds, 60))
-            self._exchange.send(body, cost, purpose="check", deadline=deadline, trip=trip)
+            self._sender.send(body, ["ping"], purpose="check", deadline=deadline, trip=trip)
 
 
 def _sdk(api_key: str | None, base_url: str, http_client: httpx2.Client | None) -> anthropic.Anthropic:

@@ -28,6 +28,7 @@ _TRUNCATED: Mapping[str, str] = {
     "model_context_window_exceeded": "the conversation is longer than the model can read",
 }
 _CONTEXT_WORDS = ("context", "too long", "too many tokens", "maximum length", "max_model_len")
+_TIME_OVER = "the run took longer than max_seconds"
 _NO_CALL = "the reply stopped for a tool and called none"
 _log = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class Loop:
         if rules.stop and (reason := rules.stop()):
             return self._end("interrupted", reason)
         if rules.remaining() <= 0:
-            return self._end("cap_reached", "the run took longer than max_seconds")
+            return self._end("cap_reached", _TIME_OVER)
         if self.talk.replies >= rules.max_turns:
             return self._end(
                 "cap_reached", f"max_turns, {rules.max_turns} replies, and the work was not finished"
@@ -199,6 +200,8 @@ class Loop:
         """No reply came. Too long a conversation is told apart, so that nobody tries the same again."""
         self.talk.spent_tokens += error.tokens
         self.talk.spent_dollars += error.dollars
+        if self.rules.remaining() <= 0:
+            return self._end("cap_reached", _TIME_OVER)
         # Compatible servers have no code for it: the words of the error are all there is.
         is_refused = error.kind == "invalid_request" and any(
             word in str(error).lower() for word in _CONTEXT_WORDS
@@ -244,7 +247,7 @@ class Loop:
             if self.rules.stop and (reason := self.rules.stop()):
                 return self._end("interrupted", reason)
             if self.rules.remaining() <= 0:
-                return self._end("cap_reached", "the run took longer than max_seconds")
+                return self._end("cap_reached", _TIME_OVER)
             call = self.talk.waiting[0]
             try:
                 text, is_error = self._ran(call)

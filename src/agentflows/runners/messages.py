@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
-from agentflows.agent import AgentDefinition, Job, Transcript
+from agentflows.agent import AgentDefinition, AgentLimits, Job, Transcript
 from agentflows.budget import Purse
-from agentflows.claude import Call, Claude, Ending, Reply, Rules, Talk, Tool, open_servers
+from agentflows.claude import REPLY_TOKENS, Call, Claude, Ending, Reply, Rules, Talk, Tool, open_servers
 from agentflows.errors import UsageError
+from agentflows.model import MILLION, Price
 from agentflows.runners.brief import opening, system_blocks
 from agentflows.runners.journal import Journal
 from agentflows.runners.purse import CappedPurse
 from agentflows.runners.tools import Toolbox, write_memory
 from agentflows.session import Usage
 
+_SHORTEST_REPLY = 2_000
+"""Tokens below which a reply could not hold a file of some pages."""
 _VERSION = 1
 """Of the state: one of another version is not gone on from."""
 
@@ -79,19 +82,16 @@ class MessagesRunner:
             agent = agent.model_copy(update={"sandbox": self._sandbox})
         book = _open_book(agent, job, keep)
         deadline = time.monotonic() + agent.limits.max_seconds
-        rules = Rules(
-            max_turns=agent.limits.max_turns,
-            max_repeats=agent.limits.max_repeats,
-            remaining=lambda: deadline - time.monotonic(),
-            stop=stop,
-            max_context_tokens=agent.limits.max_context_tokens,
-        )
-        with _equipped(agent, job, rules.remaining) as tools, self._opened(agent, book.talk) as claude:
+
+        def remaining() -> float:
+            return deadline - time.monotonic()
+
+        with _equipped(agent, job, remaining) as tools, self._opened(agent, book.talk) as claude:
             ending = claude.converse(
                 book.talk,
                 system=system_blocks(agent),
                 tools=[*tools, *self._extra],
-                rules=rules,
+                rules=_rules(agent.limits, claude.price, remaining, stop),
                 watch=book,
                 purpose=f"agent {agent.name}",
             )
@@ -109,6 +109,29 @@ class MessagesRunner:
         )
         with self._client(purse, model=agent.model, has_own_ceiling=limits.max_dollars is not None) as claude:
             yield claude
+
+
+def _rules(
+    limits: AgentLimits, price: Price | None, remaining: Callable[[], float], stop: Callable[[], str] | None
+) -> Rules:
+    return Rules(
+        max_turns=limits.max_turns,
+        max_repeats=limits.max_repeats,
+        remaining=remaining,
+        stop=stop,
+        max_tokens=_reply_tokens(limits, price),
+        max_context_tokens=limits.max_context_tokens,
+    )
+
+
+def _reply_tokens(limits: AgentLimits, price: Price | None) -> int:
+    """The longest reply to ask for: a small ceiling must not be reserved whole by the first one."""
+    tokens = [REPLY_TOKENS]
+    if limits.max_tokens is not None:
+        tokens.append(limits.max_tokens // 4)
+    if limits.max_dollars is not None and price and price.output:
+        tokens.append(int(limits.max_dollars / 4 / price.output * MILLION))
+    return max(min(tokens), _SHORTEST_REPLY)
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def environment(names: Sequence[str]) -> dict[str, str]:
 def supervise(order: Order, on_line: Callable[[bytes], None]) -> Ended:
     """Run it to its end and hand out each line of its standard output, without its line feed, as it comes.
 
-    When this returns, whatever belongs to the process's group is gone, also when `on_line` raises.
+    When this returns, whatever belongs to the process's group is gone, also when `on_line` raises. What made a group
+    of its own (a daemon) is not: only the sandbox holds that.
     """
     began = time.monotonic()
     try:
@@ -120,11 +121,12 @@ class _Watch:
     on_line: Callable[[bytes], None]
     deadline: float
     ended: Ended = field(default_factory=Ended)
-    _rest: bytes = b""
+    _rest: bytearray = field(default_factory=bytearray)
     _errors: bytes = b""
     _taken: int = 0
     _sent: int = 0
     _open: int = 2
+    _asked_at: float = 0.0
 
     def run(self) -> Ended:
         with selectors.DefaultSelector() as selector:
@@ -133,7 +135,7 @@ class _Watch:
                 for key, _ in selector.select(self._pause()):
                     key.data(selector, key.fileobj)
         if self._rest:
-            self.on_line(self._rest)
+            self.on_line(bytes(self._rest))
         self.ended.errors = self._errors.decode(errors="replace").strip()
         return self.ended
 
@@ -158,13 +160,21 @@ class _Watch:
         if time.monotonic() >= self.deadline:
             self.ended.end = "timeout"
             return True
-        if self.order.stop and (reason := self.order.stop()):
+        if reason := self._reason_to_stop():
             self.ended.end, self.ended.reason = "stopped", reason
             return True
         if self.process.poll() is None:
             return False
         self._drain(selector)
         return True
+
+    def _reason_to_stop(self) -> str:
+        """What the caller says, who is not asked again for every line."""
+        now = time.monotonic()
+        if self.order.stop is None or now - self._asked_at < _LOOK_SECONDS:
+            return ""
+        self._asked_at = now
+        return self.order.stop()
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
         """Take what the pipe still holds: a child that outlived its parent may keep it open, so nothing is waited for."""
@@ -193,9 +203,12 @@ class _Watch:
     def _take(self, selector: selectors.BaseSelector, stream: IO[bytes]) -> None:
         data = self._read(selector, stream)
         self._taken += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self.on_line(line)
+        self._rest += data
+        if b"\n" in data:
+            *lines, rest = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(rest)
+            for line in lines:
+                self.on_line(line)
         if self._taken > self.order.output_bytes:
             self.ended.end = "output_limit"
 
