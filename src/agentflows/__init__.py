@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from agentflows.agent_file import read_agent
     from agentflows.archive import Archive, Selection
     from agentflows.authoring import draft_rubric, lint_rubric, measure_agreement, prove_rubric
     from agentflows.change import Budget, Change, Dream, DreamReport, Ledger, Observation, Pattern, Quote
@@ -29,15 +30,18 @@ if TYPE_CHECKING:
     from agentflows.home import Home, open_home
     from agentflows.lineage import explain, forget, plan_forget
     from agentflows.memory import Entry, Memory, MemoryStore, MemoryVersion, parse_entries
+    from agentflows.orchestrating import orchestrate
     from agentflows.project import load_flow
     from agentflows.pursuing import pursue
     from agentflows.readers import read
+    from agentflows.recording import record_run
     from agentflows.review import approve, reject
     from agentflows.rubric import Rubric, parse_rubric, read_rubric, render_rubric
     from agentflows.running import run_dream, run_ingest
     from agentflows.session import Session, Turn
     from agentflows.settings import Settings, load_settings
     from agentflows.store import State
+    from agentflows.team import read_plan, read_team
 
 _WHERE = {
     "AgentflowsError": "errors",
@@ -74,13 +78,16 @@ _WHERE = {
     "load_settings": "settings",
     "measure_agreement": "authoring",
     "open_home": "home",
+    "orchestrate": "orchestrating",
     "parse_entries": "memory",
     "parse_rubric": "rubric",
     "plan_forget": "lineage",
     "prove_rubric": "authoring",
     "pursue": "pursuing",
     "read": "readers",
+    "read_agent": "agent_file",
     "read_rubric": "rubric",
+    "record_run": "recording",
     "reject": "review",
     "render_rubric": "rubric",
     "run_dream": "running",
@@ -122,13 +129,16 @@ __all__ = [
     "load_settings",
     "measure_agreement",
     "open_home",
+    "orchestrate",
     "parse_entries",
     "parse_rubric",
     "plan_forget",
     "prove_rubric",
     "pursue",
     "read",
+    "read_agent",
     "read_rubric",
+    "record_run",
     "reject",
     "render_rubric",
     "run_dream",

@@ -71,6 +71,18 @@ def test_the_task_is_a_word_or_standard_input(job: Job):
     assert job.task in (job.workspace / "out.md").read_text()
 
 
+def test_the_agents_prompt_reaches_the_program(job: Job):
+    """Where the template has a place for it, or else before the first task; never twice in one session."""
+    first = CommandRunner().run(claude(), job)
+    assert f"You write.\n\n{job.task}" in (job.workspace / "out.md").read_text()
+    again = job.model_copy(update={"feedback": "No date.", "state": first.state})
+    CommandRunner().run(claude(), again)
+    assert "You write." not in (job.workspace / "out.md").read_text()
+    words = ("/bin/sh", "-c", 'cat; echo "[$0]"', "{prompt}")
+    done = CommandRunner().run(writer(runner="command", command=words), job)
+    assert done.text == f"{job.task}[You write.]"
+
+
 @pytest.mark.parametrize(
     ("mode", "end", "detail"),
     [
@@ -118,9 +130,8 @@ def test_it_sees_named_variables_only(job: Job, monkeypatch: pytest.MonkeyPatch)
 
 def test_plain_text_is_the_agents_word(job: Job):
     """Any program that prints its answer is an agent."""
-    agent = writer(
-        runner="command", command=("/bin/sh", "-c", "cat; echo; echo $0 >&2; touch made", "{workspace}")
-    )
+    words = ("/bin/sh", "-c", "cat; echo; echo $0 >&2; touch made", "{workspace}")
+    agent = writer(runner="command", prompt="", command=words)
     done = CommandRunner().run(agent, job)
     assert (done.end, done.text) == ("finished", job.task)
     assert [(turn.kind, turn.text) for turn in done.session.turns] == [

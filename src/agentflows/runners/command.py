@@ -2,9 +2,10 @@
 
     command: [claude, -p, --output-format, stream-json, --verbose, --model, "{model}", --resume, "{session}"]
 
-`{task}`, `{session}`, `{model}`, `{workspace}` and `{max_turns}` are filled in. A word with a field that has no value
+`{task}`, `{prompt}`, `{session}`, `{model}`, `{workspace}` and `{max_turns}` are filled in. A word with a field that has no value
 is left out, together with the option before it, so that one template serves the first run and the revisions. Where no
-word holds `{task}`, the task goes to standard input. What the program prints is read as stream-json where it is that,
+word holds `{task}`, the task goes to standard input; where none holds `{prompt}` (for Claude Code after
+`--append-system-prompt`), the agent's prompt stands before the first task. What the program prints is read as stream-json where it is that,
 and as the agent's own words where it is not.
 """
 
@@ -27,7 +28,7 @@ from agentflows.runners.process import Ended, Order, environment, supervise
 from agentflows.sandbox import Limits, Sandbox
 from agentflows.session import Usage
 
-FIELDS = ("task", "session", "model", "workspace", "max_turns")
+FIELDS = ("task", "prompt", "session", "model", "workspace", "max_turns")
 """What a command may have in braces."""
 _FIELD = re.compile(r"\{(" + "|".join(FIELDS) + r")\}")
 _ENDS: Mapping[str, RunEnd] = {"error_max_turns": "cap_reached", "error_max_budget_usd": "cap_reached"}
@@ -63,7 +64,7 @@ class CommandRunner:
         """
         _check(agent)
         session = _session(job.state)
-        told = "\n\n".join(opening(job, goes_on=bool(session)))
+        told = "\n\n".join([*_preface(agent, session), *opening(job, goes_on=bool(session))])
         argv, has_task = filled(agent, job, told=told, session=session)
         is_walled = agent.sandbox == "required"
         journal = Journal(agent, job, model=agent.model, sandbox="required" if is_walled else "off")
@@ -154,6 +155,7 @@ def filled(agent: AgentDefinition, job: Job, *, told: str, session: str) -> tupl
     """The command's words for this job, and whether the task is among them."""
     values = {
         "task": told,
+        "prompt": agent.prompt,
         "session": session,
         "model": agent.model,
         "workspace": str(job.workspace.resolve()),
@@ -167,6 +169,12 @@ def filled(agent: AgentDefinition, job: Job, *, told: str, session: str) -> tupl
             continue
         words.append(_FIELD.sub(lambda match: values[match[1]], word))
     return words, any("{task}" in word for word in agent.command)
+
+
+def _preface(agent: AgentDefinition, session: str) -> list[str]:
+    """The agent's prompt, where it can go nowhere else and the agent does not have it yet."""
+    has_place = any("{prompt}" in word for word in agent.command)
+    return [] if session or has_place or not agent.prompt else [agent.prompt]
 
 
 def judged(agent: AgentDefinition, ended: Ended, heard: _Heard) -> tuple[RunEnd, str]:
