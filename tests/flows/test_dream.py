@@ -1,6 +1,7 @@
 """The dream flow on a real Prefect server, over the example project."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -8,7 +9,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from agentflows import load_flow, open_home, run_dream, run_ingest
 from agentflows.errors import DreamError
+from agentflows.testing import FakeMessagesAPI
 from tests.conftest import EXAMPLES
+from tests.dreaming.model import answer
 
 pytestmark = pytest.mark.prefect
 
@@ -77,3 +80,20 @@ def test_no_text_of_a_session_is_stored_by_prefect_outside_its_artifacts(harbor:
             flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["dream · example"]))
         )
     assert all("integer cents" not in str(run.parameters) + str(run.state) for run in runs)
+
+
+def test_a_scheduled_run_goes_on_with_the_batch_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The first ends as `pending` when its wait is over; the next collects, and hands nothing in again."""
+    with FakeMessagesAPI(batch_polls=2).script(answer) as fake:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", fake.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", fake.api_key)
+        monkeypatch.setenv("AGENTFLOWS_BATCH_POLL_SECONDS", "0.01")
+        run_ingest(EXAMPLES / "sessions", home=tmp_path)
+        given: dict[str, Any] = {"engine": "claude", "calls": "batch", "home": str(tmp_path)}
+        monkeypatch.setenv("AGENTFLOWS_BATCH_WAIT_SECONDS", "0")
+        assert load_flow("dream")(**given)["status"] == "pending"
+        monkeypatch.setenv("AGENTFLOWS_BATCH_WAIT_SECONDS", "60")
+        assert load_flow("dream")(**given)["status"] == "completed"
+        assert len(fake.batches) == 2, "one for the sessions, one for the patterns"
