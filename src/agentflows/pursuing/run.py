@@ -32,7 +32,6 @@ POINTS = (
     "outcome.before",
     "outcome.ran",
     "outcome.after",
-    "outcome.attempted",
     "outcome.graded",
     "outcome.kept",
     "outcome.restored",
