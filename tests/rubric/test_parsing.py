@@ -229,3 +229,13 @@ def test_a_file_is_read_with_its_name(tmp_path: Path):
         read_rubric(path)
     with pytest.raises(NotFoundError, match="found no file"):
         read_rubric(tmp_path / "none.md")
+
+
+def test_the_rubric_in_the_readme_parses():
+    """It is the first one people copy."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    block = re.search(r"````markdown\n(.*?)````", readme, re.DOTALL)
+    assert block
+    rubric = parse_rubric(block[1])
+    assert [item.judging for item in rubric.criteria] == ["judge", "check", "check", "check", "human"]
+    assert rubric.guidance == "Grade the newest entry only."

@@ -9,9 +9,10 @@ from agentflows.authoring import prove_rubric
 from agentflows.errors import UsageError
 from agentflows.evaluation import Met
 from agentflows.memory import tree_sha256_of
-from agentflows.rubric import parse_rubric
-from agentflows.workbench import KINDS, artifact_files, mutations_of, prove
+from agentflows.rubric import parse_rubric, read_rubric
+from agentflows.workbench import KINDS, artifact_files, mutations_of, plants, prove
 from agentflows.workbench.mutations import inverted
+from agentflows.workbench.planting import words_for
 from tests.conftest import EXAMPLES
 
 NOTES = """# Notes
@@ -54,7 +55,7 @@ def snapshot(folder: Path) -> str:
 def test_every_kind_of_mutation_is_made_of_a_mixed_artifact_and_spoils_one_file(artifact: Path):
     """A kind that is never made proves nothing; one that changes nothing would be a false gap."""
     made = mutations_of(artifact, limit=500)
-    assert {one.kind for one in made} == set(KINDS)
+    assert {one.kind for one in made} == set(KINDS) - {"plant"}
     files = artifact_files(artifact)
     assert ".git/HEAD" not in files
     for one in made:
@@ -67,7 +68,7 @@ def test_a_small_limit_still_gives_each_kind_its_turn(artifact: Path):
     """Many mutations of one long file would leave the others untried."""
     made = mutations_of(artifact, limit=20)
     assert len(made) == 20
-    assert {one.kind for one in made} == set(KINDS)
+    assert {one.kind for one in made} == set(KINDS) - {"plant"}
     assert {one.path for one in made} == {"notes.md", "data/r.json", "logo.png"}
 
 
@@ -122,16 +123,41 @@ def test_criteria_that_cannot_fail_and_mutations_nobody_notices_are_named(artifa
 def test_each_check_of_the_examples_can_fail(name: str, artifact: str, tmp_path: Path):
     """The examples are copied: each of their checks holds on the good artifact and fails when that is spoilt."""
     good = EXAMPLES / "rubrics" / "good" / artifact
-    some = [
-        one
-        for one in mutations_of(good)
-        if one.kind in {"delete_file", "empty_file", "change_number", "placeholder", "contradict"}
-    ]
-    proof = prove_rubric(EXAMPLES / "rubrics" / f"{name}.md", good, mutations=some, home=tmp_path)
+    rubric = read_rubric(EXAMPLES / "rubrics" / f"{name}.md")
+    telling = {"delete_file", "empty_file", "change_number", "placeholder", "contradict"}
+    some = [*(one for one in mutations_of(good) if one.kind in telling), *plants(rubric, good)]
+    proof = prove_rubric(rubric, good, mutations=some, home=tmp_path)
     checks = {one.criterion_id: one.status for one in proof.criteria if not one.status.startswith("needs")}
-    unmoved = {"no-secret", "old-port-gone"}  # no mutation writes a password or the old port
-    assert {name for name, status in checks.items() if status != "proven"} <= unmoved
+    assert {name: status for name, status in checks.items() if status != "proven"} == {}
     assert len(checks) > 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        (r"\bTODO\b", "TODO"),
+        (r'(?i)"(password|token|secret)"', '"password"'),
+        (r"^## \d{4}-\d+ [A-Z]x*$", "## 1111-1 A"),
+        (r"(?:a|b)(?P<n>c)?[^x]\.(?!z)", "a1."),
+        (r"(a)\1", ""),
+        (r"[", ""),
+        (r"x{9999}", ""),
+    ],
+)
+def test_words_that_a_pattern_finds_are_made_of_it(pattern: str, words: str):
+    """What is forbidden must be there once, or a check that forbids is never seen to fail; what code cannot make is left out."""
+    assert words_for(pattern) == words
+
+
+def test_what_a_rubric_forbids_is_planted(artifact: Path):
+    """No blind mutation writes a password or brings back an old file."""
+    rubric = parse_rubric(
+        '- **old**: x\n  check: not exists data/**/*.bak\n- **secret**: x\n  check: not regex **/*.json `"password"`\n'
+    )
+    proof = prove_rubric(rubric, artifact, home=artifact.parent / "home")
+    assert {one.status for one in proof.criteria} == {"proven"}
+    planted = {one.mutation.path: one.caught_by for one in proof.tried if one.mutation.kind == "plant"}
+    assert planted == {"data/x.bak": ("old",), "data/r.json": ("secret",)}
 
 
 def test_a_grader_that_writes_does_not_spoil_the_next_copy(artifact: Path):

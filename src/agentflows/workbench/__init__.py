@@ -14,6 +14,7 @@ from agentflows.workbench.finding import RULES, SEVERITIES, Finding, Rule, Sever
 from agentflows.workbench.labels import Label, parse_labels, read_labels
 from agentflows.workbench.lint import lint
 from agentflows.workbench.mutations import KINDS, Mutation, MutationKind, artifact_files, mutations_of
+from agentflows.workbench.planting import plants
 from agentflows.workbench.proving import CriterionProof, Proof, ProofStatus, Tried, prove
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "lint",
     "mutations_of",
     "parse_labels",
+    "plants",
     "prove",
     "read_labels",
 ]

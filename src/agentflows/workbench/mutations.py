@@ -17,8 +17,9 @@ from agentflows.signature import sentences
 
 MutationKind = Literal[
     "delete_file", "empty_file", "truncate", "drop_section", "drop_item", "change_number", "invert_statement",
-    "break_json", "drop_key", "swap_names", "contradict", "placeholder",
+    "break_json", "drop_key", "swap_names", "contradict", "placeholder", "plant",
 ]  # fmt: skip
+"""How it is spoilt. `plant` is made for a rubric: what a check of it forbids is put there."""
 KINDS: tuple[MutationKind, ...] = get_args(MutationKind)
 MAX_FILES = 500
 MAX_BYTES = 50 << 20
@@ -124,6 +125,7 @@ def apply_mutation(mutation: Mutation, folder: Path) -> None:
     if mutation.content is None:
         path.unlink()
     else:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(mutation.content)
 
 

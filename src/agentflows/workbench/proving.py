@@ -17,6 +17,7 @@ from agentflows.errors import UsageError
 from agentflows.evaluation import Met
 from agentflows.rubric import Criterion, Rubric
 from agentflows.workbench.mutations import Mutation, apply_mutation, artifact_files, mutations_of
+from agentflows.workbench.planting import plants
 
 Grade = Callable[[Path], Mapping[str, Met]]
 """Grades a folder: criterion id → verdict. Criteria it leaves out were not graded."""
@@ -92,7 +93,7 @@ def prove(
         rubric: what is proven.
         artifact: the folder of a good artifact; it is copied, never changed.
         grade: grades a copy, for real.
-        mutations: what to try; None derives them from the artifact.
+        mutations: what to try; None derives them from the artifact, and plants what the rubric forbids.
         progress: told how many are done, of how many.
 
     Raises:
@@ -100,7 +101,7 @@ def prove(
         LimitError: the artifact is too large.
     """
     started = time.monotonic()
-    chosen = mutations_of(artifact) if mutations is None else list(mutations)
+    chosen = [*mutations_of(artifact), *plants(rubric, artifact)] if mutations is None else list(mutations)
     artifact_files(artifact)
     baseline = _graded(artifact, None, grade)
     if not baseline:
