@@ -7,6 +7,7 @@ simply started again: ended turns stay ended, queued ones are queued, and those 
 import contextvars
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -63,6 +64,14 @@ class Crew:
         self._threads = {thread.thread_id: thread for thread in job.threads if thread.thread_id != LEAD}
         self._messages = list(job.messages)
         self._told = {(m.from_thread, m.turn) for m in job.messages if m.to_thread == LEAD}
+        turns = [turn for thread in self._threads.values() for turn in thread.turns]
+        # What is asked under the lock at every change of state must not grow with the job.
+        self._by_task = {turn.order.subtask_id: _key(turn) for turn in turns}
+        self._under_way = sum(not _is_over(turn) for turn in turns)
+        self._ended = [_key(turn) for turn in sorted(turns, key=_order_of_end) if turn.status == "ended"]
+        self._here = {name: None for name, thread in self._threads.items() if thread.status != "archived"}
+        self._opened = Counter(thread.agent for thread in self._threads.values())
+        self._began_after: dict[tuple[str, int], int] = {}
         self._context = contextvars.copy_context()
         self._changed = threading.Condition()
         self._running: dict[str, Future[None]] = {}
@@ -103,13 +112,20 @@ class Crew:
     @property
     def is_idle(self) -> bool:
         """Whether no turn is queued or under way."""
-        return all(turn.status in {"ended", "skipped"} for turn in self.turns)
+        with self._changed:
+            return self._under_way == 0
 
     @property
     def has_room(self) -> bool:
         """Whether another thread may be opened."""
         with self._changed:
-            return self._here() < self._team.limits.max_threads
+            return len(self._here) < self._team.limits.max_threads
+
+    @property
+    def present(self) -> tuple[Thread, ...]:
+        """The threads that are not archived: never more than may exist at once."""
+        with self._changed:
+            return tuple(self._threads[name] for name in self._here)
 
     def thread(self, thread_id: str) -> Thread:
         """One thread.
@@ -125,7 +141,9 @@ class Crew:
 
     def turn_of(self, subtask_id: str) -> ThreadTurn | None:
         """The turn that carries out a sub-task, if it was begun."""
-        return next((turn for turn in self.turns if turn.order.subtask_id == subtask_id), None)
+        with self._changed:
+            key = self._by_task.get(subtask_id)
+            return self._turn(key) if key is not None else None
 
     # -- what can be done --------------------------------------------------------------------------
 
@@ -197,23 +215,26 @@ class Crew:
                 self._threads[thread_id] = thread.model_copy(
                     update={"status": "archived", "archived_at": datetime.now(UTC).replace(tzinfo=None)}
                 )
+                del self._here[thread_id]
 
     def wait(
-        self, *, seconds: float | None = None, known: Iterable[tuple[str, int]] = ()
+        self, *, seconds: float | None = None, known: Iterable[tuple[str, int]] = (), past: int = 0
     ) -> list[ThreadTurn]:
-        """Turns that ended, other than those `known` by thread and number; waits until there is one.
+        """Turns that ended, in that order; waits until there is one.
 
-        Empty when the time is over, the job was stopped, or nothing is under way.
+        Args:
+            seconds: how long at most; None waits as long as it takes.
+            known: turns to leave out, by thread and number.
+            past: how many of the first to end to leave out.
+
+        Returns:
+            Nothing when the time is over, the job was stopped, or nothing is under way.
         """
         seen = set(known)
         deadline = None if seconds is None else time.monotonic() + seconds
         with self._changed:
             while True:
-                ended = [
-                    turn
-                    for turn in self.turns
-                    if turn.status == "ended" and (turn.thread_id, turn.number) not in seen
-                ]
+                ended = [self._turn(key) for key in self._ended[past:] if key not in seen]
                 left = None if deadline is None else deadline - time.monotonic()
                 if (
                     ended
@@ -248,9 +269,8 @@ class Crew:
     @property
     def has_news(self) -> bool:
         """Whether a turn ended whose report the lead does not have."""
-        return any(
-            turn.status == "ended" and (turn.thread_id, turn.number) not in self._told for turn in self.turns
-        )
+        with self._changed:
+            return any(key not in self._told for key in self._ended)
 
     # -- the ends ------------------------------------------------------------------------------------
 
@@ -279,13 +299,13 @@ class Crew:
             raise NotFoundError(msg)
         if not archived and not self.has_room:
             msg = (
-                f"{self._here()} threads exist, and max_threads is {self._team.limits.max_threads}, idle ones included. "
+                f"{len(self._here)} threads exist, and max_threads is {self._team.limits.max_threads}, idle ones included. "
                 "Archive one whose work is done, send a follow-up to an idle one, or raise the limit."
             )
             raise UsageError(msg)
-        number = 1 + sum(thread.agent == order.agent for thread in self._threads.values())
+        self._opened[order.agent] += 1
         thread = Thread(
-            thread_id=f"{order.agent}-{number}",
+            thread_id=f"{order.agent}-{self._opened[order.agent]}",
             job_id=self._job_id,
             agent=order.agent,
             status="archived" if archived else "idle",
@@ -293,10 +313,9 @@ class Crew:
         )
         self._book.open_thread(thread)
         self._threads[thread.thread_id] = thread
+        if not archived:
+            self._here[thread.thread_id] = None
         return thread
-
-    def _here(self) -> int:
-        return sum(thread.status != "archived" for thread in self._threads.values())
 
     def _live(self, thread_id: str, order: SubTask) -> Thread:
         thread = self.thread(thread_id)
@@ -330,7 +349,9 @@ class Crew:
             ended = _failed(began, f"{type(error).__name__}: {error}")
         with self._changed:
             if ended.status == "ended":
-                ended = conflicts(ended, self.turns)
+                # Only what ended since it began can have met it; a turn of an earlier process has all to look at.
+                since = self._began_after.get(_key(turn), 0)
+                ended = conflicts(ended, [self._turn(key) for key in self._ended[since:]])
                 self._book.put_turn(ended)
             self._keep(ended)
             del self._running[turn.thread_id]
@@ -345,16 +366,30 @@ class Crew:
             }
         )
         with self._changed:
+            if turn.started_at is None:
+                self._began_after[_key(turn)] = len(self._ended)
             self._book.put_turn(began)
             self._keep(began)
         return began
 
+    def _turn(self, key: tuple[str, int]) -> ThreadTurn:
+        return self._threads[key[0]].turns[key[1]]
+
     def _keep(self, turn: ThreadTurn) -> None:
+        self._count(turn)
         thread = self._threads[turn.thread_id]
         turns = (*thread.turns[: turn.number], turn, *thread.turns[turn.number + 1 :])
         busy = any(one.status in {"queued", "running"} for one in turns)
         status = thread.status if thread.status == "archived" else ("running" if busy else "idle")
         self._threads[turn.thread_id] = thread.model_copy(update={"turns": turns, "status": status})
+
+    def _count(self, turn: ThreadTurn) -> None:
+        known = turn.number < len(self._threads[turn.thread_id].turns)
+        was_over = not known or _is_over(self._turn(_key(turn)))
+        self._under_way += was_over - _is_over(turn)
+        self._by_task[turn.order.subtask_id] = _key(turn)
+        if turn.status == "ended":
+            self._ended.append(_key(turn))
 
     def _post(self, source: str, target: str, turn: ThreadTurn, text: str, key: str) -> None:
         message = Message(
@@ -362,6 +397,18 @@ class Crew:
             at=datetime.now(UTC).replace(tzinfo=None),
         )  # fmt: skip
         self._messages.append(self._book.post(self._job_id, message))
+
+
+def _key(turn: ThreadTurn) -> tuple[str, int]:
+    return turn.thread_id, turn.number
+
+
+def _is_over(turn: ThreadTurn) -> bool:
+    return turn.status in {"ended", "skipped"}
+
+
+def _order_of_end(turn: ThreadTurn) -> tuple[bool, float]:
+    return turn.ended_at is None, turn.ended_at.timestamp() if turn.ended_at else 0.0
 
 
 def _failed(turn: ThreadTurn, why: str) -> ThreadTurn:
