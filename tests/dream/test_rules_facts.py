@@ -2,6 +2,7 @@
 
 import pytest
 
+from agentflows.dream.faithful import doubts
 from agentflows.dream.nominate import nominate_pairs
 from agentflows.dream.rules import RulesEngine
 from agentflows.memory import parse_entries
@@ -175,3 +176,22 @@ def test_two_things_of_one_value_are_two_entries():
         for number, name in enumerate(("tax-service", "fare-service") * 2)
     ]
     assert sorted(texts(told)) == [text.format("fare-service"), text.format("tax-service")]
+
+
+@pytest.mark.parametrize(
+    ("claim", "quoted"),
+    [
+        (
+            "As a rule, branches of the tax-service are.",
+            "As a rule, branches of the tax-service are named after the ticket.",
+        ),
+        (
+            "Write dates in the tax-service as year, month.",
+            "Always write dates in the tax-service as year, month, day.",
+        ),
+    ],
+)
+def test_a_sentence_that_breaks_off_is_doubted(claim: str, quoted: str):
+    """All its words were said, and what they were said for is gone."""
+    assert "it breaks a quoted sentence off" in doubts(claim, [quoted])
+    assert doubts(quoted, [quoted]) == []

@@ -16,6 +16,8 @@ from agentflows.signature import hedges, negations, sentences, specifics, tokens
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’_.][^\W_]+)*")
 _CLAUSE_END = re.compile(r"[,;:.!?()\n—–]|\b(?:but|so|because|aber|sondern|mais|pero|sino)\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"\s+\w|,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?[\w-]+\W*\Z")
+"""More of the same clause, or the last item of a list."""
 _CLAUSE_WORD = re.compile(r"\s+(?:but|so|because|since|and|as|aber|weil|und|mais|car|et|pero|porque|y)\b")
 _ANSWER_NO = re.compile(r"\A\W*(?:no|nope|nein|non)\b\s*[,.!;:–—-]\s*", re.IGNORECASE)
 _TURNING = frozenset({"instead", "rather", "stop", "prohibited", "banned", "refrain", "statt", "stattdessen"})
@@ -253,11 +255,7 @@ def _is_cut(claim: str, part: str) -> bool:
     for start, end in sentences(claim):
         own = _folded(claim[start:end]).casefold().rstrip(".!?… ")
         at = whole.find(own) if tokens(own) else -1
-        if (
-            at >= 0
-            and re.match(r"\s+\w", whole[at + len(own) :])
-            and not _CLAUSE_WORD.match(whole, at + len(own))
-        ):
+        if at >= 0 and _GOES_ON.match(whole, at + len(own)) and not _CLAUSE_WORD.match(whole, at + len(own)):
             return True
     return False
 
