@@ -124,6 +124,9 @@ class AgentFileError(AgentflowsError):
 class BudgetError(AgentflowsError):
     """The next step would cost more than is left."""
 
+    levels: tuple[str, ...] = ()
+    """Which levels of a purse have not enough left; () where an agent's own limit is what refused."""
+
 
 class ModelError(AgentflowsError):
     """A model call failed for good. Its attributes are for code to branch on."""

@@ -47,8 +47,9 @@ class Tool:
     run: Callable[[dict[str, Any]], str]
     """Raises `ToolFaultError` with a text for the model, or an `AgentflowsError`, whose one line is one."""
     run_call: Callable[[str, dict[str, Any]], str] | None = None
-    """Instead of `run` for a tool with effects: takes the call's id too. A call whose result was not saved when the
-    process died is made again under the same id, and must have no second effect."""
+    """Instead of `run` for a tool with effects: takes the call's identity too, which no other call of the conversation
+    has. A call whose result was not saved when the process died is made again under the same, and must have no second
+    effect."""
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -264,7 +265,9 @@ class Loop:
             known = ", ".join(sorted(self._by_name)) or "none"
             return f"There is no tool {call.tool!r}. The tools are: {known}.", True
         try:
-            text = tool.run_call(call.call_id, call.given) if tool.run_call else tool.run(call.given)
+            # Not its id alone: servers exist that give every reply's calls the same ones.
+            name = f"{call.call_id}#{self.talk.replies}.{len(self.talk.results)}"
+            text = tool.run_call(name, call.given) if tool.run_call else tool.run(call.given)
             return _encodable(text), False
         except (SandboxError, KeyboardInterrupt):
             raise

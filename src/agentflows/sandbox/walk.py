@@ -28,6 +28,9 @@ class Found:
     size: int
     modified_ns: int
     mode: int
+    changed_ns: int = 0
+    """When its inode changed last (ctime), which no program can set back."""
+    inode: int = 0
 
 
 def kind_of(mode: int) -> EntryKind:
@@ -60,7 +63,15 @@ def walk(folder: int, *, above: str = "", depth: int = 0, budget: list[int] | No
         except FileNotFoundError:
             continue
         kind = kind_of(seen.st_mode)
-        yield Found(path, kind, seen.st_size, seen.st_mtime_ns, stat.S_IMODE(seen.st_mode))
+        yield Found(
+            path,
+            kind,
+            seen.st_size,
+            seen.st_mtime_ns,
+            stat.S_IMODE(seen.st_mode),
+            seen.st_ctime_ns,
+            seen.st_ino,
+        )
         if kind == "folder":
             try:
                 below = open_beneath(folder, name, os.O_RDONLY | os.O_DIRECTORY)

@@ -232,10 +232,12 @@ def _call_word(row: CallRow) -> Call:
 
 def _refusal(rows: Sequence[BudgetRow], tokens: int, nano: int, purpose: str) -> BudgetError:
     found = "; ".join(reason for row in rows for reason in _over(row, tokens, nano))
-    return BudgetError(
+    error = BudgetError(
         f"The budget does not allow {purpose!r}: {found or 'one of its levels is gone'}. "
         "Raise the budget, or ask for less."
     )
+    error.levels = tuple(row.level for row in rows if _over(row, tokens, nano))
+    return error
 
 
 def _over(row: BudgetRow, tokens: int, nano: int) -> list[str]:
