@@ -26,9 +26,9 @@ from agentflows.workbench import (
     Mutation,
     Proof,
     agree,
-    artifact_files,
     ask_lint,
     draft,
+    files_in,
     lint,
     prove,
     read_labels,
@@ -212,7 +212,10 @@ class Bench:
         self, task: str, rubric: Rubric, judged: Sequence[Criterion], folder: Path
     ) -> Mapping[str, Met]:
         redact = self._home.redactor(pii=()).redact
-        frozen = Frozen(folder, tuple(_deliverables(folder)), redact)
+        deliverables = tuple(_deliverables(folder))
+        if not deliverables:  # nothing was left behind: nobody has to be asked
+            return {one.criterion_id: "unmet" for one in judged}
+        frozen = Frozen(folder, deliverables, redact)
         grading = Grader([self.asker]).grade(task or rubric.title, rubric, judged, frozen)
         return {one.criterion_id: one.met for one in grading.results}
 
@@ -246,5 +249,5 @@ def _deliverables(folder: Path) -> list[Deliverable]:
         Deliverable(
             path=path, sha256=hashlib.sha256(raw := file.read_bytes()).hexdigest(), size_bytes=len(raw)
         )
-        for path, file in artifact_files(folder).items()
+        for path, file in files_in(folder).items()
     ]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentflows.authoring import Bench, draft_rubric, review_rubric
+from agentflows.authoring import Bench, draft_rubric, prove_rubric, review_rubric
 from agentflows.errors import RubricError, SettingsError, UsageError
 from agentflows.home import Home, open_home
 from agentflows.rubric import Rubric, parse_rubric
-from agentflows.testing import FakeMessagesAPI
+from agentflows.testing import FakeMessagesAPI, FakeRequest
 from agentflows.workbench import draft, lint
 from tests.conftest import EXAMPLES
 
@@ -197,3 +197,27 @@ def test_a_model_that_answers_nothing_usable_is_an_error(fake: FakeMessagesAPI, 
     fake.queue({"title": "", "guidance": "", "items": ["- (optional)"]})
     with pytest.raises(RubricError, match="no criterion that can be read: left out"):
         draft_rubric(TASK, model=True, home=wired.settings.home_path)
+
+
+def test_judged_criteria_are_proven_by_a_model_when_asked_for(
+    fake: FakeMessagesAPI, wired: Home, tmp_path: Path
+):
+    """The real grader grades the good artifact and each mutation; a criterion it never fails is named."""
+    good = folder(tmp_path, "good", a__md="# A\n\nThe port is 9443.\n")
+    rubric = parse_rubric("- **port**: The page names the port.\n- **tone**: The page is in English.\n")
+
+    def judged(request: FakeRequest) -> dict[str, Any]:
+        has_port = "The port is 9443." in request.text
+        quote = [{"path": "a.md", "text": "The port is 9443."}] if has_port else []
+        verdict = "met" if has_port else "unmet"
+        port = {"criterion": "port", "reason": "Seen.", "quotes": quote, "verdict": verdict, "needed": ""}
+        tone = {**port, "criterion": "tone", "verdict": "met", "quotes": [{"path": "a.md", "text": "# A"}]}
+        return {"reads": [], "applies_reason": "", "applies": True, "criteria": [port, tone]}
+
+    fake.script(judged)
+    proof = prove_rubric(rubric, good, judge=True, task="Name the port.", home=wired.settings.home_path)
+    by_id = {one.criterion_id: one for one in proof.criteria}
+    assert by_id["port"].status == "proven"
+    assert by_id["port"].baseline == by_id["tone"].baseline == "met"
+    assert 1 < len(fake.requests) <= len(proof.tried) + 1
+    assert fake.refused == []

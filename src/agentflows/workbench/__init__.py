@@ -13,7 +13,14 @@ from agentflows.workbench.drafting import Draft, draft
 from agentflows.workbench.finding import RULES, SEVERITIES, Finding, Rule, Severity
 from agentflows.workbench.labels import Label, parse_labels, read_labels
 from agentflows.workbench.lint import lint
-from agentflows.workbench.mutations import KINDS, Mutation, MutationKind, artifact_files, mutations_of
+from agentflows.workbench.mutations import (
+    KINDS,
+    Mutation,
+    MutationKind,
+    artifact_files,
+    files_in,
+    mutations_of,
+)
 from agentflows.workbench.planting import plants
 from agentflows.workbench.proving import CriterionProof, Proof, ProofStatus, Tried, prove
 
@@ -42,6 +49,7 @@ __all__ = [
     "artifact_files",
     "ask_lint",
     "draft",
+    "files_in",
     "lint",
     "mutations_of",
     "parse_labels",

@@ -81,11 +81,7 @@ def artifact_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         msg = f"Expected the folder of a good artifact, found {str(folder)!r}. Name a folder that exists."
         raise UsageError(msg)
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and not _SKIPPED & set(path.relative_to(folder).parts)
-    }
+    found = files_in(folder)
     size = sum(path.stat().st_size for path in found.values())
     if not found:
         msg = f"Expected files to spoil in {str(folder)!r}, found none. Put a good artifact there."
@@ -97,6 +93,15 @@ def artifact_files(folder: Path) -> dict[str, Path]:
         )
         raise LimitError(msg)
     return found
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """Files by relative path, sorted; no links, no caches, no version control. A spoilt artifact may have none left."""
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not _SKIPPED & set(path.relative_to(folder).parts)
+    }
 
 
 def mutations_of(
