@@ -54,6 +54,17 @@ def test_a_plan_may_have_more_sub_tasks_than_there_may_be_threads() -> None:
         assert [turn.ending for turn in workers.turns] == ["succeeded"] * 9
 
 
+def test_a_plan_whose_threads_wait_for_each_other_ends_and_says_why() -> None:
+    """The only place is kept for a follow-up that needs what has no place: without a way out it would wait for ever."""
+    work = plan(task("1"), task("2", agent="b"), task("3", "2", follows="1"))
+    with crew(team("a", "b", max_threads=1), does()) as workers:
+        carry_out(work, workers)
+    turns = {turn.order.subtask_id: turn for turn in workers.turns}
+    assert [turns[name].status for name in "123"] == ["ended", "skipped", "skipped"]
+    assert "a-1 must stay for follow-ups. Raise max_threads" in turns["2"].detail
+    assert turns["3"].detail == "it needs 2, which was skipped"
+
+
 def test_a_sub_task_that_follows_goes_on_in_the_same_thread() -> None:
     """Its context is kept for it."""
     with crew(team("a", max_threads=1), does()) as workers:

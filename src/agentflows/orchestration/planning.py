@@ -1,6 +1,6 @@
 """Plans: sub-tasks in the order their needs allow, and a live run written down as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agentflows.errors import UsageError
 from agentflows.orchestration.crew import Crew
@@ -16,29 +16,53 @@ def carry_out(plan: Plan, crew: Crew) -> None:
     follows are archived, so that a plan may have more sub-tasks than there may be threads.
     """
     crew.resume()
+    waiting = [task for task in plan.subtasks if crew.turn_of(task.subtask_id) is None]
+    over = 0
     while True:
-        _send_ready(plan, crew)
-        _archive_done(plan, crew)
-        if crew.stopped or all(_is_over(crew.turn_of(task.subtask_id)) for task in plan.subtasks):
+        _archive_done(waiting, crew)
+        was_idle = crew.is_idle
+        left = _send_ready(waiting, crew)
+        is_stuck = was_idle and len(left) == len(waiting) and not crew.stopped
+        waiting = _without_room(left, crew) if left and is_stuck else left
+        if crew.stopped or (not waiting and crew.is_idle):
             break
-        ended = {(turn.thread_id, turn.number) for turn in crew.turns if turn.status == "ended"}
-        crew.wait(known=ended)
+        over += len(crew.wait(past=over))
+    _archive_done(waiting, crew)
     crew.settle()
 
 
-def _send_ready(plan: Plan, crew: Crew) -> None:
-    for task in plan.subtasks:
-        if crew.stopped or crew.turn_of(task.subtask_id) is not None:
-            continue
-        needed = {
-            name: crew.turn_of(name) for name in (*task.needs, *([task.follows] if task.follows else []))
-        }
-        broken = _broken(needed)
-        if broken:
-            crew.skip(task, broken)
-        elif all(_is_over(turn) for turn in needed.values()) and _has_room(crew, task):
-            followed = needed.get(task.follows)
-            crew.send(task, thread_id=followed.thread_id if followed else "")
+def _send_ready(waiting: Sequence[SubTask], crew: Crew) -> list[SubTask]:
+    """Begin or skip what can be; the rest comes back."""
+    left: list[SubTask] = []
+    room, is_stopped = crew.has_room, bool(crew.stopped)
+    for task in waiting:
+        if is_stopped or not (room or task.follows) or not _decided(task, crew):
+            left.append(task)
+        else:
+            room = crew.has_room
+    return left
+
+
+def _decided(task: SubTask, crew: Crew) -> bool:
+    needed = {name: crew.turn_of(name) for name in (*task.needs, *([task.follows] if task.follows else []))}
+    if broken := _broken(needed):
+        crew.skip(task, broken)
+        return True
+    if not all(_is_over(turn) for turn in needed.values()):
+        return False
+    followed = needed.get(task.follows)
+    crew.send(task, thread_id=followed.thread_id if followed else "")
+    return True
+
+
+def _without_room(waiting: Sequence[SubTask], crew: Crew) -> list[SubTask]:
+    """Nothing runs and nothing could begin: the threads that exist wait for follow-ups that wait for this one."""
+    first = next(task for task in waiting if not task.follows)
+    kept = ", ".join(thread.thread_id for thread in crew.present)
+    crew.skip(
+        first, f"there is no place for another thread: {kept} must stay for follow-ups. Raise max_threads."
+    )
+    return [task for task in waiting if task is not first]
 
 
 def _broken(needed: Mapping[str, ThreadTurn | None]) -> str:
@@ -50,17 +74,11 @@ def _broken(needed: Mapping[str, ThreadTurn | None]) -> str:
     return ""
 
 
-def _has_room(crew: Crew, task: SubTask) -> bool:
-    return bool(task.follows) or crew.has_room
-
-
-def _archive_done(plan: Plan, crew: Crew) -> None:
-    followed = {
-        task.follows for task in plan.subtasks if task.follows and crew.turn_of(task.subtask_id) is None
-    }
-    for thread in crew.threads:
-        done = all(turn.status in {"ended", "skipped"} for turn in thread.turns)
-        if done and thread.status != "archived" and not {t.order.subtask_id for t in thread.turns} & followed:
+def _archive_done(waiting: Sequence[SubTask], crew: Crew) -> None:
+    followed = {task.follows for task in waiting if task.follows}
+    for thread in crew.present:
+        done = all(_is_over(turn) for turn in thread.turns)
+        if done and not {turn.order.subtask_id for turn in thread.turns} & followed:
             crew.archive(thread.thread_id)
 
 
