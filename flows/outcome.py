@@ -185,7 +185,7 @@ def _ask(home: Home, work: Work) -> bool:
         return False
     question = asked(home, work.run.outcome.outcome_id)
     form = form_of(question).with_initial_data(description=describe(question))
-    key = f"{question.outcome.outcome_id}-{question.outcome.attempts[-1].iteration}"
+    key = f"{question.outcome.outcome_id.replace('_', '-')}-{question.outcome.attempts[-1].iteration}"
     said = suspend_flow_run(wait_for_input=form, timeout=_WAITS_FOR_DAYS * 86_400, key=key)
     record(home, question, said)
     return True

@@ -74,9 +74,7 @@ def test_it_may_die_between_any_two_calls(tmp_path: Path, fake: FakeMessagesAPI,
 
     Four of the ten calls; with more `--kills` than the default every one.
     """
-    deadly_calls = (
-        {2, 5, 8, 10} if int(pytestconfig.getoption("kills")) <= 3 else set(range(1, pursuits.CALLS + 1))
-    )
+    deadly_calls = {2, 5, 8, 10} if pytestconfig.option.kills <= 3 else set(range(1, pursuits.CALLS + 1))
     died: set[int] = set()
     running: list[Any] = []
     seen: set[str] = set()

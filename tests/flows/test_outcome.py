@@ -1,0 +1,148 @@
+"""The outcome flow on a real Prefect server: its graph, its page, its form, and a person's verdict over restarts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import ParameterTypeError
+from prefect.settings import PREFECT_API_URL
+
+from agentflows import load_flow, open_home
+from agentflows.errors import UsageError
+from agentflows.project import load_module
+from agentflows.pursuing import asked, begin, go_on, make_request
+from tests.conftest import EXAMPLES, ROOT
+
+pytestmark = pytest.mark.prefect
+
+HUMAN = "# Notes\n\n- **there**: There are notes.\n  check: exists NOTES.md\n- **liked**: Ada likes them. (human)\n"
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, Any]:
+    """The parameters of the example, in folders of the test's own."""
+    shutil.copytree(EXAMPLES / "outcome", tmp_path / "example")
+    return {
+        "description": f"Write release notes in {tmp_path.name}",
+        "rubric": str(tmp_path / "example" / "rubric.md"),
+        "agent": str(tmp_path / "example" / "writer.md"),
+        "workspace": str(tmp_path / "example" / "workspace"),
+        "home": str(tmp_path / "home"),
+    }
+
+
+def task_names(run_id: Any) -> set[str]:
+    with get_client(sync_client=True) as client:
+        of_run = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[run_id]))
+        return {run.name for run in client.read_task_runs(task_run_filter=of_run)}
+
+
+def test_each_attempt_and_each_grading_is_a_task_run_and_the_page_shows_them(given: dict[str, Any]):
+    """An operator sees what was tried, how it was graded, and with which evidence."""
+    answer = load_flow("outcome", ROOT)(**given)
+    assert (answer["result"], answer["revisions"], answer["evaluations"]) == ("satisfied", 1, 2)
+    with get_client(sync_client=True) as client:
+        runs = [
+            run for run in client.read_flow_runs() if run.name == f"outcome · {given['description'][:60]}"
+        ]
+        artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
+    assert task_names(runs[0].id) == {"draft", "grade draft", "revision 1", "grade revision 1", "report"}
+    key = answer["outcome_id"].replace("_", "-")
+    rows = str(json.loads(str(artifacts[f"{key}-criteria"].data)))
+    assert "✗ not met" in rows
+    assert "“# Release 1.4.0” (NOTES.md:1)" in rows
+    assert "satisfied after 2 attempts" in str(artifacts[key].data)
+    assert f"outcomes/{answer['outcome_id']}/1/NOTES.md" in str(artifacts[key].data)
+    again = load_flow("outcome", ROOT)(**given)
+    assert again == answer
+
+
+@pytest.mark.parametrize(
+    "changed", [{"max_iterations": 21}, {"max_iterations": -1}, {"grading": {"panel": 0}}]
+)
+def test_bad_values_are_refused_by_the_form(given: dict[str, Any], changed: dict[str, Any]):
+    """Before anything runs."""
+    with pytest.raises(ParameterTypeError):
+        load_flow("outcome", ROOT)(**(given | changed))
+
+
+def test_what_is_missing_is_named(given: dict[str, Any]):
+    """An empty form says what it needs."""
+    with pytest.raises(UsageError, match="needs rubric, agent"):
+        load_flow("outcome", ROOT)(**(given | {"rubric": "", "agent": " "}))
+
+
+def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str, Any]):
+    """A choice for each criterion, the files above them, and a name that is required."""
+    flow = load_module("outcome", ROOT)
+    with open_home(given["home"]) as home:
+        words = {name: given[name] for name in ("agent", "workspace")}
+        with begin(home, make_request("Notes", rubric=HUMAN, **words)) as run:
+            assert go_on(run).result == "waiting"
+        question = asked(home, run.outcome.outcome_id)
+        form = flow.form_of(question)
+        schema = form.model_json_schema()
+        assert schema["properties"]["criterion_1"]["title"] == "Ada likes them."
+        assert sorted(schema["required"]) == ["criterion_1", "reviewer"]
+        assert "`NOTES.md`" in flow.describe(question)
+        flow.record(home, question, form(criterion_1="unmet", comment="too short", reviewer="ada"))
+        said = home.state.verdicts(run.outcome.outcome_id)
+    assert [(one.met, one.reason, one.reviewer) for one in said] == [("unmet", "too short", "ada")]
+
+
+def prefect(*words: str) -> subprocess.CompletedProcess[str]:
+    """The `prefect` command against this test's server."""
+    environment = os.environ | {
+        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+        "AGENTFLOWS_PROJECT": str(ROOT),
+    }
+    command = [sys.executable, "-m", "prefect", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, check=False, text=True, timeout=180
+    )
+
+
+@pytest.mark.slow  # a worker starts twice: some 30 s
+def test_a_run_suspends_for_a_person_and_a_new_process_goes_on_with_the_answer(
+    given: dict[str, Any], tmp_path: Path
+):
+    """The form is filled in, the run resumed, and whatever was done before is not done again."""
+    (tmp_path / "example" / "rubric.md").write_text(HUMAN)
+    prefect("work-pool", "create", "agentflows", "--type", "process")
+    deployed = prefect("--no-prompt", "deploy", "--name", "outcome")
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    run = cast("FlowRun", run_deployment("outcome/outcome", parameters=given, timeout=0))
+    worked = prefect("worker", "start", "--pool", "agentflows", "--run-once")
+    assert worked.returncode == 0, worked.stdout + worked.stderr
+    with get_client(sync_client=True) as client:
+        suspended = client.read_flow_run(run.id)
+        assert suspended.state_name == "Suspended", worked.stdout + worked.stderr
+        with open_home(given["home"]) as home:
+            (waiting,) = home.state.outcomes()
+        assert (waiting.result, len(waiting.attempts)) == ("waiting", 1)
+        answer = {"criterion_1": "met", "comment": "fine", "reviewer": "ada"}
+        resumed = client.resume_flow_run(run.id, run_input=answer)
+        assert resumed.status.value == "ACCEPT", resumed.details
+    worked = prefect("worker", "start", "--pool", "agentflows", "--run-once")
+    assert worked.returncode == 0, worked.stdout + worked.stderr
+    with open_home(given["home"]) as home:
+        (ended,) = home.state.outcomes()
+    assert (ended.result, len(ended.attempts)) == ("satisfied", 1)
+    assert ended.evaluations[0].criteria[1].reason == "ada: fine"
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+    assert found[0].state_name == "Completed"
