@@ -95,7 +95,7 @@ class Judging:
             }
         )
         model = judge_model(home, self._request)
-        client = home.kept(home.claude(purse, model=model, is_money_capped=limits.has_money_cap))
+        client = home.kept(home.claude(purse, model=model, is_money_capped=self._request.has_money_cap))
         return Asker(lambda: client, home.state, model)
 
 

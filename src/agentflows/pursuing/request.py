@@ -80,6 +80,12 @@ class OutcomeRequest(BaseModel):
     """The memory store shown to the agent; "" is the agent's own."""
     key: str = ""
     """The caller's own word, to tell two outcomes apart that are alike in all else."""
+    context: str = ""
+    """The writer's own state from earlier work, to go on from; see `Job.state`."""
+    project: str = ""
+    """What the work is about, for the archive; "" is the workspace's path."""
+    parent_id: str = ""
+    """The session the attempts count with as one; "" is the first attempt's."""
 
     @field_validator("description")
     @classmethod
@@ -110,6 +116,11 @@ class OutcomeRequest(BaseModel):
             self.key,
         ]
         return hashlib.sha256(_said(parts).encode()).hexdigest()
+
+    @property
+    def has_money_cap(self) -> bool:
+        """Whether any budget it spends from is in dollars."""
+        return self.limits.has_money_cap or any(one.dollars is not None for one in self.within.values())
 
     @property
     def store(self) -> str:

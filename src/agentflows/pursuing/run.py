@@ -155,7 +155,7 @@ class OutcomeRun:
             f"{whole}/attempt/{iteration}": Budget(),
         }
         runner = self.home.runner(
-            self.request.agent, state.purse(levels), is_money_capped=self.request.limits.has_money_cap
+            self.request.agent, state.purse(levels), is_money_capped=self.request.has_money_cap
         )
         transcript = runner.run(
             self.request.agent,
@@ -176,13 +176,14 @@ class OutcomeRun:
             workspace=self.request.workspace,
             memory=self._memory(outcome),
             state=midway or self._context(outcome),
-            parent_id=first,
+            project=self.request.project,
+            parent_id=self.request.parent_id or first,
         )
 
     def _context(self, outcome: Outcome) -> str:
         """The writer's own context after its last attempt, so that it revises and does not begin anew."""
         if not outcome.attempts:
-            return ""
+            return self.request.context
         kept = self.home.state.runner_state(self._name(f"done/{outcome.attempts[-1].iteration}"))
         return Transcript.model_validate_json(kept).state if kept else ""
 

@@ -4,14 +4,17 @@ Contents lie once per sha256 in `objects/`, read-only; a `Snapshot` says which o
 read without following a link, and written whole or not at all. Every content is checked when it is used again.
 """
 
+import errno
 import hashlib
 import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,11 +22,13 @@ from agentflows.errors import OutcomeError
 from agentflows.evaluation import Deliverable
 from agentflows.outcome import Frozen
 from agentflows.sandbox.beneath import opened
-from agentflows.sandbox.walk import Found, matcher, walk
+from agentflows.sandbox.walk import Found, kind_of, matcher, walk
 
 MOST_FILES = 50_000
 MOST_BYTES = 2 << 30
 _BLOCK = 1 << 20
+_SETTLED_NS = 2_000_000_000
+"""A file changed less than this before it was read could be changed again under the same time stamp."""
 _NOT_DELIVERED = frozenset(
     {
         ".git",
@@ -75,6 +80,15 @@ class Snapshot(BaseModel):
             and _NOT_DELIVERED.isdisjoint(PurePosixPath(path).parts[:-1])
         ]
 
+    @property
+    def work(self) -> "dict[str, Kept]":
+        """Files and links that count as work: all but by-products."""
+        return {
+            path: kept
+            for path, kept in self.files.items()
+            if _NOT_DELIVERED.isdisjoint(PurePosixPath(path).parts[:-1])
+        }
+
     def named(self, globs: Sequence[str]) -> list[str]:
         """Files that one of the globs names, sorted.
 
@@ -96,13 +110,51 @@ class Snapshot(BaseModel):
         )
 
 
-class Versions:
-    """The versions of one outcome's workspace, in a folder of the home."""
+Stamp = tuple[int, int, int, int, int]
+"""Inode, size, change and modification time, mode: no program can change a file and leave all of them as they were."""
 
-    def __init__(self, folder: Path, workspace: Path) -> None:
+
+class Seen:
+    """What files held when they were read last, so that those that nobody touched since are not read again.
+
+    For one folder, in memory. A file is read again when its stamp differs, and when it had just been changed as it was
+    read: two writes within one tick of the file system's clock have the same time.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Stamp, Kept]] = {}
+
+    def find(self, found: Found) -> Kept | None:
+        """What the file holds, if it is known."""
+        known = self._known.get(found.path)
+        return known[1] if known is not None and known[0] == _stamp(found) else None
+
+    def note(self, found: Found, kept: Kept, read_at_ns: int) -> None:
+        """Remember what it held at `read_at_ns`, the time before it was read."""
+        if found.changed_ns and found.changed_ns + _SETTLED_NS < read_at_ns:
+            self._known[found.path] = (_stamp(found), kept)
+        else:
+            self._known.pop(found.path, None)
+
+
+def _stamp(found: Found) -> Stamp:
+    return (found.inode, found.size, found.changed_ns, found.modified_ns, found.mode)
+
+
+class Versions:
+    """The versions of one outcome's workspace, in a folder of the home.
+
+    Args:
+        folder: where they lie.
+        workspace: what is frozen and put back.
+        seen: what earlier readings of the same workspace found; None reads every file.
+    """
+
+    def __init__(self, folder: Path, workspace: Path, seen: Seen | None = None) -> None:
         self.folder = folder
         self.workspace = workspace
         self._objects = folder / "objects"
+        self._seen = seen
 
     def take(self) -> Snapshot:
         """Freeze the workspace as it is.
@@ -140,10 +192,26 @@ class Versions:
             if found.kind == "file":
                 if found.size > left:
                     raise OutcomeError(_too_large(self.workspace))
-                return self._store(found)
+                return self._known(found) or self._read(found)
         return None
 
+    def _known(self, found: Found) -> Kept | None:
+        kept = self._seen.find(found) if self._seen else None
+        return kept if kept is not None and (self._objects / kept.sha256).exists() else None
+
+    def _read(self, found: Found) -> Kept:
+        now = time.time_ns()
+        kept = self._store(found)
+        if self._seen:
+            self._seen.note(found, kept, now)
+        return kept
+
     def _store(self, found: Found) -> Kept:
+        is_executable = bool(found.mode & stat.S_IXUSR)
+        with opened(self.workspace, found.path) as source:
+            sha256, size = _hashed(source)
+        if (self._objects / sha256).exists():  # most files of most versions: nothing is written for them
+            return Kept(sha256=sha256, size=size, is_executable=is_executable)
         draft = self._objects / f"draft-{secrets.token_hex(8)}"
         digest, size = hashlib.sha256(), 0
         try:
@@ -158,7 +226,35 @@ class Versions:
                 draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
-        return Kept(sha256=digest.hexdigest(), size=size, is_executable=bool(found.mode & stat.S_IXUSR))
+        return Kept(sha256=digest.hexdigest(), size=size, is_executable=is_executable)
+
+    def look(self, path: str) -> "Kept | Literal['folder'] | None":
+        """What stands at one path now, without keeping it; None for nothing that has a content.
+
+        Raises:
+            OutcomeError: it cannot be read.
+        """
+        above, _, name = path.rpartition("/")
+        try:
+            with opened(self.workspace, above or ".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+                seen = os.lstat(name, dir_fd=folder)
+                kind = kind_of(seen.st_mode)
+                if kind == "link":
+                    return Kept(link=os.readlink(name, dir_fd=folder))
+                if kind == "folder":
+                    return "folder"
+            if kind != "file":
+                return None
+            with opened(self.workspace, path) as source:
+                sha256, size = _hashed(source)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # a link stands where a folder was
+                return None
+            msg = f"The workspace {self.workspace} cannot be read: {error.strerror or error} ({path})."
+            raise OutcomeError(msg) from error
+        return Kept(sha256=sha256, size=size, is_executable=bool(seen.st_mode & stat.S_IXUSR))
 
     # -- putting back --------------------------------------------------------------------------------
 
@@ -259,6 +355,14 @@ class Versions:
             yield draft
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _hashed(source: int) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while block := os.read(source, _BLOCK):
+        digest.update(block)
+        size += len(block)
+    return digest.hexdigest(), size
 
 
 def _close(folder: Path) -> None:
