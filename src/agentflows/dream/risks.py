@@ -56,6 +56,8 @@ _REVIEW = re.compile(
     r"|guard\w*|credential\w*|secrets?|passwords?|tokens?|api[ -]?keys?|sandbox\w*|verif\w*|trust\w*|dreams?|memor(?:y|ies))\b"
 )
 _SUPPORT_NOTE = re.compile(r"\s*\([^()]*\bsessions?\b[^()]*\)\.?\s*\Z")
+_FRAME = re.compile(r"\A\s*Users here often ask to “([^”]*)”: prepare for it\.?\s*\Z")
+"""How rules tell of a request: what stands inside must follow from the quotes, the frame is ours and harmless."""
 
 
 def risks_of(change: Change, pattern: Pattern | None, *, support: int) -> list[tuple[Risk, str]]:
@@ -103,7 +105,9 @@ def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tupl
     # What a session met is shown by what tools printed, which is held for its trust. What rests on typed words alone
     # must follow from them, whatever kind of lesson its engine calls it.
     if change.after is not None and (lowest == 3 or is_worded(pattern.kind, change.quotes)):
-        found.extend(("uncertain", why) for why in doubts(own_text(change), prose(change.quotes)))
+        found.extend(
+            ("uncertain", why) for why in doubts(_FRAME.sub(r"\1", own_text(change)), prose(change.quotes))
+        )
     return found
 
 
