@@ -29,7 +29,14 @@ __all__ = ["Limits", "Redacts", "discover", "formats", "read", "read_raw", "unre
 
 STDIN = "-"
 _ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-_FORMATS: tuple[Format, ...] = (AgentflowsRun(), ClaudeCode(), TauBench(), Tau2Bench(), InterCode(), Messages())
+_FORMATS: tuple[Format, ...] = (
+    AgentflowsRun(),
+    ClaudeCode(),
+    TauBench(),
+    Tau2Bench(),
+    InterCode(),
+    Messages(),
+)
 """In the order they are tried; no record is recognised by two."""
 
 
