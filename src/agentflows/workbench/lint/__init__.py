@@ -7,6 +7,9 @@ from agentflows.workbench.lint.whole import whole_findings
 
 __all__ = ["lint"]
 
+MAX_CHARS = 1_000
+"""Of one criterion that are looked at: what is longer is no sentence, and rules over sentences would take for ever."""
+
 
 def lint(rubric: Rubric) -> list[Finding]:
     """Find what will make the verdicts of a rubric wrong, unsteady or dear; deterministic.
@@ -14,6 +17,8 @@ def lint(rubric: Rubric) -> list[Finding]:
     Returns:
         Findings by line, those of the whole rubric first; of one line the gravest first.
     """
+    cut = [one.model_copy(update={"text": one.text[:MAX_CHARS]}) for one in rubric.criteria]
+    rubric = rubric.model_copy(update={"criteria": tuple(cut)})
     found = [*whole_findings(rubric)]
     for criterion in rubric.criteria:
         own = [problem for rule in CRITERION_RULES for problem in rule(criterion)]

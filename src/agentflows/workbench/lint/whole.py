@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from agentflows.rubric import Check, Criterion, Rubric
@@ -14,6 +15,8 @@ from agentflows.workbench.lint.vocabulary import COUNTING, NEGATIVE, NUMBERS, OP
 
 MIN_CRITERIA, MAX_CRITERIA = 3, 15
 """What a machine-gradable rubric has (prior art: 3 to 15 criteria, one observable each)."""
+MAX_COMPARED = 60
+"""Criteria compared with one another, from the first: four times what a rubric should have."""
 OVERLAP = 0.7
 """Share of the smaller criterion's words that the other has, from which on the two are one."""
 _LOWER = frozenset({"at least", "more than", "a minimum of", "no fewer than"})
@@ -27,7 +30,7 @@ def whole_findings(rubric: Rubric) -> Iterator[Finding]:
     yield from _counts(rubric)
     yield from _kinds(rubric)
     yield from _dangling(rubric)
-    for first, second in combinations(rubric.criteria, 2):
+    for first, second in combinations(rubric.criteria[:MAX_COMPARED], 2):
         problem = _contradiction(first, second)
         if problem:
             yield problem
@@ -149,7 +152,12 @@ def _overlap(first: Criterion, second: Criterion) -> Finding | None:
     )
 
 
-def _words(text: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_tokens_of(text))
+
+
+def _tokens_of(text: str) -> set[str]:
     return tokens(
         re.sub(
             r"\b(?:must|should|shall|contain|contains|include|includes|has|have|mention|mentions)\b", "", text
@@ -160,7 +168,7 @@ def _words(text: str) -> set[str]:
 def _is_same(first: Criterion, second: Criterion) -> bool:
     """Whether most words of the shorter stand in the longer, and no number, path or code tells them apart."""
     subject = parts_of(first.text).subject
-    shared = _words(subject) if subject and subject == parts_of(second.text).subject else set[str]()
+    shared = _words(subject) if subject and subject == parts_of(second.text).subject else frozenset[str]()
     one, two = _words(first.text) - shared, _words(second.text) - shared
     small = min(len(one), len(two))
     if small < 2 or len(one & two) / small < OVERLAP or len(one & two) / len(one | two) < OVERLAP / 2:
