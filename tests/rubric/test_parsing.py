@@ -190,7 +190,7 @@ WRONG = [
     ("- a\n  check: `x` (timeout 1h)\n", 2, "timeout in seconds above 0"),
     ("- a\n  ```check json_schema r.json\n  {\n  ```\n", 2, "text that is no JSON"),
     ("- a\n  ```check json_schema r.json\n  [1]\n  ```\n", 2, "a JSON schema (an object)"),
-    ('- a\n  ```check json_schema r.json\n  {"type": "objekt"}\n  ```\n', 2, "a mistake at type"),
+    ('- a\n  ```check json_schema r.json\n  {"type": "thing"}\n  ```\n', 2, "a mistake at type"),
     ("- a\n  ```check command make\n  make\n  ```\n", 2, "either after `check` or in the block below, found both"),
     ("- a\n  check: `x`\n  check: `y`\n", 3, "one check per criterion, found a second"),
     ("- a\n  - check: command\n    more\n    - and more\n", 2, "one line or one fenced block"),

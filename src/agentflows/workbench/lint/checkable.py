@@ -31,7 +31,7 @@ _GONE = re.compile(
 _JSON = re.compile(r"\b(?:valid|well-formed|parseable|parses as) JSON\b", re.IGNORECASE)
 JSON = "JSON"
 """What a suggestion decides when it is a schema."""
-_KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies))\b", re.IGNORECASE)
+_KEYS = re.compile(r"\b(?:keys?|fields?|property|properties)\b", re.IGNORECASE)
 _LITERAL = re.compile(
     r"(?P<not>\b(?:does not|do not|must not|never|doesn't)\b )?\b(?:contains?|mentions?|includes?|has|have|names?|says?|states?|uses?)\b"
     r"(?P<no> no)?(?: the (?:word|words|phrase|text|string|line|heading|term))? (?:`(?P<code>[^`\n]+)`|[\"“](?P<quote>[^\"”\n]+)[\"”])",
