@@ -1,6 +1,6 @@
 """Beginning and going on: which outcome a command means, and from where it goes on."""
 
-import secrets
+import hashlib
 import shutil
 
 from agentflows.errors import OutcomeError
@@ -104,7 +104,9 @@ def _revived(home: Home, request: OutcomeRequest, outcome: Outcome, hold: Hold) 
 
 def _new(home: Home, request: OutcomeRequest, earlier: int, hold: Hold) -> OutcomeRun:
     store = home.state.get_store(request.store) if request.store else None
-    probe = versions_of(home, f"draft-{secrets.token_hex(8)}", request.workspace)
+    # one folder for each workspace, which this process holds: what a killed one left there is used again
+    place = hashlib.sha256(str(request.workspace).encode()).hexdigest()[:16]
+    probe = versions_of(home, f"draft-{place}", request.workspace)
     start = probe.take()
     name = outcome_id(request, start, earlier)
     versions = versions_of(home, name, request.workspace)

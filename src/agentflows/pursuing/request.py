@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agentflows.agent import AgentDefinition
 from agentflows.change import Budget
+from agentflows.memory import tree_sha256
 from agentflows.outcome import Calls
 from agentflows.rubric import Rubric
 
@@ -78,6 +79,10 @@ class OutcomeRequest(BaseModel):
     grading: Grading = Grading()
     memory: str = ""
     """The memory store shown to the agent; "" is the agent's own."""
+    memory_files: dict[str, str] | None = None
+    """A memory that stands in no store: path → Markdown, shown instead of any store; None shows a store."""
+    is_archived: bool = True
+    """Whether its runs join the archive, where dreams learn from them."""
     key: str = ""
     """The caller's own word, to tell two outcomes apart that are alike in all else."""
     context: str = ""
@@ -114,6 +119,8 @@ class OutcomeRequest(BaseModel):
             list(self.deliverables),
             self.memory,
             self.key,
+            *([tree_sha256(self.memory_files)] if self.memory_files is not None else []),
+            *([] if self.is_archived else ["not archived"]),
         ]
         return hashlib.sha256(_said(parts).encode()).hexdigest()
 
@@ -125,7 +132,7 @@ class OutcomeRequest(BaseModel):
     @property
     def store(self) -> str:
         """The memory store to show; "" is none."""
-        return self.memory or self.agent.memory
+        return "" if self.memory_files is not None else self.memory or self.agent.memory
 
 
 def _said(value: object) -> str:

@@ -53,6 +53,7 @@ class OutcomeRun:
         self.is_done = outcome.result in FINAL
         """Whether nothing is left to do: an earlier run of the same command finished it."""
         self._versions = versions_of(home, outcome.outcome_id, request.workspace)
+        self._versions.sweep()
         self._hold = hold
         self.also_stop: Callable[[], str] = str
         """Asked beside the database: whoever delegated the task may have a reason of its own to end it."""
@@ -75,7 +76,8 @@ class OutcomeRun:
         paths = after.named(wanted) if wanted else after.changed_since(self._snapshot("start"))
         deliverables = after.deliverables(paths)
         self._versions.freeze(iteration, deliverables)
-        record_run(self.home, transcript)
+        if self.request.is_archived:
+            record_run(self.home, transcript)
         redact = self.home.redactor().redact
         cost = self._cost(f"attempt/{iteration}")
         return Attempt(
@@ -133,6 +135,8 @@ class OutcomeRun:
         self.home.state.save_outcome(outcome)
         self.outcome = outcome
         failpoint("outcome.kept")
+        if outcome.result in FINAL:
+            self._forget(outcome)
 
     def stop(self) -> str:
         """Why somebody asked this outcome to end, or the job it belongs to; "" when nobody did."""
@@ -188,6 +192,8 @@ class OutcomeRun:
         return Transcript.model_validate_json(kept).state if kept else ""
 
     def _memory(self, outcome: Outcome) -> dict[str, str]:
+        if self.request.memory_files is not None:
+            return self.request.memory_files
         if not outcome.memory_store:
             return {}
         return self.home.state.files(outcome.memory_store, outcome.memory_version)
@@ -229,6 +235,14 @@ class OutcomeRun:
     def _name(self, part: str) -> str:
         return f"{self.outcome.outcome_id}/{part}"
 
+    def _forget(self, outcome: Outcome) -> None:
+        """Drop the runners' own records, which hold unredacted words, but for the context to go on from."""
+        last = outcome.attempts[-1].iteration if outcome.attempts else -1
+        for iteration in range(len(outcome.attempts) + 1):
+            self.home.state.keep_runner_state(f"{outcome.outcome_id}/attempt/{iteration}", "")
+            if iteration != last:
+                self.home.state.keep_runner_state(self._name(f"done/{iteration}"), "")
+
     # -- the rest ------------------------------------------------------------------------------------
 
     def _cost(self, level: str) -> Cost:
@@ -237,7 +251,7 @@ class OutcomeRun:
     def _label(self, attempt: Attempt, evaluation: Evaluation) -> None:
         kept = self.home.state.runner_state(self._name(f"done/{attempt.iteration}"))
         found = label(evaluation)
-        if kept and found is not None:
+        if kept and found is not None and self.request.is_archived:
             record_run(self.home, Transcript.model_validate_json(kept), found)
 
     def __enter__(self) -> Self:

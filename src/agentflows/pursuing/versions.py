@@ -323,6 +323,13 @@ class Versions:
             raise OutcomeError(msg)
         return content
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half-made. Only whoever holds the workspace may."""
+        for left in self.folder.glob("copy-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in self._objects.glob("draft-*"):
+            left.unlink(missing_ok=True)
+
     # -- for grading ---------------------------------------------------------------------------------
 
     def freeze(self, iteration: int, deliverables: tuple[Deliverable, ...]) -> Frozen:
