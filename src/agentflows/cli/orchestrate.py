@@ -233,32 +233,38 @@ def show_job(job: Orchestration, home: Path | None) -> None:
 
 def _table(job: Orchestration) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in ("thread", "turn", "task", "ending", "left", "seconds", "tokens", "why"):
-        table.add_column(name, overflow="fold")
-    for turn in sorted(
-        job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id)
-    ):
-        table.add_row(*_row(turn))
+    names = ["thread", "turn", "task", "ending", "left", "seconds", "tokens", "why"]
+    if not job.usage.total:
+        names.remove("tokens")
+    for name in names:
+        is_prose = name in {"task", "left", "why"}
+        table.add_column(name, overflow="fold" if is_prose else "ellipsis", no_wrap=not is_prose)
+    order = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
+    for turn in order:
+        cells = _cells(turn, is_planned=job.mode == "plan")
+        table.add_row(*(_cell(name, cells[name]) for name in names))
     return table
 
 
-def _row(turn: ThreadTurn) -> list[Text]:
-    word = turn.ending or turn.status
-    seconds = (
-        f"{(turn.ended_at - turn.started_at).total_seconds():.1f}"
-        if turn.started_at and turn.ended_at
-        else ""
-    )
+def _cells(turn: ThreadTurn, *, is_planned: bool) -> dict[str, str]:
+    seconds = (turn.ended_at - turn.started_at).total_seconds() if turn.started_at and turn.ended_at else None
     left = ", ".join(item.path for item in turn.outputs) or _count(len(turn.changes))
     missing = f"missing: {', '.join(turn.missing)}. " if turn.missing else ""
-    cells = [
-        turn.thread_id, str(turn.number), one_line(turn.order.task, 40), word, left if turn.status == "ended" else "",
-        seconds, f"{turn.usage.total:,}", missing + one_line(turn.detail, 80),
-    ]  # fmt: skip
-    return [
-        Text(reveal(cell), style=_STYLES.get(word, "") if place == 3 else "")
-        for place, cell in enumerate(cells)
-    ]
+    return {
+        "thread": turn.thread_id,
+        "turn": str(turn.number),
+        # the sub-task of a plan has a name; what a lead wrote has none
+        "task": one_line(turn.order.subtask_id if is_planned else turn.order.task, 40),
+        "ending": turn.ending or turn.status,
+        "left": left if turn.status == "ended" else "",
+        "seconds": "" if seconds is None else f"{seconds:.1f}",
+        "tokens": f"{turn.usage.total:,}",
+        "why": missing + ("" if turn.ending == "succeeded" else one_line(turn.detail, 80)),
+    }
+
+
+def _cell(name: str, text: str) -> Text:
+    return Text(reveal(text), style=_STYLES.get(text, "") if name == "ending" else "")
 
 
 def _count(changes: int) -> str:

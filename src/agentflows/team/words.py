@@ -41,13 +41,40 @@ class TeamLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_specialists: int = Field(default=MAX_SPECIALISTS, ge=1, le=1000)
-    max_threads: int = Field(default=MAX_THREADS, ge=1, le=1000)
-    at_once: int = Field(default=8, ge=1, le=1000)
-    """Turns that run at the same time."""
-    max_seconds: float = Field(default=7200, gt=0)
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_dollars: float | None = Field(default=None, gt=0)
+    max_dollars: float | None = Field(
+        default=None, gt=0, title="Dollars", description="Spent on the whole job at most, at list price"
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, title="Tokens", description="Spent on the whole job at most"
+    )
+    max_seconds: float = Field(
+        default=7200, gt=0, title="Seconds", description="How long the job may take; a re-run goes on"
+    )
+    max_thread_dollars: float | None = Field(
+        default=None,
+        gt=0,
+        title="Dollars per thread",
+        description="Spent on each specialist's thread at most, follow-ups and gradings included",
+    )
+    max_thread_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        title="Tokens per thread",
+        description="Spent on each specialist's thread at most, follow-ups and gradings included",
+    )
+    at_once: int = Field(
+        default=8, ge=1, le=1000, title="Turns at once", description="How many work at the same time"
+    )
+    max_threads: int = Field(
+        default=MAX_THREADS,
+        ge=1,
+        le=1000,
+        title="Threads",
+        description="How many may exist at once, idle ones included, until they are archived",
+    )
+    max_specialists: int = Field(
+        default=MAX_SPECIALISTS, ge=1, le=1000, title="Specialists", description="How many a team may have"
+    )
 
 
 class Team(BaseModel):
