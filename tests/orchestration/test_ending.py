@@ -89,13 +89,22 @@ def test_promised_outputs_are_paths_and_globs() -> None:
 def test_a_file_changed_by_two_turns_at_once_is_a_conflict_and_one_after_the_other_is_not() -> None:
     """Overlap in time is what loses updates."""
     start = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as all our times
-    change = (FileChange(path="x", kind="modified"),)
     times = {"started_at": start, "ended_at": start + timedelta(seconds=10)}
     later = {"started_at": start + timedelta(seconds=10), "ended_at": start + timedelta(seconds=20)}
-    mine = turn("a", 0, "succeeded", changes=change, **times)
-    assert conflicts(mine, [turn("b", 0, "succeeded", changes=change, **times)]).changes[0].conflict_with == (
-        "b",
-    )
-    assert (
-        conflicts(mine, [turn("b", 0, "succeeded", changes=change, **later)]).changes[0].conflict_with == ()
-    )
+
+    def left(
+        thread: str, before: str, after: str, when: dict[str, datetime], *, aside: bool = False
+    ) -> ThreadTurn:
+        change = FileChange(
+            path="x", kind="modified", before_sha256=before, after_sha256=after, is_kept_aside=aside
+        )
+        return turn(thread, 0, "succeeded", changes=(change,), **when)
+
+    def met(other: ThreadTurn) -> tuple[str, ...]:
+        return conflicts(left("a", "0", "1", times), [other]).changes[0].conflict_with
+
+    assert met(left("b", "0", "2", times)) == ("b",)
+    assert met(left("b", "0", "2", later)) == ()
+    assert met(left("b", "0", "1", times)) == ()  # both left the same
+    assert met(left("b", "3", "0", times)) == ()  # this one began from what the other left
+    assert met(left("b", "0", "2", times, aside=True)) == ()  # the workspace never held it

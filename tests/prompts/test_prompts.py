@@ -34,6 +34,7 @@ FIELDS = {
     },
     "outcome_criteria": {"criteria": "- `rain`: It names rain.", "reading": "", "complaint": ""},
     "outcome_feedback": {"met": "1", "total": "2", "gaps": "### 1. It names rain.", "kept": "- It is short."},
+    "orchestrate_lead": {},
     "rubric_draft": {},
     "rubric_lint": {},
     "rubric_material": {"fence": "0a1b2c3d4e5f", "material": "The task:\nList $HOME."},

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
 from agentflows.orchestrating.request import Files, JobRequest
-from agentflows.orchestrating.run import FINAL, JobRun, begin, resumed
+from agentflows.orchestrating.run import DONE, FINAL, JobRun, begin, resumed
 from agentflows.orchestrating.turning import POINTS, perform
 from agentflows.team import Orchestration, Plan, Team, read_plan, read_team
 
 __all__ = [
+    "DONE",
     "FINAL",
     "POINTS",
     "Files",

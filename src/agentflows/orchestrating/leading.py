@@ -1,18 +1,18 @@
 """One turn of a live lead: the `messages` runner with five tools over its crew."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from agentflows.agent import Transcript
+from agentflows.agent import AgentDefinition, Transcript
 from agentflows.claude import Tool
 from agentflows.errors import UsageError
 from agentflows.home import Home
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.turning import run_agent, runner_of
 from agentflows.orchestration import Crew, Desk
+from agentflows.prompts import render
 from agentflows.recording import record_run
 from agentflows.runners.inputs import Input, checked, schema
 from agentflows.team import ThreadTurn
@@ -62,35 +62,55 @@ def lead_turn(
     Raises:
         UsageError: the lead is no `messages` agent: only those can be given tools.
     """
-    agent = request.team.lead
-    if agent is None or agent.runner != "messages":
+    lead = request.team.lead
+    if lead is None or lead.runner != "messages":
         msg = (
             f"The lead of the team {request.team.name} needs `runner: messages`, so that it can be given the tools to lead "
             "with. Change lead.md, or write a plan."
         )
         raise UsageError(msg)
-    runner = runner_of(home, request, turn, agent, extra=lead_tools(Desk(crew)))
+    agent = _as_lead(lead, request)
+    desk = Desk(crew)
     transcript = run_agent(
         home,
         request,
         turn,
         agent,
         stop=stop,
-        workspace=Path(request.workspace),
-        task=news or f"{request.task}\n\n{Desk(crew).list_agents()}",
-        runner=runner,
+        workspace=request.workspace,
+        task=news or f"{request.task}\n\n{desk.list_agents()}",
+        runner=runner_of(home, request, turn, agent, extra=lead_tools(desk, turn.number)),
     )
     if transcript.end != "interrupted":
         record_run(home, transcript)
     return transcript
 
 
-def lead_tools(desk: Desk) -> list[Tool]:
-    """The lead's tools, as the model is told them."""
+def _as_lead(agent: AgentDefinition, request: JobRequest) -> AgentDefinition:
+    """The agent with what a lead must know, and with time and patience to wait for others.
 
-    def send(call_id: str, given: dict[str, Any]) -> str:
+    It waits inside its own run, with the same call again and again: its time is the job's, and repeating a call is
+    bounded by its replies alone.
+    """
+    limits = agent.limits.model_copy(
+        update={
+            "max_seconds": max(agent.limits.max_seconds, request.team.limits.max_seconds),
+            "max_repeats": agent.limits.max_turns + 1,
+        }
+    )
+    return agent.model_copy(
+        update={"prompt": f"{agent.prompt}\n\n{render('orchestrate_lead').strip()}", "limits": limits}
+    )
+
+
+def lead_tools(desk: Desk, number: int) -> list[Tool]:
+    """The lead's tools, as the model is told them. `number` is the lead's turn, since calls are told apart within one."""
+
+    def send(call: str, given: dict[str, Any]) -> str:
         asked = checked(_Send, given)
-        return desk.send_to_agent(call_id, asked.to, asked.task, outputs=asked.outputs, rubric=asked.rubric)
+        return desk.send_to_agent(
+            f"{number}.{call}", asked.to, asked.task, outputs=asked.outputs, rubric=asked.rubric
+        )
 
     return [
         _tool(
@@ -109,7 +129,7 @@ def lead_tools(desk: Desk) -> list[Tool]:
             "wait",
             "Wait until a report comes in, and get all that did.",
             _Wait,
-            lambda call_id, given: desk.wait(call_id, checked(_Wait, given).seconds),
+            lambda call, given: desk.wait(f"{number}.{call}", checked(_Wait, given).seconds),
         ),
         _tool(
             "read_thread",

@@ -1,6 +1,7 @@
 """One job under way: its crew over the doors of a home, and its end."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -9,17 +10,22 @@ from typing import Self
 
 from agentflows.agent import Transcript
 from agentflows.change import Budget
-from agentflows.errors import OrchestrationError
+from agentflows.errors import BudgetError, ConflictError, OrchestrationError
 from agentflows.home import Home
 from agentflows.orchestrating.leading import lead_turn
 from agentflows.orchestrating.request import JobRequest
-from agentflows.orchestrating.turning import perform
+from agentflows.orchestrating.staging import Staging
+from agentflows.orchestrating.terminating import terminable
+from agentflows.orchestrating.turning import perform, stage_of
 from agentflows.orchestration import Crew, Work, carry_out, ending_of, job_status, lead
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
-from agentflows.team import LEAD, Orchestration, SubTask, Thread, ThreadTurn
+from agentflows.team import LEAD, Ending, JobStatus, Orchestration, SubTask, Thread, ThreadTurn
 
-FINAL = frozenset({"succeeded", "partial", "failed", "stopped"})
+DONE = frozenset({"succeeded", "partial", "failed"})
+"""Ends from which nothing goes on."""
+FINAL = DONE | {"stopped"}
+"""Where nobody works on a job any more; one that was stopped goes on when it is run again."""
 _STOP_EVERY = 1.0
 """Seconds between two looks into the database whether somebody asked for a stop."""
 
@@ -43,32 +49,104 @@ class JobRun:
         self.home = home
         self.request = request
         self.job = job
-        self.is_done = job.status in FINAL
+        self.is_done = job.status in DONE
         self._hold = hold
+        self._staging = Staging(home, job.job_id, request.workspace)
         self._ends_at = time.monotonic() + request.team.limits.max_seconds
-        self._looked_at, self._stop = 0.0, ""
-        self._broken = ""
+        self._looked_at, self._asked = 0.0, ""
+        self._cap, self._broken = "", ""
+        self._turns = threading.Condition()
+        self._at_work, self._returned = 0, 0
+        self._untidy: list[ThreadTurn] = []
 
     def stop(self) -> str:
         """Why the job is to end now; "" while it goes on. Asked often, it looks into the database once a second."""
         now = time.monotonic()
-        if self._broken:
-            return self._broken
-        if now >= self._ends_at:
-            return f"the job took longer than max_seconds ({self.request.team.limits.max_seconds:.0f})"
-        if not self._stop and now - self._looked_at >= _STOP_EVERY:
-            self._looked_at, self._stop = now, self.home.state.job_stop(self.job.job_id)
-        return self._stop
+        if not self._cap and now >= self._ends_at:
+            self._cap = f"the job took longer than max_seconds ({self.request.team.limits.max_seconds:.0f})"
+        if not self._asked and now - self._looked_at >= _STOP_EVERY:
+            self._looked_at, self._asked = now, self.home.state.job_stop(self.job.job_id)
+        return self._broken or self._cap or self._asked
+
+    # -- turns ---------------------------------------------------------------------------------------
 
     def perform(self, turn: ThreadTurn) -> ThreadTurn:
-        """Carry out one turn of a specialist in this process."""
-        self._hold.check()
-        return perform(self.home, self.request, turn, stop=self.stop)
+        """Carry out one turn of a specialist in this process. One that was stopped comes back as it was.
+
+        Raises:
+            AgentflowsError: the turn cannot be carried out; only it has failed.
+        """
+        self._tidy()
+        while True:
+            seen = self._returned
+            try:
+                ended = self._performed(turn)
+            except BudgetError as error:
+                if not self._is_job_spent(error):
+                    raise
+                if why := self._wait_for_money(str(error), seen):
+                    return turn.model_copy(update={"detail": why})
+                continue
+            if self._broken:
+                return turn.model_copy(update={"detail": self._broken})
+            self._untidy.append(ended)
+            return ended
+
+    def _performed(self, turn: ThreadTurn) -> ThreadTurn:
+        with self._turns:
+            self._at_work += 1
+        try:
+            if not self._is_held():
+                return turn
+            ended = perform(self.home, self.request, turn, stop=self.stop, staging=self._staging)
+            self._is_held()
+            return ended
+        finally:
+            with self._turns:
+                self._at_work -= 1
+                self._returned += 1
+                self._turns.notify_all()
+
+    def _is_held(self) -> bool:
+        """Whether the workspace is still this process's. If another took it, nothing of this one counts any more."""
+        try:
+            self._hold.check()
+        except ConflictError as error:
+            self._broken = str(error)
+        return not self._broken
+
+    def _is_job_spent(self, error: BudgetError) -> bool:
+        return f"job:{self.job.job_id}" in error.levels
+
+    def _wait_for_money(self, refusal: str, seen: int) -> str:
+        """What other turns set aside comes back when they end; "" then. Else the reason to stop the job."""
+        with self._turns:
+            if self._returned == seen + 1 and self._at_work == 0:
+                self._cap = self._cap or f"a cap of the job was reached. {refusal}"
+            elif self._returned == seen + 1:
+                self._turns.wait(_STOP_EVERY)
+        return self.stop()
+
+    def _tidy(self) -> None:
+        """Throw away the copies of turns that are recorded."""
+        with self._turns:
+            ended, self._untidy = self._untidy, []
+        for turn in ended:
+            if self.home.state.turn(turn.job_id, turn.thread_id, turn.number).status == "ended":
+                stage_of(self.request, turn, self._staging).tidy()
+            else:
+                self._untidy.append(turn)
 
     def lead_turn(self, turn: ThreadTurn, news: str, crew: Crew) -> Transcript:
-        """One turn of the lead in this process."""
+        """One turn of the lead in this process.
+
+        Raises:
+            AgentflowsError: it cannot be run, or not go on.
+        """
         self._hold.check()
         return lead_turn(self.home, self.request, turn, news, crew, stop=self.stop)
+
+    # -- the whole -----------------------------------------------------------------------------------
 
     def go_on(self, work: Work | None = None, lead_work: LeadTurn | None = None) -> Orchestration:
         """The job to its end, or to where it was stopped.
@@ -76,24 +154,39 @@ class JobRun:
         Args:
             work: carries out one turn; `perform` unless told otherwise.
             lead_work: one turn of the lead; `lead_turn` unless told otherwise.
+
+        Raises:
+            AgentflowsError: the lead cannot work. What its threads did is kept, and the same call goes on.
         """
         if self.is_done:
             return self.job
         self._save("running")
-        state = self.home.state
-        with Crew(
-            state.job(self.job.job_id), self.request.team, state, work or self.perform, stop=self.stop
-        ) as crew:
+        try:
+            with terminable():
+                stopped, last = self._led(work or self.perform, lead_work or self.lead_turn)
+        except BaseException as error:
+            self._ended("stopped" if self._cap else "interrupted", str(error) or type(error).__name__)
+            raise
+        return self._finished(stopped, last)
+
+    def _led(self, work: Work, lead_work: LeadTurn) -> tuple[str, Transcript | None]:
+        """Why it was stopped, if it was, and what the lead's last turn left."""
+        state, plan = self.home.state, self.request.plan
+        with Crew(state.job(self.job.job_id), self.request.team, state, work, stop=self.stop) as crew:
             try:
-                if self.request.plan is not None:
-                    carry_out(self.request.plan, crew)
-                    last = None
+                last = None
+                if plan is not None:
+                    carry_out(plan, crew)
                 else:
-                    last = lead(self._leading(crew, lead_work or self.lead_turn), crew)
+                    last = lead(self._leading(crew, lead_work), crew)
             except BaseException as error:
-                self._broken = f"{type(error).__name__}"
+                if isinstance(error, BudgetError) and self._is_job_spent(error):
+                    self._cap = self._cap or f"a cap of the job was reached. {error}"
+                self._broken = (
+                    self._broken or type(error).__name__
+                )  # what runs is told to end, and waited for
                 raise
-        return self._finished(crew.stopped, last)
+            return crew.stopped, last
 
     def _leading(self, crew: Crew, work: LeadTurn) -> Callable[[str], Transcript]:
         """The lead's turns, each recorded as a turn of its own thread."""
@@ -128,7 +221,7 @@ class JobRun:
         return turn.model_copy(
             update={
                 "status": "ended",
-                "ending": ending_of(transcript.end, report=transcript.text, promised=0, missing=0, changed=0),
+                "ending": _ending(transcript),
                 "end": transcript.end,
                 "detail": redact(transcript.detail),
                 "report": redact(transcript.text),
@@ -142,29 +235,29 @@ class JobRun:
         )
 
     def _finished(self, stopped: str, last: Transcript | None) -> Orchestration:
-        state = self.home.state
-        found = state.job(self.job.job_id)
-        turns = [turn for turn in found.turns if turn.thread_id != LEAD]
-        lead_ending = (
-            ending_of(last.end, report=last.text, promised=0, missing=0, changed=0)
-            if last is not None
-            else None
-        )
+        turns = [turn for turn in self.home.state.job(self.job.job_id).turns if turn.thread_id != LEAD]
+        lead_ending = _ending(last) if last is not None else None
         status = job_status(turns, stopped=stopped, lead_ending=lead_ending)
-        if stopped and not self._stop:  # a limit or an error of this process: a re-run goes on
+        if self._broken:  # an error of this process, which says nothing about the job
             status = "interrupted"
         result = self.home.redactor().redact(last.text) if last is not None else _summary(turns)
-        self.job = found.model_copy(
+        self._ended(status, stopped or (last.detail if last is not None else ""), result)
+        return self.home.state.job(self.job.job_id)
+
+    def _ended(self, status: JobStatus, detail: str, result: str = "") -> None:
+        state = self.home.state
+        self.job = state.job(self.job.job_id).model_copy(
             update={
                 "status": status,
-                "detail": stopped or (last.detail if last is not None else ""),
+                "detail": self.home.redactor().redact(detail),
                 "result": result,
                 "ended_at": _now(),
             }
         )
         state.save_job(self.job)
         failpoint("job.ended")
-        return state.job(self.job.job_id)
+        if status in DONE:
+            self._staging.tidy()
 
     def _save(self, status: str) -> None:
         state = self.home.state
@@ -182,6 +275,8 @@ class JobRun:
 def begin(home: Home, request: JobRequest) -> JobRun:
     """The job that this command means: the one it began earlier and did not finish, or a new one.
 
+    One that was stopped, by hand or at a cap, goes on too.
+
     Raises:
         UsageError, PlanError: what is asked for cannot be done; nothing was spent.
         ConflictError: another process works in the workspace.
@@ -191,7 +286,8 @@ def begin(home: Home, request: JobRequest) -> JobRun:
     hold = Hold(home.state, str(request.workspace), home.actor().name, (request.task or "a plan")[:60])
     try:
         earlier = home.state.jobs(base_id=request.base_id, limit=10_000)
-        if earlier and earlier[0].status not in FINAL:
+        if earlier and earlier[0].status not in DONE:
+            home.state.stop_job(earlier[0].job_id, "")
             return JobRun(home, request, earlier[0], hold)
         name = hashlib.sha256(f"{request.base_id}\x1f{len(earlier)}".encode()).hexdigest()[:16]
         plan, team = request.plan, request.team
@@ -222,7 +318,7 @@ def resumed(home: Home, name: str) -> JobRun:
         OrchestrationError: it came to its end.
     """
     job = home.state.job(name)
-    if job.status in FINAL - {"stopped"}:
+    if job.status in DONE:
         msg = f"The job {job.job_id} ended as {job.status!r}; nothing is left to go on with. Run it again with another --key."
         raise OrchestrationError(msg)
     request = JobRequest.model_validate_json(home.state.job_request(job.job_id))
@@ -261,6 +357,11 @@ def _check_models(home: Home, request: JobRequest) -> None:
         if agent.runner == "messages":
             home.runner(agent, home.state.purse({"job:check": Budget(tokens=0)}))
             break
+
+
+def _ending(transcript: Transcript) -> Ending:
+    """Of a turn of the lead, which promises nothing but words."""
+    return ending_of(transcript.end, report=transcript.text, promised=0, missing=0, changed=0)
 
 
 def _title(request: JobRequest) -> str:

@@ -14,21 +14,31 @@ from pathlib import Path
 from agentflows.agent import AgentDefinition, Job, Runner, Transcript
 from agentflows.change import Budget
 from agentflows.claude import Tool
-from agentflows.errors import ConflictError
+from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
+from agentflows.orchestrating.merging import file_states, left_out
 from agentflows.orchestrating.request import JobRequest
-from agentflows.orchestrating.staging import Stage, file_states
+from agentflows.orchestrating.staging import Stage, Staging
 from agentflows.orchestration import changes_between, ending_of, promised
 from agentflows.pursuing import OutcomeRequest, begin, go_on
 from agentflows.recording import record_run
 from agentflows.rubric import Rubric, parse_rubric, read_rubric
 from agentflows.store import Holder
 from agentflows.store.failpoints import failpoint
-from agentflows.team import FileChange, SubTask, ThreadTurn
+from agentflows.team import LEAD, FileChange, SubTask, ThreadTurn
 
-POINTS = ("turn.begun", "turn.staged", "turn.ran", "turn.frozen", "turn.merged", "turn.recorded")
-"""Failpoints, in the order a turn passes them."""
+POINTS = (
+    "turn.begun",
+    "turn.staged",
+    "turn.ran",
+    "turn.archived",
+    "turn.frozen",
+    "turn.merged",
+    "turn.ended",
+    "turn.recorded",
+)
+"""Failpoints, in the order a turn passes them. The last is passed by the database."""
 _TEXT_CHARS = 20_000
 _MERGE_LEASE = timedelta(minutes=5)
 _MERGE_PAUSE = 0.05
@@ -37,28 +47,48 @@ _RUBRIC_MARKS = ("\n", "- ")
 """What no file name holds: a rubric given as its text."""
 
 
-def perform(home: Home, request: JobRequest, turn: ThreadTurn, *, stop: Callable[[], str]) -> ThreadTurn:
-    """Carry out one turn and give it back ended.
+def perform(
+    home: Home,
+    request: JobRequest,
+    turn: ThreadTurn,
+    *,
+    stop: Callable[[], str],
+    staging: Staging | None = None,
+) -> ThreadTurn:
+    """Carry out one turn and give it back ended, or, when it was stopped, as it was: to be gone on with.
+
+    Its copy of the workspace stays until the caller has recorded the turn.
+
+    Args:
+        home: the doors.
+        request: the job's.
+        turn: which.
+        stop: asked often; a text is the reason to end now.
+        staging: the job's files, which remember what was read; None reads everything anew.
 
     Raises:
-        BudgetError: the job has not enough left for its first call.
+        BudgetError: the job, the thread or the agent has not enough left for its first call.
         EndpointError: the model cannot be reached.
         SettingsError: the agent needs a model, and none is configured.
         OutcomeError: the workspace is too large, or cannot be read or written.
     """
     failpoint("turn.begun")
-    is_staged = request.files == "staged" or bool(turn.order.rubric)
-    stage = Stage(home, turn, request.workspace, is_staged=is_staged)
-    stage.prepare()
+    stage = stage_of(request, turn, staging or Staging(home, turn.job_id, request.workspace))
     if turn.order.rubric:
+        stage.prepare(goes_on=True)
         ended = _pursued(home, request, turn, stage, stop)
     else:
+        name = turn_name(turn)
+        stage.prepare(goes_on=bool(home.state.runner_state(f"{name}/done") or home.state.runner_state(name)))
         ended = _ran(home, request, turn, stage, stop)
-    if ended.status != "ended":
-        return ended
-    failpoint("turn.recorded")
-    stage.done()
+    if ended.status == "ended":
+        failpoint("turn.ended")
     return ended
+
+
+def stage_of(request: JobRequest, turn: ThreadTurn, staging: Staging) -> Stage:
+    """Where a turn works. Graded work is always done in a copy: its versions are put back and compared."""
+    return Stage(staging, turn, is_staged=request.files == "staged" or bool(turn.order.rubric))
 
 
 def _ran(
@@ -66,13 +96,19 @@ def _ran(
 ) -> ThreadTurn:
     agent = request.agent(turn.order)
     transcript = run_agent(
-        home, request, turn, agent, stop=stop, workspace=stage.folder, task=turn.order.task
+        home,
+        request,
+        turn,
+        agent,
+        stop=stop,
+        workspace=stage.folder,
+        task=turn.order.task,
+        runner=runner_of(home, request, turn, agent),
     )
     if transcript.end == "interrupted":
-        return turn.model_copy(
-            update={"detail": transcript.detail}
-        )  # still to be ended: the next process goes on
+        return turn.model_copy(update={"detail": transcript.detail})
     record_run(home, transcript)
+    failpoint("turn.archived")
     return _ended(home, turn, stage, transcript)
 
 
@@ -85,19 +121,12 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
     stop: Callable[[], str],
     workspace: Path,
     task: str,
-    runner: Runner | None = None,
+    runner: Runner,
 ) -> Transcript:
     """Run an agent on one turn, or take what a killed process left of the same run."""
     state, name = home.state, turn_name(turn)
     if kept := state.runner_state(f"{name}/done"):
         return Transcript.model_validate_json(kept)
-    limits = request.team.limits
-    levels = {
-        f"job:{turn.job_id}": Budget(tokens=limits.max_tokens, dollars=limits.max_dollars),
-        f"job:{turn.job_id}/{turn.thread_id}": Budget(),
-        f"job:{turn.job_id}/{turn.thread_id}/{turn.number}": Budget(),
-    }
-    runner = runner or home.runner(agent, state.purse(levels), is_money_capped=limits.max_dollars is not None)
     store = agent.memory
     transcript = runner.run(
         agent,
@@ -106,9 +135,9 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
             task=task,
             workspace=workspace,
             memory=state.files(store) if store else {},
-            state=state.runner_state(name) or _context(home, turn),
+            state=state.runner_state(name) or context(home, turn),
             project=str(request.workspace),
-            parent_id=turn.job_id if turn.number == 0 else turn_name(turn.model_copy(update={"number": 0})),
+            parent_id=turn.job_id,
         ),
         keep=lambda text: state.keep_runner_state(name, text),
         stop=stop,
@@ -123,16 +152,18 @@ def runner_of(
     home: Home, request: JobRequest, turn: ThreadTurn, agent: AgentDefinition, extra: Sequence[Tool] = ()
 ) -> Runner:
     """What runs an agent, spending from the purses of its job, its thread and its turn."""
-    purse = home.state.purse(_levels(request, turn))
-    is_capped = request.team.limits.max_dollars is not None
-    return home.runner(agent, purse, is_money_capped=is_capped, extra=extra)
+    levels = purses(request, turn)
+    is_capped = any(budget.dollars is not None for budget in levels.values())
+    return home.runner(agent, home.state.purse(levels), is_money_capped=is_capped, extra=extra)
 
 
-def _levels(request: JobRequest, turn: ThreadTurn) -> dict[str, Budget]:
+def purses(request: JobRequest, turn: ThreadTurn) -> dict[str, Budget]:
+    """The budgets a turn spends from. The lead's thread has the job's alone: its own agent file limits it."""
     limits = request.team.limits
+    thread = Budget(tokens=limits.max_thread_tokens, dollars=limits.max_thread_dollars)
     return {
         f"job:{turn.job_id}": Budget(tokens=limits.max_tokens, dollars=limits.max_dollars),
-        f"job:{turn.job_id}/{turn.thread_id}": Budget(),
+        f"job:{turn.job_id}/{turn.thread_id}": Budget() if turn.thread_id == LEAD else thread,
         f"job:{turn_name(turn)}": Budget(),
     }
 
@@ -142,8 +173,8 @@ def turn_name(turn: ThreadTurn) -> str:
     return f"{turn.job_id}/{turn.thread_id}/{turn.number}"
 
 
-def _context(home: Home, turn: ThreadTurn) -> str:
-    """The thread's own context after its last turn that ran."""
+def context(home: Home, turn: ThreadTurn) -> str:
+    """The thread's own context after its last turn that ran; "" for its first."""
     for number in range(turn.number - 1, -1, -1):
         name = turn_name(turn.model_copy(update={"number": number}))
         if kept := home.state.runner_state(f"{name}/done"):
@@ -154,8 +185,9 @@ def _context(home: Home, turn: ThreadTurn) -> str:
 def _ended(
     home: Home, turn: ThreadTurn, stage: Stage, transcript: Transcript, outcome: Outcome | None = None
 ) -> ThreadTurn:
-    after = file_states(stage.after())
-    changes = _merged(home, turn, stage, changes_between(file_states(stage.base), after))
+    base, left = stage.base, stage.after()
+    after = file_states(left)
+    changes = _merged(home, turn, stage, changes_between(file_states(base), after))
     outputs, missing = promised(turn.order.outputs, after)
     changed = [
         change for change in changes if _is_promised(change.path, turn.order) or not turn.order.outputs
@@ -163,6 +195,7 @@ def _ended(
     cost = home.state.spent(f"job:{turn_name(turn)}")
     redact = home.redactor().redact
     report = redact(transcript.text)
+    why = [transcript.detail, _outcome_detail(outcome), left_out(base, left)]
     return turn.model_copy(
         update={
             "status": "ended",
@@ -175,15 +208,15 @@ def _ended(
                 outcome=outcome.result if outcome else None,
             ),
             "end": transcript.end,
-            "detail": redact(transcript.detail or (outcome.explanation if outcome else "")),
+            "detail": redact("; ".join(text for text in why if text)),
             "report": report[:_TEXT_CHARS],
             "session_id": transcript.session.session_id,
             "outcome_id": outcome.outcome_id if outcome else "",
             "outputs": outputs,
             "missing": missing,
             "changes": changes,
-            "usage": outcome.usage if outcome else (cost.usage if cost.calls else transcript.usage),
-            "dollars": outcome.dollars if outcome else (cost.dollars if cost.calls else transcript.dollars),
+            "usage": cost.usage if cost.calls else (outcome or transcript).usage,
+            "dollars": cost.dollars if cost.calls else (outcome or transcript).dollars,
             "tool_calls": transcript.tool_calls,
             "tool_errors": transcript.tool_errors,
             "ended_at": datetime.now(UTC).replace(tzinfo=None),
@@ -215,11 +248,14 @@ def _merged(
         home.state.release(lease)
 
 
+# -- graded turns ------------------------------------------------------------------------------------
+
+
 def _pursued(
     home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, stop: Callable[[], str]
 ) -> ThreadTurn:
     """The turn as an outcome: drafted, graded and revised in its own copy."""
-    order = turn.order
+    order, levels = turn.order, purses(request, turn)
     asked = OutcomeRequest(
         description=order.task,
         rubric=_rubric(order.rubric, request),
@@ -228,16 +264,53 @@ def _pursued(
         deliverables=order.outputs,
         max_iterations=order.max_iterations,
         key=turn_name(turn),
-        within=_levels(request, turn),
+        within=levels,
+        context=context(home, turn),
+        project=str(request.workspace),
+        parent_id=turn.job_id,
     )
     with begin(home, asked) as run:
         run.also_stop = stop
+        home.state.put_turn(turn.model_copy(update={"outcome_id": run.outcome.outcome_id}))
         outcome = go_on(run)
-    if outcome.result == "interrupted" or not outcome.attempts:
-        return turn.model_copy(update={"detail": outcome.explanation})
+    _check_purse(outcome, levels)
+    if outcome.result == "interrupted":
+        return turn.model_copy(update={"detail": outcome.explanation, "outcome_id": outcome.outcome_id})
+    if not outcome.attempts:
+        raise BudgetError(
+            outcome.explanation or f"The outcome {outcome.outcome_id} ended before its first draft."
+        )
     best = outcome.attempts[outcome.best_iteration if outcome.best_iteration is not None else -1]
     kept = home.state.runner_state(f"{outcome.outcome_id}/done/{best.iteration}")
+    home.state.keep_runner_state(
+        f"{turn_name(turn)}/done", kept
+    )  # its context goes with the files that are kept
     return _ended(home, turn, stage, Transcript.model_validate_json(kept), outcome)
+
+
+def _check_purse(outcome: Outcome, levels: dict[str, Budget]) -> None:
+    """An outcome ends where its money does. Where it was the job's, the turn is not over: a raised cap goes on.
+
+    Raises:
+        BudgetError: the job's own purse refused; the outcome says so in the purse's words.
+    """
+    job = min(levels, key=len)
+    if (
+        outcome.result == "stopped"
+        and outcome.stop_reason == "budget"
+        and f"{job!r} may " in outcome.explanation
+    ):
+        error = BudgetError(outcome.explanation)
+        error.levels = (job,)
+        raise error
+
+
+def _outcome_detail(outcome: Outcome | None) -> str:
+    if outcome is None or outcome.result == "satisfied":
+        return ""
+    if outcome.result == "waiting":
+        return f"a person is to judge it: agentflows outcome show {outcome.outcome_id}"
+    return f"{outcome.result}: {outcome.explanation}"[:2_000]
 
 
 def _rubric(text: str, request: JobRequest) -> Rubric:

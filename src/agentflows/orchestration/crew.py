@@ -71,6 +71,8 @@ class Crew:
         self._ended = [_key(turn) for turn in sorted(turns, key=_order_of_end) if turn.status == "ended"]
         self._here = {name: None for name, thread in self._threads.items() if thread.status != "archived"}
         self._opened = Counter(thread.agent for thread in self._threads.values())
+        # Opened by a process that died before it recorded the order: the next order of that agent takes it.
+        self._empty = [thread for thread in self._threads.values() if not thread.turns]
         self._began_after: dict[tuple[str, int], int] = {}
         self._context = contextvars.copy_context()
         self._changed = threading.Condition()
@@ -165,6 +167,7 @@ class Crew:
         with self._changed:
             known = self.turn_of(order.subtask_id)
             if known is not None:
+                self._say_sent(known)
                 return known
             if self.stopped:
                 msg = f"The job was stopped ({self._stopped}); nothing more is begun."
@@ -175,7 +178,7 @@ class Crew:
             )
             self._book.put_turn(turn)
             self._keep(turn)
-            self._post(LEAD, thread.thread_id, turn, order.task, order.subtask_id)
+            self._say_sent(turn)
         self._begin_next(thread.thread_id)
         return turn
 
@@ -297,6 +300,10 @@ class Crew:
         if order.agent not in self._agents:
             msg = f"There is no agent {order.agent!r} in the team. There are: {', '.join(self._agents)}."
             raise NotFoundError(msg)
+        for found in self._empty:
+            if found.agent == order.agent and (found.status == "archived") == archived:
+                self._empty.remove(found)
+                return found
         if not archived and not self.has_room:
             msg = (
                 f"{len(self._here)} threads exist, and max_threads is {self._team.limits.max_threads}, idle ones included. "
@@ -343,6 +350,8 @@ class Crew:
         began = self._began(turn)
         try:
             ended = began if self.stopped else self._work(began)
+            if ended.status != "ended" and not self.stopped:
+                ended = _failed(began, ended.detail or "it was interrupted, and nobody asked for it")
         except AgentflowsError as error:
             ended = _failed(began, str(error))
         except Exception as error:  # noqa: BLE001 - one thread's fault is that thread's ending, in its record
@@ -390,6 +399,12 @@ class Crew:
         self._by_task[turn.order.subtask_id] = _key(turn)
         if turn.status == "ended":
             self._ended.append(_key(turn))
+
+    def _say_sent(self, turn: ThreadTurn) -> None:
+        """Record the order as a message, unless a process that died did."""
+        key = turn.order.subtask_id
+        if not any(m.key == key and m.from_thread == LEAD for m in self._messages):
+            self._post(LEAD, turn.thread_id, turn, turn.order.task, key)
 
     def _post(self, source: str, target: str, turn: ThreadTurn, text: str, key: str) -> None:
         message = Message(

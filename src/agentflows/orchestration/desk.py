@@ -110,7 +110,11 @@ def report(turn: ThreadTurn) -> str:
 
 def _conflict(change: FileChange, turn: ThreadTurn) -> str:
     others = f" with {', '.join(change.conflict_with)}" if change.conflict_with else ""
-    aside = f"; this version is in .agentflows-conflicts/{turn.thread_id}/" if change.is_kept_aside else ""
+    aside = (
+        f"; this version is in .agentflows-conflicts/{turn.thread_id}/{turn.number}/"
+        if change.is_kept_aside
+        else ""
+    )
     return f"Conflict on {change.path}{others}{aside}"
 
 

@@ -10,10 +10,13 @@ from agentflows.team import FileChange, ThreadTurn
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """One file at one moment."""
+    """One file, or link, at one moment."""
 
     sha256: str
+    """Of a file's content, or of where a link leads."""
     size_bytes: int
+    is_executable: bool = False
+    is_link: bool = False
 
 
 Files = Mapping[str, FileState]
@@ -21,7 +24,7 @@ Files = Mapping[str, FileState]
 
 
 def changes_between(before: Files, after: Files) -> tuple[FileChange, ...]:
-    """What differs, by path."""
+    """What differs, by path. A file that only became executable, or ceased to be, was modified too."""
     found: list[FileChange] = []
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
@@ -31,7 +34,7 @@ def changes_between(before: Files, after: Files) -> tuple[FileChange, ...]:
             )
         elif new is None and old is not None:
             found.append(FileChange(path=path, kind="deleted", before_sha256=old.sha256))
-        elif old is not None and new is not None and old.sha256 != new.sha256:
+        elif old is not None and new is not None and old != new:
             found.append(
                 FileChange(
                     path=path,
@@ -45,30 +48,42 @@ def changes_between(before: Files, after: Files) -> tuple[FileChange, ...]:
 
 
 def promised(patterns: Sequence[str], files: Files) -> tuple[tuple[Deliverable, ...], tuple[str, ...]]:
-    """The files that promised paths and globs name, and the patterns that name none.
+    """The files that promised paths and globs name, and the patterns that name none. A link is no output.
 
     `*` matches within and across folders, as in `reports/*.md`; a path without wildcards is itself.
     """
     found: dict[str, Deliverable] = {}
     missing: list[str] = []
+    there = {path: state for path, state in files.items() if not state.is_link}
     for pattern in patterns:
         wanted = pattern.removeprefix("./")
-        hits = [path for path in files if path == wanted or fnmatch.fnmatchcase(path, wanted)]
+        hits = [path for path in there if path == wanted or fnmatch.fnmatchcase(path, wanted)]
         if not hits:
             missing.append(pattern)
         for path in hits:
-            found[path] = Deliverable(path=path, sha256=files[path].sha256, size_bytes=files[path].size_bytes)
+            found[path] = Deliverable(path=path, sha256=there[path].sha256, size_bytes=there[path].size_bytes)
     return tuple(found[path] for path in sorted(found)), tuple(missing)
 
 
 def conflicts(turn: ThreadTurn, others: Iterable[ThreadTurn]) -> ThreadTurn:
-    """The turn with, on each file it changed, the threads that changed the same file while it ran."""
+    """The turn with, on each file it changed, the threads that left another version of it while it ran.
+
+    A turn that began from the other's version has seen it, and one that left the same content agrees with it:
+    neither is a conflict. Nor is a version that was kept aside, which is its own turn's conflict.
+    """
+    changed = {change.path: change for change in turn.changes}
     met: dict[str, set[str]] = {}
     for other in others:
         if other.thread_id == turn.thread_id or not _at_once(turn, other):
             continue
-        for change in other.changes:
-            met.setdefault(change.path, set()).add(other.thread_id)
+        for theirs in other.changes:
+            own = changed.get(theirs.path)
+            if own is None or theirs.is_kept_aside:
+                continue
+            if theirs.after_sha256 not in {own.before_sha256, own.after_sha256}:
+                met.setdefault(own.path, set()).add(other.thread_id)
+    if not met and not any(change.conflict_with for change in turn.changes):
+        return turn
     changes = tuple(
         change.model_copy(update={"conflict_with": tuple(sorted(met.get(change.path, ())))})
         for change in turn.changes

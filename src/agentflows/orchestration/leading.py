@@ -1,37 +1,47 @@
 """A live lead: it runs until it has ended itself and nothing is under way or unread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agentflows.agent import Transcript
 from agentflows.orchestration.crew import Crew
 from agentflows.orchestration.desk import Desk, report
+from agentflows.team import ThreadTurn
 
-MOST_REMINDERS = 10
-"""Turns a lead gets after it ended while reports were still to come or unread."""
+PATIENT = 3
+"""Turns a lead gets for reports as they come in; after that it gets those of all its threads together."""
+MOST_TURNS = 100
+"""Turns a lead gets in all for ending too early, each with work it had sent anew."""
 
 
 def lead(run: Callable[[str], Transcript], crew: Crew) -> Transcript:
     """Run the lead to a real end.
 
     A lead that ends while threads run is not finished: its reports are waited for and given to it as its next turn.
-    A lead that failed is not asked again; what its threads still do is waited for and kept.
+    A lead that failed is not asked again; what its threads still do is waited for and kept. A process that comes
+    after one that died gives it the same reports in the same turns.
 
     Args:
         run: one turn of the lead; takes what it is told next, "" at first, and gives the transcript so far.
         crew: its specialists.
     """
     crew.resume()
-    desk = Desk(crew)
     transcript = run("")
-    for number in range(MOST_REMINDERS):
-        if transcript.end != "finished" or crew.stopped or (crew.is_idle and not crew.has_news):
+    for number in range(MOST_TURNS):
+        if transcript.end != "finished" or crew.stopped:
             break
+        if number >= PATIENT:
+            crew.settle()
         reports = crew.reports(f"reminder-{number}")
-        if not reports:
+        if not reports or crew.stopped:
             break
-        told = "\n\n".join(map(report, reports))
-        transcript = run(
-            f"You ended your turn, and these reports came in since.\n\n{told}\n\n{desk.overview()}"
-        )
+        transcript = run(_news(reports, Desk(crew).overview()))
+    else:
+        why = f"it ended its turn {MOST_TURNS} times while its threads were at work"
+        transcript = transcript.model_copy(update={"end": "cap_reached", "detail": why})
     crew.settle()
     return transcript
+
+
+def _news(reports: Sequence[ThreadTurn], overview: str) -> str:
+    told = "\n\n".join(map(report, reports))
+    return f"You ended your turn, and these reports came in since.\n\n{told}\n\n{overview}"

@@ -3,6 +3,7 @@
 from sqlmodel import Session, col, func, select
 
 from agentflows.errors import NotFoundError
+from agentflows.store.failpoints import failpoint
 from agentflows.store.opened import Opened, plain
 from agentflows.store.tables import JobRow, MessageRow, ThreadRow, TurnRow
 from agentflows.team import JobStatus, Message, Orchestration, Thread, ThreadTurn
@@ -116,6 +117,7 @@ class Jobs(Opened):
                         thread=thread.model_copy(update={"turns": ()}).model_dump_json(),
                     )
                 )
+        failpoint("thread.opened")
 
     def archive_thread(self, job_id: str, thread_id: str) -> None:
         """Record that a thread gave its place back.
@@ -143,6 +145,8 @@ class Jobs(Opened):
             row = row or TurnRow(job_id=key[0], thread_id=key[1], number=key[2], status="", turn="")
             row.status, row.turn = turn.status, turn.model_dump_json()
             session.add(row)
+        if turn.status == "ended":
+            failpoint("turn.recorded")
 
     def turn(self, job_id: str, thread_id: str, number: int) -> ThreadTurn:
         """One turn as it stands.
@@ -168,7 +172,8 @@ class Jobs(Opened):
             statement = select(func.count()).select_from(MessageRow).where(MessageRow.job_id == job_id)
             kept = message.model_copy(update={"seq": session.exec(statement).one()})
             session.add(MessageRow(job_id=job_id, seq=kept.seq, message=kept.model_dump_json()))
-            return kept
+        failpoint("message.posted")
+        return kept
 
 
 def _row(session: Session, job_id: str, *, lock: bool = False) -> JobRow:
