@@ -231,3 +231,13 @@ def test_links_and_folders_are_put_back_too(run: Pursue, workspace: Path):
     assert (workspace / "link").readlink() == Path("mine.txt")
     assert (workspace / "tool.sh").stat().st_mode & 0o100
     assert (workspace / "docs" / "a.txt").read_text() == "a"
+
+
+def test_the_records_of_the_best_and_the_last_attempt_stay(run: Pursue, home: Home):
+    """Who goes on with the files that are kept needs the context they were made in; the rest is forgotten."""
+    rubric = "- **rain**: Rain.\n  check: regex notes.md `Rain`\n- **snow**: Snow.\n  check: regex notes.md `Snow`\n"
+    found = run("worse", rubric, max_iterations=2)
+    kept = [
+        bool(home.state.runner_state(f"{found.outcome_id}/done/{one.iteration}")) for one in found.attempts
+    ]
+    assert (found.best_iteration, kept) == (0, [True, False, True])

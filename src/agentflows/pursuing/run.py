@@ -236,11 +236,11 @@ class OutcomeRun:
         return f"{self.outcome.outcome_id}/{part}"
 
     def _forget(self, outcome: Outcome) -> None:
-        """Drop the runners' own records, which hold unredacted words, but for the context to go on from."""
-        last = outcome.attempts[-1].iteration if outcome.attempts else -1
+        """Drop the runners' own records, which hold unredacted words, but for the contexts that may be gone on from."""
+        last = outcome.attempts[-1].iteration if outcome.attempts else None
         for iteration in range(len(outcome.attempts) + 1):
             self.home.state.keep_runner_state(f"{outcome.outcome_id}/attempt/{iteration}", "")
-            if iteration != last:
+            if iteration not in {last, outcome.best_iteration}:
                 self.home.state.keep_runner_state(self._name(f"done/{iteration}"), "")
 
     # -- the rest ------------------------------------------------------------------------------------
