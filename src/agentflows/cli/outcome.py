@@ -15,7 +15,7 @@ from agentflows.errors import UsageError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home, open_home
 from agentflows.outcome import summary
-from agentflows.pursuing import Grading, OutcomeRequest, asked, decide
+from agentflows.pursuing import Grading, OutcomeRequest, asked, decide, make_request
 from agentflows.rubric import Rubric
 
 NOT_SATISFIED = 3
@@ -97,10 +97,14 @@ def start(
 
     JSON: the outcome, with its attempts and evaluations
     """
+    description = _task(task)
+    make_request(
+        description, rubric=rubric, agent=agent, workspace=workspace
+    )  # wrong use is said before Prefect starts
     answer = run_flow(
         "outcome",
         verbose=verbose,
-        description=_task(task),
+        description=description,
         rubric=str(rubric),
         agent=str(agent),
         workspace=str(workspace),
