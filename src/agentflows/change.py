@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentflows.replay import Replay
 from agentflows.session import Trust, TurnKind, Usage
 
 ObservationKind = Literal["error", "correction", "preference", "workflow", "fact", "outcome"]
@@ -50,6 +51,8 @@ Risk = Literal[
     "about_review",
     "mass_prune",
     "uncertain",
+    "flips_probe",
+    "untested",
 ]
 """Why a change waits for a person even under `commit="auto"`."""
 
@@ -365,6 +368,8 @@ class DreamReport(BaseModel):
     cost: Cost = Cost()
     notes: tuple[str, ...] = ()
     """What a reader must know: which engine and why, what this engine cannot judge."""
+    replay: Replay | None = None
+    """What probes said of the changes; None where none were run."""
 
 
 class Decision(BaseModel):

@@ -18,6 +18,7 @@
   x PlanError                a plan or a team cannot be carried out as written (exit code 2)
   x OrchestrationError       a job of a team cannot start or go on
   x AgentFileError           an agent file cannot be used as written (exit code 2)
+  x ProbeError               a probe cannot be run as written (exit code 2)
   x BudgetError              the next step would cost more than is left
   x ModelError               a model call failed for good
     + EndpointError          the endpoint cannot be reached or refused the request
@@ -117,6 +118,12 @@ class OrchestrationError(AgentflowsError):
 
 class AgentFileError(AgentflowsError):
     """An agent file cannot be used as written; every fault comes with file, line and fix."""
+
+    exit_code = 2
+
+
+class ProbeError(AgentflowsError):
+    """A probe cannot be run as written; every fault comes with file, line and fix."""
 
     exit_code = 2
 

@@ -6,6 +6,7 @@ cluster(…)                                          what independent sessions 
 propose(…)                                          what that means for the store
 cases(…), refute(…)                                 what their full sources do not carry is refused
 verify(…), hold(…), build_ledger(…)                 what code guarantees, and what waits for a person
+replay(…)                                           what tasks say that are done with the changed memory
 apply_changes(…), violations(…)                     the next version, and proof that it is what was approved
 markdown(…), summary(…)                             what there is to say about it
 """
@@ -22,6 +23,7 @@ from agentflows.dream.notes import engine_notes
 from agentflows.dream.outcomes import outcome_patterns
 from agentflows.dream.propose import propose, rehearse
 from agentflows.dream.refutation import Tried, refute
+from agentflows.dream.replaying import MOST_SEARCHES, count_runs, replay
 from agentflows.dream.report import (
     changes_table,
     ledger_table,
@@ -39,6 +41,7 @@ from agentflows.dream.sources import cases
 
 __all__ = [
     "MINED",
+    "MOST_SEARCHES",
     "SUPPORT",
     "WITNESSED",
     "Engine",
@@ -57,6 +60,7 @@ __all__ = [
     "check_observation",
     "check_pattern",
     "cluster",
+    "count_runs",
     "decide_risks",
     "engine_notes",
     "hints",
@@ -72,6 +76,7 @@ __all__ = [
     "propose",
     "refute",
     "rehearse",
+    "replay",
     "sample_refusals",
     "summary",
     "summary_json",
