@@ -241,3 +241,40 @@ def test_the_records_of_the_best_and_the_last_attempt_stay(run: Pursue, home: Ho
         bool(home.state.runner_state(f"{found.outcome_id}/done/{one.iteration}")) for one in found.attempts
     ]
     assert (found.best_iteration, kept) == (0, [True, False, True])
+
+
+COMMANDS = """# Notes
+
+- **rain**: They name rain.
+  ```check command
+  grep -qi rain notes.md && test -f mine.txt && echo found
+  ```
+- **walls**: Nothing of the grading's own can be reached or spoilt.
+  ```check command
+  rm -f notes.md mine.txt; test -z "$ANTHROPIC_API_KEY" && test ! -e /root/.ssh && ls -a
+  ```
+- **still**: The command before left this one its files.
+  check: exists notes.md
+"""
+
+
+@pytest.mark.usefixtures("sandbox_here")
+def test_commands_check_the_whole_version_each_in_a_copy_of_its_own(
+    run: Pursue, workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A test suite needs files that the writer never touched, and may leave behind what it likes."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-none")
+    found = run("better", COMMANDS)
+    assert found.result == "satisfied", found.explanation
+    assert "exit code 0: found" in found.evaluations[1].criteria[0].reason
+    assert sorted(path.name for path in workspace.iterdir()) == ["mine.txt", "notes.md"]
+
+
+@pytest.mark.usefixtures("sandbox_here")
+def test_a_command_that_does_not_end_or_exist_is_cannot_tell(run: Pursue):
+    """It says what is needed, and the loop goes on."""
+    rubric = "- **slow**: Ends.\n  ```check command timeout=1\n  sleep 20\n  ```\n- **gone**: Is there.\n  ```check command\n  nosuchtool\n  ```\n"
+    (first, *_) = run("better", rubric, max_iterations=0).evaluations
+    assert [one.met for one in first.criteria] == ["cannot_tell", "cannot_tell"]
+    assert "timeout" in first.criteria[0].reason
+    assert "was not found" in first.criteria[1].reason
