@@ -39,7 +39,8 @@ POINTS = (
     "turn.recorded",
 )
 """Failpoints, in the order a turn passes them. The last is passed by the database."""
-_TEXT_CHARS = 20_000
+_TEXT_CHARS = 80_000
+"""Of a report: longer than any one reply."""
 _MERGE_LEASE = timedelta(minutes=5)
 _MERGE_PAUSE = 0.05
 """Seconds between two looks whether another merge is over."""

@@ -67,7 +67,8 @@ class Desk:
         """
         thread = self._crew.thread(thread_id)
         told = [
-            f"## Turn {turn.number}\n\nTask:\n{turn.order.task}\n\n{report(turn)}" for turn in thread.turns
+            f"## Turn {turn.number}\n\nTask:\n{turn.order.task}\n\n{report(turn, most=None)}"
+            for turn in thread.turns
         ]
         return "\n\n".join([f"# {thread.thread_id} ({thread.agent}, {thread.status})", *told])
 
@@ -89,8 +90,8 @@ class Desk:
         return "\n".join(["Threads:", *(lines or ["none"])])
 
 
-def report(turn: ThreadTurn) -> str:
-    """One turn's report: what it came to by what exists, what it left, and its own words as data."""
+def report(turn: ThreadTurn, *, most: int | None = _REPORT) -> str:
+    """One turn's report: what it came to by what exists, what it left, and up to `most` characters of its own words."""
     head = f"[report from {turn.thread_id}, turn {turn.number}: {turn.ending or turn.status}]"
     lines = [head]
     if turn.detail:
@@ -103,8 +104,8 @@ def report(turn: ThreadTurn) -> str:
         _conflict(change, turn) for change in turn.changes if change.conflict_with or change.is_kept_aside
     ]
     words = turn.report.strip()
-    if len(words) > _REPORT:
-        words = f"{words[:_REPORT]}\n[{len(words) - _REPORT:,} characters more: read_thread {turn.thread_id}]"
+    if most is not None and len(words) > most:
+        words = f"{words[:most]}\n[{len(words) - most:,} characters more: read_thread {turn.thread_id}]"
     return "\n".join([*lines, "", words or "(no words)"])
 
 
