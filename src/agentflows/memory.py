@@ -304,12 +304,17 @@ def splice(content: str, replacements: Mapping[tuple[int, int], str | None]) -> 
 
     `replacements` maps `(start, end)` of an entry to its new text; None removes the entry together
     with the line break that ends it, and one blank line where two would meet, or where one would meet
-    the start or the end of the file.
+    the start or the end of the file. A file whose first block goes keeps a blank line at its start where
+    the rule (`---`) that comes first then would be read as the beginning of front matter.
     """
+    after = content
     for (start, end), text in sorted(replacements.items(), reverse=True):
-        head, tail = content[:start], content[end:]
-        content = head + text + tail if text is not None else _joined(head, _without_break(tail))
-    return content
+        head, tail = after[:start], after[end:]
+        after = head + text + tail if text is not None else _joined(head, _without_break(tail))
+    front = None if _FRONT_MATTER.match(content) else _FRONT_MATTER.match(after)
+    if front:
+        return _BREAK.search(after).group() + after  # pyright: ignore[reportOptionalMemberAccess]
+    return after
 
 
 def _joined(head: str, tail: str) -> str:

@@ -331,6 +331,32 @@ def test_checks_name_causes_and_coincidences(archive: Archive):
     assert (polite["failed_sessions"], polite["succeeded_sessions"], polite["p_fail"]) == (1, 1, 0.5)
 
 
+def test_a_failed_check_is_tested_within_tasks(archive: Archive):
+    """Hard tasks fail with it and without it: over all sessions it looks like a cause, within each task it is none."""
+    for task, with_check, without in (("hard", (8, 2), (4, 1)), ("easy", (0, 2), (0, 10))):
+        for passed, (failures, successes) in ((False, with_check), (True, without)):
+            verdicts: list[Verdict] = [
+                "failure" if n < failures else "success" for n in range(failures + successes)
+            ]
+            add(
+                archive,
+                *[
+                    session(
+                        f"{task}-{passed}-{n}",
+                        act("run"),
+                        verdict=verdict,
+                        task=task,
+                        checks=[("extra", passed)],
+                    )
+                    for n, verdict in enumerate(verdicts)
+                ],
+            )
+    (row,) = archive.pattern("failed_checks")
+    assert (row["failed_sessions"], row["succeeded_sessions"], row["strata"]) == (8, 4, 1)
+    assert row["p_fail"] > 2 * row["p_fail_without"]
+    assert (row["stratified"], row["mh_odds_ratio"], row["cmh_p"]) == ("vanishes", 1.0, 1.0)
+
+
 def costing(name: str, tokens: int) -> Session:
     """A session of one model call."""
     made = session(name, ("agent", "Done"))

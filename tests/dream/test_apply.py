@@ -198,6 +198,16 @@ DOCUMENTS = st.tuples(st.lists(BLOCKS, max_size=8), st.sampled_from(["\n\n", "\n
 )
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_rule_that_comes_first_by_a_removal_begins_no_front_matter(end: str):
+    """What stands between two rules would be swallowed as the file's properties, and no dream would see it again."""
+    content = "Some prose.\n\n---\n\n- kept\n\n---\n".replace("\n", end)
+    after = applied(change("retire", entry("prose", content)), content=content)
+    assert after == f"{end}{content.removeprefix(f'Some prose.{end}{end}')}"
+    assert [one.kind for one in parse_entries("/m.md", after)] == ["paragraph", "list_item", "paragraph"]
+    assert applied(change("retire", entry("kept", after)), content=after).startswith(f"{end}---")
+
+
 @given(DOCUMENTS, st.data())
 @settings(max_examples=150, deadline=None)
 def test_untouched_bytes_survive_any_changes(content: str, data: st.DataObject):

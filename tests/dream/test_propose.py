@@ -13,7 +13,7 @@ from agentflows.dream.case import Case
 from agentflows.dream.engine import Hint, Nomination, Proposal, Verdict
 from agentflows.dream.notes import engine_notes
 from agentflows.dream.propose import propose
-from agentflows.dream.risks import decide_risks, hold, whole_dream_hold
+from agentflows.dream.risks import MAX_UNREAD, MAX_UNREAD_CHARS, decide_risks, hold, whole_dream_hold
 from agentflows.dream.rules import RulesEngine
 from agentflows.dream.texts import says_again
 from agentflows.errors import ModelOutputError
@@ -546,17 +546,39 @@ def test_a_mass_prune_holds_the_whole_dream():
     assert "2 of 5 entries" in held[0].status_reason
 
 
+def an_add(number: int, *risks: Risk) -> Change:
+    """A short new entry."""
+    return Change(
+        change_id=f"c{number}",
+        dream_id="d",
+        op="add",
+        path="/l.md",
+        after=f"{number}",
+        reason="r",
+        risks=risks,
+    )
+
+
 def test_a_flood_of_new_entries_holds_the_whole_dream():
     """A store that doubles overnight was written by somebody."""
-    ten = [ADD.model_copy(update={"after": str(number)}) for number in range(10)]
-    adds = [
-        Change(change_id=str(one.after), dream_id="d", op="add", path="/l.md", after=one.after, reason="r")
-        for one in ten
-    ]
+    adds = [an_add(number) for number in range(MAX_UNREAD)]
     assert "double" in whole_dream_hold([], adds)
-    assert whole_dream_hold([], adds[:9]) == ""
-    assert {change.status for change in hold(adds, [], commit="auto")} == {"held"}
-    assert {change.status for change in hold(adds[:9], [], commit="auto")} == {"proposed"}
+    assert whole_dream_hold([], adds[:-1]) == ""
+    held = hold(adds, [], commit="auto")
+    assert {change.status for change in held} == {"held"}
+    assert "50 new entries to 0 with nobody looking at them" in held[0].status_reason
+    assert {change.status for change in hold(adds[:-1], [], commit="auto")} == {"proposed"}
+    long = [one.model_copy(update={"after": "x" * (MAX_UNREAD_CHARS // 5)}) for one in adds[:5]]
+    assert "10,000 characters more than 0" in whole_dream_hold([], long)
+
+
+def test_what_waits_for_a_person_anyway_floods_nothing():
+    """The brake is for what nobody looks at; else whoever writes many doubtful things keeps the sound ones out."""
+    sound = [an_add(number) for number in range(20)]
+    doubtful = [an_add(number, "low_trust") for number in range(20, 20 + 3 * MAX_UNREAD)]
+    assert whole_dream_hold([], [*sound, *doubtful]) == ""
+    statuses = [change.status for change in hold([*sound, *doubtful], [], commit="auto")]
+    assert (statuses.count("proposed"), statuses.count("held")) == (20, 150)
 
 
 def test_flags_are_for_a_person():

@@ -138,6 +138,36 @@ def test_a_check_that_fails_in_successes_too_is_refused():
     assert "29 sessions succeeded all the same" in refused.reason
 
 
+def besides(**more: Any) -> dict[str, Any]:
+    """A call that nothing asked for, in 26 sessions that failed and 4 that did not."""
+    counts = {"failed_sessions": 26, "succeeded_sessions": 4, "p_fail": 26 / 30, "p_fail_low": 0.7}
+    return check(**counts | {"p_fail_high": 0.95, "p_fail_without": 0.62} | more)
+
+
+def test_a_call_beside_the_task_must_go_with_failure_within_tasks():
+    """The hard tasks may just need more of a harmless call: then it fails no more often than they do."""
+    within = {"stratified": "vanishes", "mh_odds_ratio": 1.875, "cmh_p": 0.55, "strata": 9}
+    found, (refused,) = outcome_patterns({"failed_checks": [besides(**within)]}, turns_of)
+    assert found == []
+    assert "4 sessions succeeded all the same, 26 failed" in refused.reason
+    assert "odds ratio 1.9, p = 0.55, 9 tasks with both results" in refused.reason
+    assert len(outcome_patterns({"failed_checks": [besides(stratified="holds")]}, turns_of)[0]) == 1
+
+
+def test_where_no_task_can_tell_a_call_beside_it_must_stand_out():
+    """Without trials of the same task the rates of all sessions are what is left to go by."""
+    untold = besides(stratified="no_strata", strata=0, mh_odds_ratio=None)
+    assert len(outcome_patterns({"failed_checks": [untold]}, turns_of)[0]) == 1
+    _, (refused,) = outcome_patterns({"failed_checks": [{**untold, "p_fail_without": 0.75}]}, turns_of)
+    assert "87 % (95 % CI 70–95 %) against 75 % fail" in refused.reason
+
+
+def test_what_was_called_for_and_done_wrong_needs_no_such_test():
+    """It stands against the result by itself; that one session was rated well all the same does not clear it."""
+    row = besides(name="wrong_args:book", stratified="vanishes", mh_odds_ratio=3.0, cmh_p=0.31, strata=4)
+    assert len(outcome_patterns({"failed_checks": [row]}, turns_of)[0]) == 1
+
+
 def test_what_only_restates_the_result_is_no_cause():
     """`database_as_expected` fails whenever anything does."""
     row = check(name="database_as_expected", failed_sessions=101, share_of_failures=0.9)

@@ -27,6 +27,10 @@ TurnsOf = Callable[[str], Sequence[Turn]]
 _RESULTS = frozenset({"database_as_expected", "environment", "behaved_as_described"})
 """Checks that say that the result was wrong, not what made it so."""
 _GATE = "stratified_lift"
+_OWED = frozenset(
+    {"wrong_args", "missing_write", "missing_user_action", "no_transfer_when_expected", "told_the_user"}
+)
+"""Checks that say that something the result called for was not done, or done otherwise."""
 _MIN_RATE = 0.8
 """A check that fails in fewer of its sessions than this is no cause of failure."""
 _MIN_SHARE = 0.03
@@ -224,8 +228,8 @@ def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern |
         return None
     what, advice = _CHECKS.get(kind, (f"the check `{name}` failed", ""))
     what = what.format(about)
-    if number(row, "p_fail") < _MIN_RATE:
-        reason = f"{succeeded} sessions succeeded all the same, {failed} failed: no cause of failure"
+    reason = _why_no_cause(row)
+    if reason:
         return Refusal(
             gate=_GATE, reason=reason, claim=f"{what[0].upper()}{what[1:]}.", key=f"outcome|{name}"
         )
@@ -240,6 +244,34 @@ def _check(row: Mapping[str, Any], turns_of: TurnsOf, support: int) -> Pattern |
         quote for session_id in ids[:_MAX_QUOTED] for quote in _check_quotes(session_id, about, turns_of)
     ]
     return _pattern(about or kind, kind if about else "check failed", claim, shown, quotes)
+
+
+def _why_no_cause(row: Mapping[str, Any]) -> str:
+    """Why a check that failed is no cause of failure; "" when it may be.
+
+    What the result called for and did not get stands against it by itself. What was done besides may be harmless:
+    once a session succeeded in spite of it, sessions of the same task must fail more often with it, and where no
+    task can tell, its rate must lie above that of the other sessions by more than chance.
+    """
+    failed, succeeded = int(row["failed_sessions"]), int(row["succeeded_sessions"])
+    counts = f"{succeeded} sessions succeeded all the same, {failed} failed"
+    if number(row, "p_fail") < _MIN_RATE:
+        return f"{counts}: no cause of failure"
+    is_owed = str(row["name"]).partition(":")[0] in _OWED
+    if is_owed or not succeeded or row.get("stratified") == "holds":
+        return ""
+    if row.get("stratified") == "vanishes":
+        return (
+            f"{counts}, and within tasks it was not confirmed (odds ratio {_ratio(row)}, {p_value(row, 'cmh_p')}, "
+            f"{int(row['strata'])} tasks with both results): the tasks differ, not what was done"
+        )
+    low, other = number(row, "p_fail_low"), number(row, "p_fail_without")
+    if low > other:
+        return ""
+    rates = f"{percent(number(row, 'p_fail'))} ({_interval(row)}) against {percent(other)}"
+    return (
+        f"{counts}, no task can tell whether it matters, and over all sessions it may be chance: {rates} fail"
+    )
 
 
 def _check_quotes(session_id: str, tool: str, turns_of: TurnsOf) -> list[Quote]:

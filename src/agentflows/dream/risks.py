@@ -14,9 +14,15 @@ from agentflows.signature import sentences
 MAX_REMOVED_SHARE = 0.2
 """Of a store's entries: a dream that removes more waits as a whole."""
 SMALL_STORE = 10
-"""Entries below which growing to double is no sign of anything."""
-SMALL_STORE_CHARS = 5_000
-"""The same in characters: a few long entries can double a store too."""
+"""Entries below which replacing many of them is no sign of anything."""
+MAX_UNREAD = 50
+"""New entries that may enter a store of fewer entries with nobody looking at them, each having passed all gates.
+
+A new store doubles with nearly every dream, so the share alone says nothing of it. So many, about what a first dream
+over a few hundred sessions has to say, a person can still read through afterwards, and `memory restore` undoes them.
+"""
+MAX_UNREAD_CHARS = 10_000
+"""The same in characters, some four pages: a few long entries can flood a store too."""
 MAX_QUARANTINED_SHARE = 0.05
 """Of all lines: a reader that sets more aside no longer understands its source, and what it read is in doubt."""
 FEW_LINES = 200
@@ -144,13 +150,25 @@ def whole_dream_hold(entries: Sequence[Entry], changes: Sequence[Change]) -> str
     if len(entries) >= SMALL_STORE and replaced > 2 * MAX_REMOVED_SHARE * len(entries):
         share = f"{replaced} of {len(entries)} entries"
         return f"the dream would remove or replace {share}, more than {2 * MAX_REMOVED_SHARE:.0%}"
+    return _growth([entry.text for entry in entries], [one for one in changes if _is_unread(one)])
+
+
+def _is_unread(change: Change) -> bool:
+    """Whether a policy could commit the change with nobody looking at it; what has a risk always waits."""
+    return not change.risks and change.op != "flag"
+
+
+def _growth(texts: Sequence[str], changes: Sequence[Change]) -> str:
+    """How a store with these texts would more than double by the changes; "" when it would not."""
     added = sum(change.op == "add" for change in changes)
-    if added >= max(len(entries), SMALL_STORE):
-        return f"the dream would more than double the store: {added} new entries to {len(entries)}"
-    held = sum(len(entry.text) for entry in entries)
+    if added >= max(len(texts), MAX_UNREAD):
+        why = f"{added} new entries to {len(texts)} with nobody looking at them"
+        return f"the dream would more than double the store: {why}, from {MAX_UNREAD} on that waits"
+    held = sum(map(len, texts))
     grown = sum(len(change.after or "") - len(change.before or "") for change in changes if change.after)
-    if grown >= max(held, SMALL_STORE_CHARS):
-        return f"the dream would more than double the store: {grown:,} characters more than {held:,}"
+    if grown >= max(held, MAX_UNREAD_CHARS):
+        why = f"{grown:,} characters more than {held:,} with nobody looking at them"
+        return f"the dream would more than double the store: {why}, from {MAX_UNREAD_CHARS:,} on that waits"
     return ""
 
 

@@ -2,6 +2,45 @@
 
 from agentflows.archive.answers import PatternQuery
 
+_LABELLED = """labelled AS (
+    SELECT roots.root_id, roots.project, roots.verdict = 'failure' AS failed,
+           CASE WHEN roots.task <> '' THEN s.format || '/' || roots.task ELSE '' END AS task
+    FROM roots JOIN sessions s ON s.session_id = roots.root_id WHERE roots.verdict <> 'unknown'
+)"""
+"""Root sessions that are known to have ended well or badly, each with its task."""
+
+_BY_TASK = """by_task AS (
+    SELECT project, task, count(*) AS n, count(*) FILTER (failed) AS fail FROM labelled GROUP BY project, task
+)"""
+
+_TABLES = """tables AS (
+    SELECT cells.*, fail - a AS c, n - fail - b AS d, n,
+           (a + b) * fail / n AS expected,
+           (a + b) * (n - a - b) * fail * (n - fail) / nullif(n * n * (n - 1), 0) AS variance,
+           least(a + b, fail) AS most, greatest(0, a + b + fail - n) AS least
+    FROM cells JOIN by_task USING (project, task)
+)"""
+"""A table of two by two for each task, from `cells`: failed (`a`) and succeeded (`b`) with the feature."""
+
+_WITHIN = """sum(a - expected) AS shift, coalesce(sum(variance), 0) AS spread,
+           sum(most - expected) AS room_up, sum(expected - least) AS room_down,
+           sum(a * d / n) AS mh_for, sum(b * c / n) AS mh_against,
+           count(*) FILTER (variance > 0) AS strata"""
+"""What Cochran, Mantel and Haenszel sum over the tables."""
+
+_TESTED = """CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0, abs(shift) - 0.5), 2) / spread) END AS cmh_p,
+           CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0,
+               CASE WHEN risk_difference > 0 THEN room_up ELSE room_down END - 0.5), 2) / spread) END AS best_p,
+           CASE WHEN mh_against > 0 THEN mh_for / mh_against WHEN mh_for > 0 THEN 'infinity'::DOUBLE END AS mh_odds_ratio"""
+"""The test within tasks, the furthest that it could have come to, and the odds ratio."""
+
+_STRATIFIED = """CASE WHEN strata = 0 THEN 'no_strata'
+                   WHEN cmh_p <= 0.05 AND shift * risk_difference > 0 THEN 'holds'
+                   WHEN best_p > 0.05 AND shift * risk_difference > 0
+                        AND (CASE WHEN risk_difference > 0 THEN mh_against ELSE mh_for END) = 0 THEN 'untestable'
+                   ELSE 'vanishes' END"""
+"""What came of the test within tasks, in a word."""
+
 OUTCOME_FEATURES = PatternQuery(
     name="outcome_features",
     title="What separates failure from success",
@@ -40,12 +79,8 @@ OUTCOME_FEATURES = PatternQuery(
         "addresses": "where up to five sessions show it, failed ones first (the session alone for features of absence)",
         "session_ids": "the distinct root sessions that have it",
     },
-    sql="""
-WITH labelled AS (
-    SELECT roots.root_id, roots.project, roots.verdict = 'failure' AS failed,
-           CASE WHEN roots.task <> '' THEN s.format || '/' || roots.task ELSE '' END AS task
-    FROM roots JOIN sessions s ON s.session_id = roots.root_id WHERE roots.verdict <> 'unknown'
-), mine AS (
+    sql=f"""
+WITH {_LABELLED}, mine AS (
     SELECT s.* EXCLUDE (project), labelled.project FROM steps s JOIN labelled USING (root_id)
 ), used AS (
     SELECT root_id, tool, count(*) AS n, count(*) FILTER (is_error) AS errors,
@@ -83,24 +118,13 @@ WITH labelled AS (
     SELECT root_id, feature, min(place) AS place FROM present GROUP BY root_id, feature
 ), totals AS (
     SELECT project, count(*) AS all_n, count(*) FILTER (failed) AS all_fail FROM labelled GROUP BY project
-), by_task AS (
-    SELECT project, task, count(*) AS n, count(*) FILTER (failed) AS fail FROM labelled GROUP BY project, task
-), cells AS (
+), {_BY_TASK}, cells AS (
     SELECT project, feature, task, count(*) FILTER (failed) AS a, count(*) FILTER (NOT failed) AS b,
            list((NOT failed, place) ORDER BY NOT failed, place)[1:5] AS places, list(root_id) AS ids
     FROM features JOIN labelled USING (root_id) GROUP BY project, feature, task
-), tables AS (
-    SELECT project, feature, task, a, b, fail - a AS c, n - fail - b AS d, n, places, ids,
-           (a + b) * fail / n AS expected,
-           (a + b) * (n - a - b) * fail * (n - fail) / nullif(n * n * (n - 1), 0) AS variance,
-           least(a + b, fail) AS most, greatest(0, a + b + fail - n) AS least
-    FROM cells JOIN by_task USING (project, task)
-), tested AS (
+), {_TABLES}, tested AS (
     SELECT project, feature, sum(a)::BIGINT AS fail, sum(b)::BIGINT AS ok, count(*) FILTER (task <> '') AS tasks,
-           sum(a - expected) AS shift, coalesce(sum(variance), 0) AS spread,
-           sum(most - expected) AS room_up, sum(expected - least) AS room_down,
-           sum(a * d / n) AS mh_for, sum(b * c / n) AS mh_against,
-           count(*) FILTER (variance > 0) AS strata, flatten(list(places ORDER BY task)) AS places,
+           {_WITHIN}, flatten(list(places ORDER BY task)) AS places,
            list_sort(flatten(list(ids))) AS session_ids
     FROM tables GROUP BY project, feature
 ), crude AS (
@@ -117,17 +141,10 @@ WITH labelled AS (
 ), corrected AS (
     SELECT *, CASE WHEN step_q IS NULL THEN 1.0 ELSE least(1.0, min(step_q) OVER (
                PARTITION BY project, step_q IS NULL ORDER BY fisher_p DESC, feature DESC)) END AS q,
-           CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0, abs(shift) - 0.5), 2) / spread) END AS cmh_p,
-           CASE WHEN strata > 0 THEN chi2_p(pow(greatest(0,
-               CASE WHEN risk_difference > 0 THEN room_up ELSE room_down END - 0.5), 2) / spread) END AS best_p,
-           CASE WHEN mh_against > 0 THEN mh_for / mh_against WHEN mh_for > 0 THEN 'infinity'::DOUBLE END AS mh_odds_ratio
+           {_TESTED}
     FROM ranked
 ), told AS (
-    SELECT *, CASE WHEN strata = 0 THEN 'no_strata'
-                   WHEN cmh_p <= 0.05 AND shift * risk_difference > 0 THEN 'holds'
-                   WHEN best_p > 0.05 AND shift * risk_difference > 0
-                        AND (CASE WHEN risk_difference > 0 THEN mh_against ELSE mh_for END) = 0 THEN 'untestable'
-                   ELSE 'vanishes' END AS stratified
+    SELECT *, {_STRATIFIED} AS stratified
     FROM corrected
 )
 SELECT feature, project, n, fail, ok, fail / n AS p_fail, wilson_low(fail, n) AS p_fail_low, wilson_high(fail, n) AS p_fail_high,
@@ -147,7 +164,8 @@ FAILED_CHECKS = PatternQuery(
         "What the sessions' own sources checked about the result and found wrong, by the check's name, project "
         "by project. A check "
         "that fails in many failed sessions names a cause; one that also fails in sessions that succeeded "
-        "names a coincidence."
+        "may name a coincidence: whether sessions of the same task fail more often where it fails is asked as of "
+        "`outcome_features`, with `stratified` as the answer."
     ),
     columns={
         "name": "the check",
@@ -161,10 +179,15 @@ FAILED_CHECKS = PatternQuery(
         "p_fail_low": "lower end of the 95 % interval",
         "p_fail_high": "upper end",
         "share_of_failures": "`failed_sessions` over all failed sessions of the project",
+        "p_fail_without": "failure rate of the labelled sessions in which it did not fail",
+        "mh_odds_ratio": "of failure where it fails, within tasks; infinite when no task speaks against",
+        "cmh_p": "within tasks, continuity corrected; empty without tasks that could tell",
+        "strata": "tasks that could tell: with it and without it, with failure and with success",
+        "stratified": "`holds`, `untestable`, `no_strata` or `vanishes`, as in `outcome_features`",
         "detail": "one detail as the source gives it",
         "session_ids": "the distinct root sessions in which it failed, those that ended in failure first",
     },
-    sql="""
+    sql=f"""
 WITH per AS (
     SELECT name, root_id, bool_or(NOT passed) AS broken, any_value(detail) FILTER (NOT passed) AS detail
     FROM checks GROUP BY name, root_id
@@ -178,13 +201,27 @@ counted AS (
            arg_min(detail, root_id) FILTER (broken) AS detail,
            list(root_id ORDER BY verdict, root_id) FILTER (broken) AS session_ids
     FROM per JOIN roots USING (root_id) GROUP BY project, name
-)
+), {_LABELLED}, {_BY_TASK}, totals AS (
+    SELECT project, count(*) AS all_n, count(*) FILTER (failed) AS all_fail FROM labelled GROUP BY project
+), cells AS (
+    SELECT project, name AS feature, task, count(*) FILTER (failed) AS a, count(*) FILTER (NOT failed) AS b
+    FROM per JOIN labelled USING (root_id) WHERE broken GROUP BY project, name, task
+), {_TABLES}, summed AS (
+    SELECT project, feature AS name, sum(a)::BIGINT AS fail, sum(b)::BIGINT AS ok, {_WITHIN}
+    FROM tables GROUP BY project, feature
+), compared AS (
+    SELECT summed.*, (all_fail - fail) / nullif(all_n - fail - ok, 0) AS p_fail_without,
+           fail / (fail + ok) - coalesce((all_fail - fail) / nullif(all_n - fail - ok, 0), 0) AS risk_difference
+    FROM summed JOIN totals USING (project)
+), tested AS (SELECT *, {_TESTED} FROM compared
+), told AS (SELECT project, name, p_fail_without, mh_odds_ratio, cmh_p, strata, {_STRATIFIED} AS stratified FROM tested)
 SELECT name, project, sessions, failed_sessions, succeeded_sessions, passed_check, tasks,
        failed_sessions / nullif(failed_sessions + succeeded_sessions, 0) AS p_fail,
        wilson_low(failed_sessions, failed_sessions + succeeded_sessions) AS p_fail_low,
        wilson_high(failed_sessions, failed_sessions + succeeded_sessions) AS p_fail_high,
-       failed_sessions / nullif(failures, 0) AS share_of_failures, detail, session_ids
-FROM counted JOIN base USING (project) WHERE sessions > 0
+       failed_sessions / nullif(failures, 0) AS share_of_failures,
+       p_fail_without, mh_odds_ratio, cmh_p, strata, stratified, detail, session_ids
+FROM counted JOIN base USING (project) LEFT JOIN told USING (project, name) WHERE sessions > 0
 ORDER BY failed_sessions DESC, sessions DESC, name, project
 """,
 )
