@@ -16,15 +16,26 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.states import Cancelling, Crashed
 from pydantic import Field
 
 from agentflows.agent import Transcript
 from agentflows.errors import OrchestrationError, UsageError
 from agentflows.home import open_home
-from agentflows.orchestrating import Files, JobRequest, JobRun, begin, make_request, perform, resumed
-from agentflows.orchestration import Crew, conflicts, headline, markdown, summary, table
+from agentflows.orchestrating import (
+    Files,
+    JobRun,
+    begin,
+    carry_out_turn,
+    is_at_work,
+    make_request,
+    refused,
+    resumed,
+)
+from agentflows.orchestration import Crew, headline, markdown, summary, table
 from agentflows.team import LEAD, TeamLimits, ThreadTurn
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
@@ -32,13 +43,25 @@ _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "ret
 TURN = "orchestrate-turn/orchestrate-turn"
 """The deployment that carries out one turn with `dispatch="deployment"`."""
 _LOOK_SECONDS = 1.0
+_ASK_EVERY = 3
+"""Looks into our own database for one at Prefect's server."""
+_MOST_LOST = 5
+"""Workers that may be lost over one turn before it counts as failed: a turn that kills its worker would go on for ever."""
+_UNTAKEN_SECONDS = 120.0
+"""How long a run that a worker has claimed may take to begin."""
+_SILENT_SECONDS = 60.0
+"""How long a run may be under way before it holds its turn, and …"""
+_LOST_SECONDS = 5.0
+"""… how long a turn that was held may be held by nobody."""
 
 
 class Work:
     """What the tasks share. A plain object, so that Prefect records none of it."""
 
-    def __init__(self, run: JobRun) -> None:
+    def __init__(self, run: JobRun, home: str = "") -> None:
         self.run = run
+        self.home = home
+        """As the caller named it; "" leaves it to each worker's AGENTFLOWS_HOME."""
         self.turn: dict[tuple[str, int], ThreadTurn] = {}
         self.crew: Crew | None = None
         self.news = ""
@@ -65,7 +88,7 @@ def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
     """One turn of one specialist, as a flow run on the work pool."""
     turn = work.turn[thread, number]
     say(f"{thread} turn {number}: {turn.order.subtask_id} is sent to the work pool")
-    return _told(work, _dispatched(work.run, turn))
+    return _told(work, work.run.perform(turn, lambda one: Sent(work, one).to_its_end()))
 
 
 @task(name="lead", task_run_name="lead · turn {number}", **_STEP)
@@ -96,39 +119,112 @@ def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:
     return ended
 
 
-def _dispatched(run: JobRun, turn: ThreadTurn) -> ThreadTurn:
-    """Have a worker carry out the turn; its record comes back through the state database.
+class Sent:
+    """One turn as a flow run on the work pool; what came of it comes back through the state database.
 
-    Raises:
-        OrchestrationError: there is no such deployment, or its run ended without ending the turn.
+    The same turn is the same flow run, however often this flow is started again; when its worker is lost, a new one.
     """
-    state, place = run.home.state, {"thread": turn.thread_id, "number": turn.number}
-    parameters = {"job": turn.job_id, **place, "home": str(run.home.settings.home)}
-    # The same turn is the same flow run, however often this flow is started again.
-    key = f"{turn.job_id}/{turn.thread_id}/{turn.number}"
-    try:
-        sent: Any = run_deployment(
-            TURN,
-            parameters=parameters,
-            timeout=0,
-            idempotency_key=key,
-            flow_run_name=f"{turn.thread_id} · {turn.number}",
-        )
-    except Exception as error:
-        msg = f"The turn cannot be sent: the deployment {TURN!r} was not found or refused it ({error}). Deploy it with `prefect deploy --all`."
-        raise OrchestrationError(msg) from error
-    with get_client(sync_client=True) as client:
+
+    def __init__(self, work: Work, turn: ThreadTurn) -> None:
+        self._work, self._run, self._turn = work, work.run, turn
+        self._silent_since: float | None = None
+        self._was_held = False
+
+    def to_its_end(self) -> ThreadTurn:
+        """Send it, wait for it, and send it again while workers are lost over it.
+
+        Raises:
+            OrchestrationError: there is no such deployment, or the turn cannot be carried out.
+            BudgetError: the job cannot pay for it now.
+        """
+        lost, number = 0, 0
+        with get_client(sync_client=True) as client:
+            while lost < _MOST_LOST:
+                found = self._send(number)
+                number += 1
+                if found.state is not None and found.state.is_final():
+                    continue  # of an earlier process; the turn is not over, so it goes on in a new one
+                ended = self._followed(client, found)
+                if ended is not None:
+                    return ended
+                lost += 1
+                say(f"{self._turn.thread_id} turn {self._turn.number}: its worker was lost; it is sent again")
+        msg = f"{lost} workers were lost over this turn, one after the other. Look at the runs of {TURN}."
+        raise OrchestrationError(msg)
+
+    def _send(self, number: int) -> FlowRun:
+        turn = self._turn
+        place = {"job": turn.job_id, "thread": turn.thread_id, "number": turn.number, "home": self._work.home}
+        try:
+            sent: Any = run_deployment(
+                TURN,
+                parameters=place,
+                timeout=0,
+                idempotency_key=f"{turn.job_id}/{turn.thread_id}/{turn.number}/{number}",
+                flow_run_name=f"{turn.thread_id} · turn {turn.number}",
+            )
+        except Exception as error:
+            msg = f"The turn cannot be sent: the deployment {TURN!r} was not found or refused it ({error}). Deploy it with `prefect deploy --all`."
+            raise OrchestrationError(msg) from error
+        return sent
+
+    def _followed(self, client: SyncPrefectClient, sent: FlowRun) -> ThreadTurn | None:
+        """The turn as it came back; None when its worker was lost."""
+        looks = 0
+        self._silent_since, self._was_held = None, False
         while True:
-            now = state.turn(turn.job_id, turn.thread_id, turn.number)
+            now = self._now()
             if now.status in {"ended", "skipped"}:
                 return now
-            if why := run.stop():
-                return turn.model_copy(update={"detail": why})
-            found = client.read_flow_run(sent.id)
-            if found.state is not None and found.state.is_final() and not found.state.is_completed():
-                msg = f"The worker's run {found.name} ended as {found.state.name} and left the turn undone: {found.state.message or 'no message'}"
-                raise OrchestrationError(msg[:500])
+            if why := self._run.stop():
+                client.set_flow_run_state(sent.id, Cancelling(message=why[:200]), force=True)
+                return self._turn.model_copy(update={"detail": why})
+            if looks % _ASK_EVERY == 0:
+                state = client.read_flow_run(sent.id).state
+                if state is not None and (state.is_final() or self._is_lost(state)):
+                    return self._closed(client, sent, state)
+            looks += 1
             time.sleep(_LOOK_SECONDS)
+
+    def _closed(self, client: SyncPrefectClient, sent: FlowRun, state: State) -> ThreadTurn | None:
+        """What a run that is over, or lost, left of the turn.
+
+        Raises:
+            OrchestrationError: it cannot be carried out.
+            BudgetError: the job cannot pay for it now.
+        """
+        now = self._now()
+        if now.status in {"ended", "skipped"}:
+            return now
+        if not state.is_final():
+            client.set_flow_run_state(sent.id, Crashed(message="Its worker was lost."), force=True)
+            return None
+        if state.is_crashed():
+            return None
+        if refusal := refused(self._run.home, self._turn):
+            raise refusal
+        if state.is_completed():
+            return now.model_copy(update={"detail": self._run.stop() or "it was stopped"})
+        msg = f"The worker's run {sent.name} ended as {state.name} and left the turn undone: {state.message or 'no message'}"
+        raise OrchestrationError(" ".join(msg.split())[:500])
+
+    def _is_lost(self, state: State) -> bool:
+        """Whether nobody works on it any more: claimed and not begun, or begun and held by no living process."""
+        if state.is_pending():
+            return self._silent(_UNTAKEN_SECONDS)
+        if not state.is_running() or is_at_work(self._run.home, self._turn):
+            self._was_held = self._was_held or state.is_running()
+            self._silent_since = None
+            return False
+        return self._silent(_LOST_SECONDS if self._was_held else _SILENT_SECONDS)
+
+    def _silent(self, seconds: float) -> bool:
+        now = time.monotonic()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        return now - self._silent_since >= seconds
+
+    def _now(self) -> ThreadTurn:
+        return self._run.home.state.turn(self._turn.job_id, self._turn.thread_id, self._turn.number)
 
 
 @flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)
@@ -142,11 +238,8 @@ def orchestrate_turn(job: str, thread: str, number: int, home: str = "") -> dict
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
     """
     with open_home(home or None) as doors:
-        request = JobRequest.model_validate_json(doors.state.job_request(job))
-        turn = doors.state.turn(job, thread, number)
-        if turn.status not in {"ended", "skipped"}:
-            turn = perform(doors, request, turn, stop=lambda: doors.state.job_stop(job))
-            doors.state.put_turn(conflicts(turn, doors.state.job(job).turns))
+        turn = carry_out_turn(doors, job, thread, number)
+        say(f"{thread} turn {number}: {turn.ending or turn.status}")
         return {"job": job, "thread": thread, "number": number, "ending": turn.ending}
 
 
@@ -202,7 +295,7 @@ def orchestrate(
                 )
             begun = begin(doors, request)
         with begun as run:
-            return _done(Work(run))
+            return _done(Work(run, home))
 
 
 def _done(work: Work) -> dict[str, Any]:

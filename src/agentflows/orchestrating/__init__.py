@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
+from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
 from agentflows.orchestrating.request import Files, JobRequest
 from agentflows.orchestrating.run import DONE, FINAL, JobRun, begin, resumed
 from agentflows.orchestrating.turning import POINTS, perform
@@ -23,9 +24,12 @@ __all__ = [
     "JobRequest",
     "JobRun",
     "begin",
+    "carry_out_turn",
+    "is_at_work",
     "make_request",
     "orchestrate",
     "perform",
+    "refused",
     "resume",
     "resumed",
 ]

@@ -70,8 +70,12 @@ class JobRun:
 
     # -- turns ---------------------------------------------------------------------------------------
 
-    def perform(self, turn: ThreadTurn) -> ThreadTurn:
-        """Carry out one turn of a specialist in this process. One that was stopped comes back as it was.
+    def perform(self, turn: ThreadTurn, work: Work | None = None) -> ThreadTurn:
+        """Carry out one turn of a specialist. One that was stopped comes back as it was.
+
+        Args:
+            turn: which.
+            work: what does it elsewhere; None does it in this process.
 
         Raises:
             AgentflowsError: the turn cannot be carried out; only it has failed.
@@ -80,7 +84,7 @@ class JobRun:
         while True:
             seen = self._returned
             try:
-                ended = self._performed(turn)
+                ended = self._performed(turn, work or self._here)
             except BudgetError as error:
                 if not self._is_job_spent(error):
                     raise
@@ -92,13 +96,16 @@ class JobRun:
             self._untidy.append(ended)
             return ended
 
-    def _performed(self, turn: ThreadTurn) -> ThreadTurn:
+    def _here(self, turn: ThreadTurn) -> ThreadTurn:
+        return perform(self.home, self.request, turn, stop=self.stop, staging=self._staging)
+
+    def _performed(self, turn: ThreadTurn, work: Work) -> ThreadTurn:
         with self._turns:
             self._at_work += 1
         try:
             if not self._is_held():
                 return turn
-            ended = perform(self.home, self.request, turn, stop=self.stop, staging=self._staging)
+            ended = work(turn)
             self._is_held()
             return ended
         finally:

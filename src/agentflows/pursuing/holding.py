@@ -1,4 +1,4 @@
-"""Holding: one outcome at a time works in a workspace, and says so for as long as it lives."""
+"""Holding: one process at a time works in a workspace, or on a turn, and says so for as long as it lives."""
 
 import threading
 from datetime import timedelta
@@ -13,15 +13,15 @@ _RENEWED_EVERY = 30.0
 
 
 class Hold:
-    """A lease on a workspace, renewed in the background until it is closed.
+    """A lease on a workspace (or another `kind` of thing), renewed in the background until it is closed.
 
     Raises:
         ConflictError: another process works there; the message says who and since when.
     """
 
-    def __init__(self, state: State, workspace: str, who: str, work: str) -> None:
+    def __init__(self, state: State, name: str, who: str, work: str, *, kind: str = "workspace") -> None:
         self._state = state
-        self.lease = state.lease(f"workspace:{workspace}", str(Holder.here(who, work)), _LEASE_FOR)
+        self.lease = state.lease(f"{kind}:{name}", str(Holder.here(who, work)), _LEASE_FOR)
         self._end = threading.Event()
         self._lost: AgentflowsError | None = None
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)

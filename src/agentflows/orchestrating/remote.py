@@ -1,0 +1,115 @@
+"""One turn in another process: what whoever takes it does, and how whoever sent it knows that it is at work.
+
+The process that works on a turn holds a lease on it, told apart by the turn's identity and renewed for as long as it
+lives. So two never work on one turn, also when one was taken for dead and was not; and one that died is seen: on the
+same machine at once, on another when its lease has run out.
+"""
+
+import json
+import time
+from collections.abc import Callable
+
+from agentflows.errors import AgentflowsError, BudgetError, ConflictError
+from agentflows.home import Home
+from agentflows.orchestrating.request import JobRequest
+from agentflows.orchestrating.staging import Staging
+from agentflows.orchestrating.turning import perform, stage_of, turn_name
+from agentflows.orchestration import conflicts
+from agentflows.pursuing.holding import Hold
+from agentflows.team import ThreadTurn
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at the lease, at the turn, or whether somebody asked for a stop."""
+
+
+def carry_out_turn(home: Home, job_id: str, thread_id: str, number: int) -> ThreadTurn:
+    """Carry out one turn of a job that another process leads, and record it ended.
+
+    One that ended before comes back as it is. While another process works on it, this one waits. One that was stopped,
+    or that the job cannot pay for now, comes back as it was.
+
+    Raises:
+        NotFoundError: there is no such job or turn.
+        AgentflowsError: it cannot be carried out; see `perform`.
+    """
+    state = home.state
+    request = JobRequest.model_validate_json(state.job_request(job_id))
+    hold = _taken(home, state.turn(job_id, thread_id, number))
+    turn = state.turn(job_id, thread_id, number)
+    if hold is None:
+        return turn
+    try:
+        return turn if turn.status in {"ended", "skipped"} else _carried_out(home, request, turn, hold)
+    except BudgetError as error:
+        if f"job:{job_id}" not in error.levels:
+            raise
+        refusal = json.dumps({"why": str(error), "levels": error.levels})
+        state.keep_runner_state(_refusal_name(turn), refusal)
+        return turn
+    finally:
+        hold.close()
+
+
+def _carried_out(home: Home, request: JobRequest, turn: ThreadTurn, hold: Hold) -> ThreadTurn:
+    state = home.state
+    state.keep_runner_state(_refusal_name(turn), "")
+    staging = Staging(home, turn.job_id, request.workspace)
+    ended = perform(home, request, turn, stop=_stop(home, turn.job_id, hold), staging=staging)
+    hold.check()
+    if ended.status == "ended":
+        state.put_turn(conflicts(ended, state.job(turn.job_id).turns))
+        stage_of(request, turn, staging).tidy()
+    return ended
+
+
+def is_at_work(home: Home, turn: ThreadTurn) -> bool:
+    """Whether a living process holds the turn."""
+    return bool(home.state.holder(_lease_name(turn)))
+
+
+def refused(home: Home, turn: ThreadTurn) -> BudgetError | None:
+    """Why the job could not pay for the turn when it was tried last, if that is what ended the try."""
+    kept = home.state.runner_state(_refusal_name(turn))
+    if not kept:
+        return None
+    found = json.loads(kept)
+    error = BudgetError(found["why"])
+    error.levels = tuple(found["levels"])
+    return error
+
+
+def _taken(home: Home, turn: ThreadTurn) -> Hold | None:
+    """The turn for this process; None when it ended, or its job was stopped, while another worked on it."""
+    while True:
+        try:
+            return Hold(home.state, turn_name(turn), home.actor().name, turn_name(turn), kind="turn")
+        except ConflictError:
+            time.sleep(_LOOK_SECONDS)
+        now = home.state.turn(turn.job_id, turn.thread_id, turn.number)
+        if now.status in {"ended", "skipped"} or home.state.job_stop(turn.job_id):
+            return None
+
+
+def _stop(home: Home, job_id: str, hold: Hold) -> Callable[[], str]:
+    """Asked often, it looks into the database once a second."""
+    looked_at, asked = 0.0, ""
+
+    def stop() -> str:
+        nonlocal looked_at, asked
+        try:
+            hold.check()
+        except AgentflowsError as error:
+            return str(error)
+        if not asked and time.monotonic() - looked_at >= _LOOK_SECONDS:
+            looked_at, asked = time.monotonic(), home.state.job_stop(job_id)
+        return asked
+
+    return stop
+
+
+def _lease_name(turn: ThreadTurn) -> str:
+    return f"turn:{turn_name(turn)}"
+
+
+def _refusal_name(turn: ThreadTurn) -> str:
+    return f"{turn_name(turn)}/refused"
