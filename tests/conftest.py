@@ -28,7 +28,9 @@ atexit.register(_end_quietly)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take `--kills N`: how many times the crash tests kill at a random moment; `--payloads N` for the attacks."""
     parser.addoption("--kills", type=int, default=3, help="random kills of each crash test (default: 3)")
-    parser.addoption("--payloads", type=int, default=40, help="payloads of each attack (default: 40; long: 286)")
+    parser.addoption(
+        "--payloads", type=int, default=40, help="payloads of each attack (default: 40; long: 286)"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,9 @@ def sandbox_here() -> None:
     if problems and SANDBOX_TESTS == "required":
         pytest.fail(f"AGENTFLOWS_SANDBOX_TESTS=required, and there is no sandbox: {problems}")
     if problems:
-        pytest.skip(f"NO SANDBOX, its tests did not run: {problems} AGENTFLOWS_SANDBOX_TESTS=required makes this a failure")
+        pytest.skip(
+            f"NO SANDBOX, its tests did not run: {problems} AGENTFLOWS_SANDBOX_TESTS=required makes this a failure"
+        )
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ def test_deployments_and_flows_are_the_same_set():
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
     entrypoints = {item["name"]: item["entrypoint"] for item in deployments}
     files = {path.stem: f"flows/{path.name}:{path.stem}" for path in (ROOT / "flows").glob("[a-z]*.py")}
-    turns = {"orchestrate-turn": "flows/orchestrate.py:orchestrate_turn"}  # one turn of a job, for other workers
+    turns = {
+        "orchestrate-turn": "flows/orchestrate.py:orchestrate_turn"
+    }  # one turn of a job, for other workers
     assert entrypoints == files | turns
 
 
