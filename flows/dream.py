@@ -4,6 +4,7 @@ Each step of a dream is a task here; what a step does stands in `agentflows.drea
 on through one `Work`, so that no content becomes a Prefect parameter, result or event.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
@@ -20,6 +21,7 @@ from agentflows.change import Budget
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.home import open_home
+from agentflows.replay import ProbeRun
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -35,6 +37,8 @@ class Work:
     def __init__(self, run: DreamRun) -> None:
         self.run = run
         self.report = run.report()
+        self.probe_work: Callable[[], Sequence[ProbeRun]] = tuple
+        self.probe_runs: Sequence[ProbeRun] = ()
 
 
 def say(text: str) -> None:
@@ -113,6 +117,13 @@ def verify(work: Work) -> None:
     )
 
 
+@task(name="replay", task_run_name="replay {probe} · {memory}", **_STEP)
+def replay_probe(work: Work, probe: str, memory: str) -> None:  # noqa: ARG001 - they name the run
+    """Run a probe with one memory, as often as it repeats."""
+    work.probe_runs = work.probe_work()
+    say("    " + ", ".join(run.result + (" (known)" if run.is_known else "") for run in work.probe_runs))
+
+
 @task(name="finish", task_run_name="commit or hold", **_STEP)
 def finish(work: Work) -> None:
     """Save the dream; commit what the policy lets through, hold the rest."""
@@ -172,6 +183,19 @@ def _review_sessions(work: Work) -> bool:
     return True
 
 
+def _replay(work: Work) -> None:
+    """Run the probes, one task for each with each memory; nothing happens where there are none."""
+
+    def each(probe: str, memory: str, run: Callable[[], Sequence[ProbeRun]]) -> Sequence[ProbeRun]:
+        say(f"    probe {probe} with the {memory}")
+        work.probe_work = run
+        replay_probe(work, probe, memory)
+        return work.probe_runs
+
+    if line := work.run.replay(each):
+        say(f"    {line}")
+
+
 def _postponed(work: Work) -> dict[str, Any]:
     """End as `pending`: the same command, or the next scheduled run, goes on."""
     work.run.postpone()
@@ -194,6 +218,8 @@ def dream(
     model: str = "",
     read_at_most: Annotated[int, Field(ge=0)] = 0,
     calls: Literal["interactive", "batch", "auto"] = "interactive",
+    probes: str = "",
+    replay_budget: Budget = Budget(),
     home: str = "",
 ) -> dict[str, Any]:
     """Review past sessions beside a memory store and propose what it should say, with proof.
@@ -210,6 +236,8 @@ def dream(
         model: The model of the claude engine; empty takes AGENTFLOWS_MODEL.
         read_at_most: Sessions to read anew, chosen by what they show; 0 is as many as the budget allows.
         calls: batch asks the model in batches, answered within a day and at half the price at Anthropic's endpoint.
+        probes: A folder of probes to run with the changed memory; what makes one fail waits. Empty takes AGENTFLOWS_PROBES.
+        replay_budget: Ceilings of running the probes; what they spend counts for the budget of the run too.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
@@ -228,6 +256,8 @@ def dream(
             support=support,
             read_at_most=read_at_most,
             calls=calls,
+            probes=probes,
+            replay_budget=replay_budget,
         )
         run = DreamRun.start(doors, request)
         work = Work(run)
@@ -248,6 +278,7 @@ def dream(
             propose(work)
             refute(work)
             verify(work)
+            _replay(work)
             finish(work)
         except BaseException as error:
             run.fail(error)

@@ -79,8 +79,8 @@ class Replay(BaseModel):
     """Pairs that pass with the present memory and fail with the candidate."""
     p_value: float | None = None
     """McNemar's exact test over the pairs that differ; None without repeats, where each probe is one pair."""
-    is_clear: bool = True
-    """Whether what may be committed in the end was replayed, and every probe could be told."""
+    unclear: int = 0
+    """Runs that could not be told. The same dream again tries them again."""
 
     def count(self, verdict: ProbeVerdict) -> int:
         """Probes of that verdict."""

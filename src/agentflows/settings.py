@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     duckdb_threads: int = Field(default=2, ge=1)
     duckdb_memory: str = Field(default="2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
     """What DuckDB may take per process, such as 512MB; beyond it, DuckDB uses the disk."""
+    probes: dict[str, str] = {}
+    """Folders of probes by memory store, as JSON: a dream over the store replays them (`agentflows.probe`)."""
     sandbox: Literal["required", "off"] = "required"
     """Commands of agents run in a sandbox, or not at all; "off" runs them without walls, and each run says so."""
     batch_sessions: int = Field(default=50, ge=1, le=1000)
@@ -94,7 +96,7 @@ def load_settings(**overrides: object) -> Settings:
         msg = f"A setting cannot be used. {'; '.join(lines)}. Correct the variable, or unset it."
         raise SettingsError(msg) from error
     except SourceError as error:
-        msg = f"A setting cannot be read: {error}. AGENTFLOWS_PRICES is JSON; correct the variable, or unset it."
+        msg = f"A setting cannot be read: {error}. AGENTFLOWS_PRICES and AGENTFLOWS_PROBES are JSON; correct the variable, or unset it."
         raise SettingsError(msg) from error
 
 

@@ -113,6 +113,16 @@ def dream(
             help="batch: answered within a day, half the price at Anthropic; auto: where there is much"
         ),
     ] = "interactive",
+    probes: Annotated[
+        Path | None,
+        typer.Option(help="A folder of probes to run with the changed memory; what makes one fail waits"),
+    ] = None,
+    replay_dollars: Annotated[
+        float | None, typer.Option(help="Of the budget, spend at most this on probes", min=0)
+    ] = None,
+    replay_tokens: Annotated[
+        int | None, typer.Option(help="Of the budget, spend at most so many tokens on probes", min=0)
+    ] = None,
     home: HomeOption = None,
     *,
     full: FullOption = False,
@@ -123,7 +133,7 @@ def dream(
 
     Exit code 3 when changes wait for review, 4 when it waits for a batch of model calls: the same command goes on.
     JSON: the whole report: {dream, changes, ledger, coverage, patterns,
-    refusals, refused, cost, notes}
+    refusals, refused, cost, notes, replay}
     """
     try:
         sessions = SessionFilter(
@@ -154,6 +164,8 @@ def dream(
         model=model,
         read_at_most=read_at_most,
         calls=calls,
+        probes=str(probes.expanduser().resolve()) if probes else "",
+        replay_budget=Budget(dollars=replay_dollars, tokens=replay_tokens),
         home=str(home or ""),
     )
     with open_home(home) as doors:

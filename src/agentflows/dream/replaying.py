@@ -96,7 +96,6 @@ class _Replaying(Generic[T]):
         self._tried: dict[tuple[str, str], tuple[ProbeRun, ...]] = {}
         self._first: tuple[Probed, ...] = ()
         self._flips: list[Flip] = []
-        self._is_clear = True
 
     def ended(self) -> tuple[list[Change], Replay]:
         """Round by round, until what is left flips nothing."""
@@ -170,7 +169,6 @@ class _Replaying(Generic[T]):
         """Nothing is committed, whatever it writes: which of the changes is at fault is not known."""
         names = tuple(one.change_id for one in self._changes if one.status == self._status)
         self._flips.append(Flip(probe=probe, change_ids=names, is_found=False, why=why))
-        self._is_clear = False
 
     # -- the end -------------------------------------------------------------------------------------
 
@@ -198,7 +196,7 @@ class _Replaying(Generic[T]):
             better=better,
             worse=worse,
             p_value=mcnemar_p(better, worse) if has_repeats and self._first else None,
-            is_clear=self._is_clear,
+            unclear=sum(run.result == "unclear" for run in runs),
         )
 
 

@@ -28,6 +28,7 @@ def markdown(report: DreamReport) -> str:
         *_head(report),
         *_read(report),
         *_changes(report),
+        *_replay(report),
         *_ledger(report),
         *_refused(report),
         *_patterns(report.patterns),
@@ -89,7 +90,15 @@ def summary_json(report: DreamReport) -> dict[str, Any]:
         "ledger": dict(sorted(report.ledger.counts.items())),
         "dollars": report.cost.dollars,
         "tokens": report.cost.usage.total,
+        **_replay_json(report),
     }
+
+
+def _replay_json(report: DreamReport) -> dict[str, Any]:
+    if report.replay is None:
+        return {}
+    verdicts = ("passes", "fails", "improved", "flipped", "unclear")
+    return {"probes": {verdict: report.replay.count(verdict) for verdict in verdicts}}
 
 
 def changes_table(report: DreamReport) -> list[dict[str, Any]]:
@@ -328,6 +337,26 @@ def _quote(quote: Quote) -> str:
     when = f", {quote.at:%Y-%m-%d}" if quote.at else ""
     source = f"{_SPEAKERS[quote.trust]} (tier {quote.trust}, {quote.kind.replace('_', ' ')}{when})"
     return f"> “{inline(quote.text, MAX_QUOTE_SHOWN)}”\n> — {source} at {code(quote.address)}"
+
+
+def _replay(report: DreamReport) -> list[str]:
+    """What the probes said, where some were run."""
+    replay = report.replay
+    if replay is None or not replay.probes:
+        return []
+    rows = [
+        (
+            inline(one.probe),
+            one.verdict,
+            f"{sum(run.result == 'pass' for run in one.present)}/{len(one.present)}",
+            f"{sum(run.result == 'pass' for run in one.candidate)}/{len(one.candidate)}",
+            inline(one.why, 300),
+        )
+        for one in replay.probes
+    ]
+    line = f"{replay.line[0].upper()}{replay.line[1:]}. {_count(replay.runs, 'run')} now, {replay.known:,} known from earlier."
+    columns = ["probe", "verdict", "passes with the present memory", "with the candidate", "why"]
+    return ["## Replay", line, _table(columns, rows)]
 
 
 def _ledger(report: DreamReport) -> list[str]:

@@ -23,6 +23,8 @@ from agentflows.dream.engine import Engine, Mined
 from agentflows.dreaming.holding import Hold
 from agentflows.dreaming.incidents import without_canaries
 from agentflows.dreaming.planning import Plan, dream_named, keep_plan, plan_reading
+from agentflows.dreaming.probing import named as probes_named
+from agentflows.dreaming.probing import probes_of, quoted
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     AgentflowsError,
@@ -34,6 +36,8 @@ from agentflows.errors import (
 from agentflows.home import Home
 from agentflows.impact import worse_notes
 from agentflows.memory import MemoryStore
+from agentflows.probe import Probe
+from agentflows.replay import Replay
 from agentflows.session import SessionInfo
 from agentflows.store import pinned_ids
 from agentflows.store.failpoints import failpoint
@@ -70,6 +74,10 @@ class Begun:
     """Batches of sessions still to be read."""
     pinned: frozenset[str] = frozenset()
     """Ids of entries that only a person may touch."""
+    probes: tuple[Probe, ...] = ()
+    """To be run with the changed memory, before anything is committed."""
+    replayed: Replay | None = None
+    """What they said."""
     plan: Plan = field(default_factory=Plan)
     heard: set[str] = field(default_factory=set[str])
     """Ids of the sessions that were read, now or earlier."""
@@ -90,12 +98,14 @@ class Begun:
             UsageError: the store is archived, and the dream is to change it.
             BudgetError: not even one session fits the budget; nothing was spent, no store created.
             ConflictError: another dream is at work on the store; the message says who and since when.
+            NotFoundError, ProbeError: its probes cannot be run as written.
         """
         now = now or datetime.now(UTC).replace(tzinfo=None)
         archived = home.archive.stats()
         infos = home.archive.info(request.sessions.selection(now))
         if not infos:
             raise DreamError(_nothing_to_read(archived.sessions))
+        probes = probes_of(home, request)
         named: list[str] = []
         engine, why = home.engine(
             request.engine,
@@ -116,6 +126,7 @@ class Begun:
             # What nobody decided in time is proposed anew, by a new dream.
             sorted(item.change_id for item in home.state.changes(store=store.store_id, status="expired")),
             *([sorted(pinned)] if pinned else []),
+            *([("probes", probes_named(home, probes))] if probes else []),
         )
         plan = plan_reading(home, request, engine, infos, base)
         dream_id = dream_named(base, plan.number)
@@ -149,6 +160,7 @@ class Begun:
             quarantined=archived.quarantined,
             notes=[f"Engine {why}.", *notes, *worse_notes(home, store)],
             plan=plan,
+            probes=probes,
         )
         run.earlier = run._earlier()
         if run.earlier is None and not run._take():
@@ -199,16 +211,18 @@ class Begun:
             return None
         # What got no usable answer then is asked for again; all else is known, so only that is paid for.
         unanswered = report.coverage.failed or report.refused.get("model_output")
-        return report if report.dream.status == "completed" and not unanswered else None
+        untold = report.replay is not None and report.replay.unclear
+        return report if report.dream.status == "completed" and not unanswered and not untold else None
 
     @property
     def quoted_cost(self) -> str:
         """What reading may cost at most, for people; "" for an engine that costs nothing."""
+        replay = f"; {quoted(self.home, self.probes)}" if self.probes else ""
         if not self.engine.model:
-            return ""
+            return replay
         dollars = f", ${self.plan.dollars:.2f}" if self.plan.dollars else ""
         what = f"reading {len(self.plan.chosen or ()):,} of them" if self.plan.left else "reading them"
-        return f"; {what} takes up to {self.plan.tokens:,} tokens{dollars} of {self.engine.model}"
+        return f"; {what} takes up to {self.plan.tokens:,} tokens{dollars} of {self.engine.model}{replay}"
 
     def fail(self, error: BaseException, *, now: datetime | None = None) -> None:
         """Record that the dream ended without a result, and why."""
@@ -254,6 +268,7 @@ class Begun:
                 turns=sum(info.turns for info in self.infos),
                 quarantined=self.quarantined,
             ),
+            replay=self.replayed,
             patterns=(*self.patterns, *self.outcome_patterns),
             refusals=tuple(deed.sample_refusals(self.refusals)),
             refused=counts,

@@ -92,6 +92,10 @@ class DreamRequest(BaseModel):
     """Sessions to read anew, chosen by what they show (`agentflows.dream.selection`); 0 is as many as the budget allows."""
     support: int = Field(default=2, ge=1)
     """Distinct sessions, of distinct origin, that must say the same before it is proposed."""
+    probes: str = ""
+    """A folder of probes to replay with the changed memory; "" is the one AGENTFLOWS_PROBES names for the store, if any."""
+    replay_budget: Budget = Budget()
+    """Of the replay alone; what it spends counts for `budget` too."""
 
     @field_validator("instructions")
     @classmethod

@@ -1,6 +1,6 @@
 """The later steps of a dream, from quotes to the report."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agentflows import dream as deed
@@ -13,6 +13,7 @@ from agentflows.change import (
 from agentflows.dream.propose import pattern_key
 from agentflows.dreaming.batching import Batched
 from agentflows.dreaming.begun import store_made
+from agentflows.dreaming.probing import Probing
 from agentflows.dreaming.queued import weigh
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
@@ -22,9 +23,20 @@ from agentflows.errors import (
 from agentflows.home import Home
 from agentflows.lineage.records import Reports
 from agentflows.memory import Entry, MemoryStore, parse_entries
+from agentflows.probe import Probe
+from agentflows.replay import ProbeRun
 from agentflows.review import commit_by_policy
 from agentflows.session import Session, Turn
 from agentflows.store.failpoints import failpoint
+
+Runs = Sequence[ProbeRun]
+Each = Callable[[str, str, Callable[[], Runs]], Runs]
+"""Carries one probe through with one memory: the probe's name, the memory's, the work."""
+
+
+def at_once(_probe: str, _memory: str, work: Callable[[], Runs]) -> Runs:
+    """Do the work, here and now."""
+    return work()
 
 
 class DreamRun(Batched):
@@ -221,6 +233,37 @@ class DreamRun(Batched):
         known = self.home.archive.stats()
         return deed.intake_hold(known.quarantined, known.lines)
 
+    # -- 9. replay ---------------------------------------------------------------------------------
+
+    def replay(self, each: Each = at_once) -> str:
+        """Run every probe with the present memory and with the candidate, and hold what makes one fail.
+
+        `each` runs one probe with one memory, as a flow's task does: it is given the names of both, and the work.
+
+        Returns:
+            What they said in one line; "" where there are no probes.
+
+        Raises:
+            StoreError, ArchiveError: the state cannot be read or written; the same dream again goes on.
+        """
+        if not self.probes:
+            return ""
+        probing = Probing(self.home, self.request, self.dream.dream_id)
+
+        def run(probe: Probe, arm: str, files: Mapping[str, str]) -> Sequence[ProbeRun]:
+            self.check_hold()
+            return each(probe.name, arm, lambda: probing.run(probe, files))
+
+        self.changes, found = deed.replay(
+            self.changes, self.files, self.probes, run, commit=self.request.commit
+        )
+        probing.tidy()
+        self.replayed = found
+        line = found.line if found.probes else "nothing would be written, so no probe was run"
+        self.notes.append(f"{line[0].upper()}{line[1:]}.")
+        failpoint("dream.replayed")
+        return line
+
     # -- 10 and 11. commit or hold, report -----------------------------------------------------------
 
     def finish(self, *, now: datetime | None = None) -> DreamReport:
@@ -288,6 +331,7 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
         run.propose()
         run.refute()
         run.verify()
+        run.replay()
         return run.finish()
     except Exception as error:
         run.fail(error)
