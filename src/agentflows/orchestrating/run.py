@@ -261,6 +261,8 @@ class JobRun:
                 "ended_at": _now(),
             }
         )
+        if status in DONE:
+            self._staging.keep(_final(self.job), self._staging.take())
         state.save_job(self.job)
         failpoint("job.ended")
         if status in DONE:
@@ -282,7 +284,8 @@ class JobRun:
 def begin(home: Home, request: JobRequest) -> JobRun:
     """The job that this command means: the one it began earlier and did not finish, or a new one.
 
-    One that was stopped, by hand or at a cap, goes on too.
+    One that was stopped, by hand or at a cap, goes on too. One that is done is returned as it is while the workspace
+    is as it left it, unless it failed; once that has changed, the same command is new work.
 
     Raises:
         UsageError, PlanError: what is asked for cannot be done; nothing was spent.
@@ -295,6 +298,9 @@ def begin(home: Home, request: JobRequest) -> JobRun:
         earlier = home.state.jobs(base_id=request.base_id, limit=10_000)
         if earlier and earlier[0].status not in DONE:
             home.state.stop_job(earlier[0].job_id, "")
+            home.state.save_job_request(earlier[0].job_id, request.model_dump_json())
+            return JobRun(home, request, earlier[0], hold)
+        if earlier and _is_as_left(home, request, earlier[0]):
             return JobRun(home, request, earlier[0], hold)
         name = hashlib.sha256(f"{request.base_id}\x1f{len(earlier)}".encode()).hexdigest()[:16]
         plan, team = request.plan, request.team
@@ -339,11 +345,19 @@ def resumed(home: Home, name: str) -> JobRun:
         raise
 
 
+def _is_as_left(home: Home, request: JobRequest, job: Orchestration) -> bool:
+    staging = Staging(home, job.job_id, request.workspace)
+    kept = staging.kept(_final(job)) if job.status != "failed" else None
+    return kept is not None and staging.take().sha256 == kept.sha256
+
+
+def _final(job: Orchestration) -> str:
+    """The name of the version that the job left."""
+    return f"{job.job_id}/final"
+
+
 def _check_home(home: Home, request: JobRequest) -> None:
-    own, workspace = home.settings.home_path, request.workspace
-    if own == workspace or workspace in own.parents or own in workspace.parents:
-        msg = f"The workspace {workspace} and the home {own} lie in each other. Name a folder that holds only the work."
-        raise OrchestrationError(msg)
+    request.check_apart(home.settings.home_path)
     for agent in (
         *request.team.specialists,
         *([request.team.lead] if request.team.lead and not request.plan else []),

@@ -65,6 +65,17 @@ class Jobs(Opened):
         with self._db.read() as session:
             return _row(session, job_id).request
 
+    def save_job_request(self, job_id: str, request: str) -> None:
+        """Keep what is asked now: limits may have been raised since the job began.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        with self._db.write() as session:
+            row = _row(session, job_id, lock=True)
+            row.request = request
+            session.add(row)
+
     def jobs(
         self, *, status: JobStatus | None = None, base_id: str = "", limit: int = 100
     ) -> list[Orchestration]:
