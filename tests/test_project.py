@@ -32,9 +32,8 @@ def test_deployments_and_flows_are_the_same_set():
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
     entrypoints = {item["name"]: item["entrypoint"] for item in deployments}
     files = {path.stem: f"flows/{path.name}:{path.stem}" for path in (ROOT / "flows").glob("[a-z]*.py")}
-    turns = {
-        "orchestrate-turn": "flows/orchestrate.py:orchestrate_turn"
-    }  # one turn of a job, for other workers
+    # one turn of a job, for other workers
+    turns = {"orchestrate-turn": "flows/orchestrate.py:orchestrate_turn"}
     assert entrypoints == files | turns
 
 
@@ -105,3 +104,12 @@ def test_the_version_is_the_packages():
     """`--version` and the wheel agree."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == agentflows.__version__
+
+
+def test_the_command_line_starts_without_what_takes_seconds_to_import():
+    """Every command pays for what `agentflows.cli` imports; Prefect and the model's SDK are for those that use them."""
+    code = "import sys, agentflows.cli; print(*sorted({'anthropic', 'mcp', 'prefect'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=240
+    )
+    assert done.stdout.split() == []

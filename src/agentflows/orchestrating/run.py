@@ -12,7 +12,6 @@ from agentflows.agent import Transcript
 from agentflows.change import Budget
 from agentflows.errors import BudgetError, ConflictError, OrchestrationError
 from agentflows.home import Home
-from agentflows.orchestrating.leading import lead_turn
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
 from agentflows.orchestrating.terminating import terminable
@@ -151,6 +150,9 @@ class JobRun:
             AgentflowsError: it cannot be run, or not go on.
         """
         self._hold.check()
+        # the lead's tools bring the model's SDK, which takes a second to import
+        from agentflows.orchestrating.leading import lead_turn
+
         return lead_turn(self.home, self.request, turn, news, crew, stop=self.stop)
 
     # -- the whole -----------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentflows.agent import AgentDefinition, Job, Runner, Transcript
 from agentflows.change import Budget
-from agentflows.claude import Tool
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
@@ -27,6 +27,9 @@ from agentflows.rubric import Rubric, parse_rubric, read_rubric
 from agentflows.store import Holder
 from agentflows.store.failpoints import failpoint
 from agentflows.team import LEAD, FileChange, SubTask, ThreadTurn
+
+if TYPE_CHECKING:
+    from agentflows.claude import Tool
 
 POINTS = (
     "turn.begun",
@@ -150,7 +153,7 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
 
 
 def runner_of(
-    home: Home, request: JobRequest, turn: ThreadTurn, agent: AgentDefinition, extra: Sequence[Tool] = ()
+    home: Home, request: JobRequest, turn: ThreadTurn, agent: AgentDefinition, extra: "Sequence[Tool]" = ()
 ) -> Runner:
     """What runs an agent, spending from the purses of its job, its thread and its turn."""
     levels = purses(request, turn)
