@@ -23,9 +23,10 @@ from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
 from agentflows.marks import one_line, reveal
-from agentflows.orchestrating import FINAL, Files
+from agentflows.orchestrating import FINAL, Files, make_request
 from agentflows.orchestration import headline, plan_of, summary
 from agentflows.session import Turn
+from agentflows.settings import load_settings
 from agentflows.team import LEAD, Orchestration, TeamLimits, Thread, ThreadTurn, read_team, render_plan
 
 NOT_WHOLE = 3
@@ -90,10 +91,13 @@ def orchestrate(
     limits = (
         TeamLimits.model_validate(read_team(team)[0].limits.model_dump() | given) if team and given else None
     )
+    told = _task(task)
+    if not resume and team and workspace:
+        _check(told, team, workspace, plan, home)
     answer = run_flow(
         "orchestrate",
         verbose=verbose,
-        task=_task(task),
+        task=told,
         team=str(team or ""),
         workspace=str(workspace or ""),
         plan=str(plan or ""),
@@ -110,6 +114,13 @@ def orchestrate(
         with open_home(home) as doors:
             show_job(doors.state.job(answer["job_id"]), home)
     raise typer.Exit(_CODES.get(answer["status"], NOT_WHOLE))
+
+
+def _check(task: str, team: Path, workspace: Path, plan: Path | None, home: Path | None) -> None:
+    """Refuse what cannot be done before a server is started for it."""
+    request = make_request(task, team=team, workspace=workspace, plan=plan)
+    request.check()
+    request.check_apart(load_settings(home=home).home_path)
 
 
 def _task(text: str) -> str:

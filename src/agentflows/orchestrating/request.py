@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflows.agent import AgentDefinition
-from agentflows.errors import PlanError, UsageError
+from agentflows.errors import OrchestrationError, PlanError, UsageError
 from agentflows.team import Plan, SubTask, Team, check_plan
 
 MAX_TASK = 100_000
@@ -79,6 +79,19 @@ class JobRequest(BaseModel):
                 "plan and give it with --plan."
             )
             raise UsageError(msg)
+
+    def check_apart(self, home: Path) -> None:
+        """Refuse a workspace that holds the home, or lies in it: each copy of it would hold the copies before.
+
+        Raises:
+            OrchestrationError: it is so.
+        """
+        if home == self.workspace or self.workspace in home.parents or home in self.workspace.parents:
+            msg = (
+                f"The workspace {self.workspace} and the home {home} lie in each other. "
+                "Name a folder that holds only the work."
+            )
+            raise OrchestrationError(msg)
 
     def _check_agents(self, plan: Plan) -> None:
         known = [agent.name for agent in self.team.specialists]
