@@ -14,12 +14,12 @@ from agentflows.errors import BudgetError, ConflictError, OrchestrationError
 from agentflows.home import Home
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
-from agentflows.orchestrating.terminating import terminable
 from agentflows.orchestrating.turning import perform, stage_of
 from agentflows.orchestration import Crew, Work, carry_out, ending_of, job_status, lead
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
 from agentflows.team import LEAD, Ending, JobStatus, Orchestration, SubTask, Thread, ThreadTurn
+from agentflows.terminating import terminable
 
 DONE = frozenset({"succeeded", "partial", "failed"})
 """Ends from which nothing goes on."""
@@ -302,6 +302,8 @@ def begin(home: Home, request: JobRequest) -> JobRun:
             home.state.stop_job(earlier[0].job_id, "")
             home.state.save_job_request(earlier[0].job_id, request.model_dump_json())
             return JobRun(home, request, earlier[0], hold)
+        if earlier:  # a process that was killed after the end left its copies
+            Staging(home, earlier[0].job_id, request.workspace).tidy()
         if earlier and _is_as_left(home, request, earlier[0]):
             return JobRun(home, request, earlier[0], hold)
         name = hashlib.sha256(f"{request.base_id}\x1f{len(earlier)}".encode()).hexdigest()[:16]

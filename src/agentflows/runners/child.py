@@ -4,18 +4,23 @@ Standard input is the job as JSON, the descriptor named by the first argument ta
 `{"text": …}` or `{"error": …}`. Standard output and standard error stay the function's own.
 """
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main() -> int:
     """Call the function; the exit code is 0 when it returned, whatever it returned."""
+    _end_with_parent()
     descriptor = int(sys.argv[1])
     job = json.load(sys.stdin)
     sys.path[:0] = [folder for folder in job["path"] if folder not in sys.path]
@@ -32,6 +37,12 @@ def main() -> int:
     with os.fdopen(descriptor, "w") as pipe:
         json.dump(answer, pipe)
     return 1 if "error" in answer else 0
+
+
+def _end_with_parent() -> None:
+    """Not to work on when the process that wants the answer was killed (Linux, prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _function(name: str) -> Callable[..., Any]:

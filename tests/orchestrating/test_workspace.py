@@ -1,0 +1,211 @@
+"""One workspace for all: every turn in a copy, merged file by file, and nobody's update lost."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentflows.agent import AgentDefinition
+from agentflows.home import Home
+from agentflows.orchestrating import orchestrate
+from agentflows.orchestrating.merging import KEPT_ASIDE, stays_inside
+from agentflows.orchestrating.staging import Staging
+from agentflows.team import Orchestration, Plan, SubTask, make_team
+
+FUNCTIONS = '''
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+def does(task, feedback, workspace, memory):
+    """Runs the statements of the task; `meet(a, b)` returns when both have come."""
+    folder, meeting = Path(workspace), Path(__file__).parent
+
+    def meet(me, other):
+        (meeting / me).touch()
+        until = time.monotonic() + 30
+        while not (meeting / other).exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    exec(task, {"folder": folder, "os": os, "meet": meet})
+    return "done"
+'''
+
+Work = Callable[..., Orchestration]
+
+
+@pytest.fixture
+def work(home: Home, workspace: Path, tmp_path: Path) -> Work:
+    """Carries out a plan of sub-tasks that are statements; a string is a task, a pair what it needs too."""
+    (tmp_path / "workers.py").write_text(FUNCTIONS)
+    agent = AgentDefinition(
+        name="w", prompt="…", runner="python", function="workers:does", source=str(tmp_path / "w.md")
+    )
+
+    def start(*tasks: SubTask, **options: Any) -> Orchestration:
+        team = make_team("workers", None, [agent])
+        return orchestrate(team=team, plan=Plan(subtasks=tasks), workspace=workspace, home=home, **options)
+
+    return start
+
+
+def task(name: str, code: str, *needs: str) -> SubTask:
+    """A sub-task of these statements."""
+    return SubTask(subtask_id=name, agent="w", task=code, needs=needs)
+
+
+def changed(job: Orchestration) -> dict[str, list[tuple[str, str, bool]]]:
+    """What each sub-task did to which file, and whether it was kept aside."""
+    return {
+        turn.order.subtask_id: [(change.kind, change.path, change.is_kept_aside) for change in turn.changes]
+        for turn in job.turns
+    }
+
+
+def test_two_threads_that_write_the_same_file_lose_no_update(work: Work, workspace: Path):
+    """One version stands in the workspace, the other beside it, and the record says so."""
+    job = work(
+        task("a", "meet('a', 'b'); (folder / 'mine.txt').write_text('by a')"),
+        task("b", "meet('b', 'a'); (folder / 'mine.txt').write_text('by b')"),
+    )
+    (aside,) = (workspace / KEPT_ASIDE).rglob("mine.txt")
+    assert {(workspace / "mine.txt").read_text(), aside.read_text()} == {"by a", "by b"}
+    (lost,) = [turn for turn in job.turns if turn.changes[0].is_kept_aside]
+    (won,) = [turn for turn in job.turns if turn is not lost]
+    assert lost.changes[0].conflict_with == (won.thread_id,)
+    assert str(aside.relative_to(workspace)) == f"{KEPT_ASIDE}/{lost.thread_id}/0/mine.txt"
+    assert job.status == "succeeded"
+
+
+def test_the_same_update_twice_and_different_files_are_no_conflict(work: Work, workspace: Path):
+    """Threads that agree, or keep apart, meet in nothing."""
+    job = work(
+        task("a", "meet('a', 'b'); (folder / 'mine.txt').write_text('same'); (folder / 'a').write_text('a')"),
+        task("b", "meet('b', 'a'); (folder / 'mine.txt').write_text('same'); (folder / 'b').write_text('b')"),
+    )
+    assert not (workspace / KEPT_ASIDE).exists()
+    assert [change.conflict_with for turn in job.turns for change in turn.changes] == [(), (), (), ()]
+
+
+def test_a_deletion_does_not_take_away_what_another_changed(work: Work, workspace: Path):
+    """Nor does a change bring back, unseen, what another deleted: it is kept aside."""
+    (workspace / "other.txt").write_text("x")
+    job = work(
+        task("a", "meet('a', 'b'); (folder / 'mine.txt').unlink(); (folder / 'other.txt').write_text('y')"),
+        task("b", "meet('b', 'a'); (folder / 'mine.txt').write_text('z'); (folder / 'other.txt').unlink()"),
+    )
+    asides = {path.name: path.read_text() for path in (workspace / KEPT_ASIDE).rglob("*.txt")}
+    here = {path.name: path.read_text() for path in workspace.glob("*.txt")}
+    everything = {**asides, **here}
+    assert everything == {"mine.txt": "z", "other.txt": "y"}
+    assert sum(change.is_kept_aside for turn in job.turns for change in turn.changes) == 2
+
+
+def test_a_file_does_not_take_the_place_of_anothers_folder(work: Work, workspace: Path):
+    """`x` and `x/y` cannot both be: whoever comes second is kept aside whole."""
+    work(
+        task("a", "meet('a', 'b'); (folder / 'x').write_text('file')"),
+        task("b", "meet('b', 'a'); (folder / 'x').mkdir(); (folder / 'x/y').write_text('below')"),
+    )
+    texts = sorted(
+        path.read_text() for path in workspace.rglob("*") if path.is_file() and path.name in {"x", "y"}
+    )
+    assert texts == ["below", "file"]
+
+
+def test_links_modes_and_deletions_reach_the_workspace_and_the_next_turn(work: Work, workspace: Path):
+    """A later turn finds the workspace as the earlier one left its copy."""
+    (workspace / "tool").write_text("#!/bin/sh\n")
+    (workspace / "sub").mkdir()
+    (workspace / "sub" / "gone").write_text("x")
+    first = (
+        "os.chmod(folder / 'tool', 0o755); os.symlink('tool', folder / 'sub' / 'link'); "
+        "(folder / 'sub' / 'gone').unlink(); os.symlink('/etc/passwd', folder / 'out')"
+    )
+    second = (
+        "assert os.access(folder / 'tool', os.X_OK); assert os.readlink(folder / 'sub' / 'link') == 'tool'; "
+        "assert not (folder / 'sub' / 'gone').exists(); assert not os.path.lexists(folder / 'out')"
+    )
+    job = work(task("a", first), task("b", second, "a"))
+    assert job.status == "succeeded", job.result
+    assert changed(job)["a"] == [
+        ("deleted", "sub/gone", False), ("created", "sub/link", False), ("modified", "tool", False),
+    ]  # fmt: skip
+    assert "links that lead out of the workspace were left out: out" in job.turns[0].detail
+    assert stat.S_IMODE((workspace / "tool").stat().st_mode) & stat.S_IXUSR
+
+
+@pytest.mark.parametrize(
+    ("path", "link", "inside"),
+    [
+        ("a", "b", True), ("d/a", "../b", True), ("d/a", "../../b", False), ("a", "/etc", False), ("a", "..", False),
+        ("a", "d/../../x", False), ("d/a", "..", True),
+    ],
+)  # fmt: skip
+def test_a_link_stays_inside_by_its_words(path: str, link: str, inside: bool):  # noqa: FBT001
+    """What leads out of the workspace would let a specialist write to the user's other files."""
+    assert stays_inside(path, link) == inside
+
+
+def test_what_was_kept_aside_is_nobodys_work(work: Work, workspace: Path):
+    """It is shown to later turns, and nothing done to it counts as theirs."""
+    old = workspace / KEPT_ASIDE / "w-9" / "0"
+    old.mkdir(parents=True)
+    (old / "notes.md").write_text("old")
+    job = work(
+        task(
+            "a", f"(folder / '{KEPT_ASIDE}/w-9/0/notes.md').write_text('new'); (folder / 'b').write_text('b')"
+        )
+    )
+    assert changed(job)["a"] == [("created", "b", False)]
+    assert (old / "notes.md").read_text() == "old"
+
+
+def test_a_failed_turn_leaves_what_it_did_and_says_so(work: Work, workspace: Path):
+    """Its files are merged as any other's: `partial` is what it left, `failed` when that is nothing."""
+    job = work(
+        task("a", "(folder / 'half.md').write_text('half'); raise ValueError('no ink')"), task("b", "1 / 0")
+    )
+    assert [(turn.order.subtask_id, turn.ending) for turn in job.turns] == [("a", "partial"), ("b", "failed")]
+    assert (workspace / "half.md").read_text() == "half"
+    assert "no ink" in job.turns[0].detail
+
+
+def test_shared_files_are_seen_at_once(work: Work, workspace: Path):
+    """With `files=shared` there are no copies: what one writes, the other reads while both work."""
+    job = work(
+        task("a", "(folder / 'a').write_text('a'); meet('a', 'b')"),
+        task("b", "meet('b', 'a'); assert (folder / 'a').read_text() == 'a'"),
+        files="shared",
+    )
+    assert (job.status, (workspace / "a").read_text()) == ("succeeded", "a")
+
+
+def test_version_control_is_left_alone_and_named(work: Work, workspace: Path):
+    """Two histories cannot be merged file by file."""
+    (workspace / ".git").mkdir()
+    (workspace / ".git" / "HEAD").write_text("x")
+    job = work(task("a", "(folder / '.git' / 'HEAD').write_text('y')"))
+    assert (workspace / ".git" / "HEAD").read_text() == "x"
+    assert "version control were left out" in job.turns[0].detail
+
+
+def test_what_nobody_touched_is_not_read_again(home: Home, workspace: Path):
+    """And what was touched is, however its times were set."""
+    target = workspace / "mine.txt"
+    long_ago = 1_000_000_000
+    os.utime(target, (long_ago, long_ago))
+    staging = Staging(home, "job_x", workspace)
+    first = staging.take()
+    before = target.stat()
+    target.write_text("the user's OWN\n")
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert target.stat().st_mtime_ns == before.st_mtime_ns
+    second = staging.take()
+    assert first.files["mine.txt"] != second.files["mine.txt"]
+    assert staging.take() == second
