@@ -4,6 +4,9 @@ What makes a kill harmless, in the order of one attempt: the workspace as it was
 runner's own state after every reply, where it has one; the transcript, as soon as the runner returns (`done/n`);
 the workspace as it was left (`after/n`); then the attempt itself, in one transaction with the outcome. A re-run
 takes the newest of these that is there. Only where none is, the workspace is put back and the attempt made again.
+
+An attempt that somebody interrupted is no attempt yet: where its runner can go on mid-way, its state and the
+workspace as it left it (`left/n`) wait for the outcome to be gone on with; else it begins anew, as another session.
 """
 
 import hashlib
@@ -16,7 +19,7 @@ from typing import Self
 from agentflows.agent import Job, Transcript
 from agentflows.change import Budget, Cost
 from agentflows.errors import OutcomeError, SettingsError, UsageError
-from agentflows.evaluation import Attempt, Evaluation, Outcome
+from agentflows.evaluation import Attempt, Deliverable, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_loop
 from agentflows.pursuing.holding import Hold
@@ -26,6 +29,7 @@ from agentflows.pursuing.request import OutcomeRequest
 from agentflows.pursuing.versions import Snapshot, Versions
 from agentflows.recording import record_run
 from agentflows.store.failpoints import failpoint
+from agentflows.terminating import terminable
 
 POINTS = (
     "outcome.begun",
@@ -70,12 +74,11 @@ class OutcomeRun:
         started = _now()
         self._hold.check()
         transcript = self._ran(outcome, iteration, feedback)
-        after = self._taken(f"after/{iteration}")
-        failpoint("outcome.after")
-        wanted = self.request.deliverables
-        paths = after.named(wanted) if wanted else after.changed_since(self._snapshot("start"))
-        deliverables = after.deliverables(paths)
-        self._versions.freeze(iteration, deliverables)
+        if transcript.end == "interrupted":
+            deliverables = self._set_aside(iteration)
+        else:
+            deliverables = self._delivered(iteration)
+            self._versions.freeze(iteration, deliverables)
         if self.request.is_archived:
             record_run(self.home, transcript)
         redact = self.home.redactor().redact
@@ -148,7 +151,7 @@ class OutcomeRun:
         state, done = self.home.state, self._name(f"done/{iteration}")
         if kept := state.runner_state(done):
             return Transcript.model_validate_json(kept)
-        job_id = f"{outcome.outcome_id}/attempt/{iteration}"
+        job_id = self._job_id(iteration)
         midway = state.runner_state(job_id)
         self._stand_ready(iteration, is_midway=bool(midway))
         failpoint("outcome.before")
@@ -168,8 +171,34 @@ class OutcomeRun:
             stop=self.stop,
         )
         failpoint("outcome.ran")
-        state.keep_runner_state(done, transcript.model_dump_json())
+        if transcript.end != "interrupted":
+            state.keep_runner_state(done, transcript.model_dump_json())
         return transcript
+
+    def _job_id(self, iteration: int) -> str:
+        """Of an attempt: another one each time it begins anew, so that no session is told in two ways."""
+        again = self.home.state.runner_state(self._name(f"again/{iteration}"))
+        return self._name(f"attempt/{iteration}{again}")
+
+    def _delivered(self, iteration: int) -> tuple[Deliverable, ...]:
+        """The files of an attempt that are graded, out of the workspace as it was left."""
+        after = self._taken(f"after/{iteration}")
+        failpoint("outcome.after")
+        wanted = self.request.deliverables
+        return after.deliverables(
+            after.named(wanted) if wanted else after.changed_since(self._snapshot("start"))
+        )
+
+    def _set_aside(self, iteration: int) -> tuple[Deliverable, ...]:
+        """Keep what an interrupted attempt goes on from, or have it begin anew; nothing of it is delivered."""
+        state = self.home.state
+        if state.runner_state(self._job_id(iteration)):
+            self._take(f"left/{iteration}")
+        else:
+            again = self._name(f"again/{iteration}")
+            times = int(state.runner_state(again).strip("-") or 0)
+            state.keep_runner_state(again, f"-{times + 1}")
+        return ()
 
     def _job(self, outcome: Outcome, job_id: str, feedback: str, midway: str) -> Job:
         first = outcome.attempts[0].session_id if outcome.attempts else ""
@@ -200,6 +229,9 @@ class OutcomeRun:
 
     def _stand_ready(self, iteration: int, *, is_midway: bool) -> None:
         """The workspace as this attempt found it; a runner that goes on mid-way takes it as it left it."""
+        if is_midway and self._has(left := f"left/{iteration}"):
+            self._put_back(self._snapshot(left))
+            self.home.state.keep_runner_state(self._name(left), "")
         if not self._has(f"before/{iteration}"):
             self._take(f"before/{iteration}")
         elif not is_midway:
@@ -238,8 +270,10 @@ class OutcomeRun:
     def _forget(self, outcome: Outcome) -> None:
         """Drop the runners' own records, which hold unredacted words, but for the contexts that may be gone on from."""
         last = outcome.attempts[-1].iteration if outcome.attempts else None
+        is_halfway = outcome.result == "interrupted"
         for iteration in range(len(outcome.attempts) + 1):
-            self.home.state.keep_runner_state(f"{outcome.outcome_id}/attempt/{iteration}", "")
+            if not (is_halfway and iteration == len(outcome.attempts)):
+                self.home.state.keep_runner_state(self._job_id(iteration), "")
             if iteration not in {last, outcome.best_iteration}:
                 self.home.state.keep_runner_state(self._name(f"done/{iteration}"), "")
 
@@ -270,7 +304,8 @@ def go_on(run: OutcomeRun, steps: Steps | None = None) -> Outcome:
     """
     if run.is_done:
         return run.outcome
-    return pursue_loop(run.outcome, run.request.rubric, steps or run)
+    with terminable():
+        return pursue_loop(run.outcome, run.request.rubric, steps or run)
 
 
 def versions_of(home: Home, outcome_id: str, workspace: Path) -> Versions:

@@ -1,4 +1,4 @@
-"""Being asked to end: SIGTERM, which schedulers and supervisors send, ends a job as Ctrl-C does."""
+"""Being asked to end: SIGTERM, which schedulers and supervisors send, ends work as Ctrl-C does."""
 
 import signal
 import threading
