@@ -336,6 +336,11 @@ def _announce(work: Work) -> None:
     say(
         f"{count}, up to {limits.at_once} turns at once and {limits.max_threads} threads; the job's cap: {told}, {limits.max_seconds:,.0f} s"
     )
+    say(
+        f"Estimate: {work.run.estimate.told}"
+        if work.run.estimate
+        else "Estimate: unbounded but for these caps"
+    )
     if request.plan is not None:
         work.progress = create_progress_artifact(0.0, key="orchestrate-turns", description="Sub-tasks ended")
 

@@ -15,7 +15,17 @@ from agentflows.home import Home
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
 from agentflows.orchestrating.turning import perform, stage_of
-from agentflows.orchestration import Crew, Work, carry_out, ending_of, job_status, lead
+from agentflows.orchestration import (
+    Crew,
+    Estimate,
+    Work,
+    carry_out,
+    check_estimate,
+    ending_of,
+    estimate,
+    job_status,
+    lead,
+)
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
 from agentflows.team import LEAD, Ending, JobStatus, Orchestration, SubTask, Thread, ThreadTurn
@@ -57,6 +67,12 @@ class JobRun:
         self._turns = threading.Condition()
         self._at_work, self._returned = 0, 0
         self._untidy: list[ThreadTurn] = []
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What it can take; None for a live lead, who decides as it goes."""
+        plan, settings = self.request.plan, self.home.settings
+        return estimate(plan, self.request.team, self.home.prices, model=settings.model) if plan else None
 
     def stop(self) -> str:
         """Why the job is to end now; "" while it goes on. Asked often, it looks into the database once a second."""
@@ -369,6 +385,9 @@ def _check_home(home: Home, request: JobRequest) -> None:
         if agent.memory:
             home.state.get_store(agent.memory)
     _check_models(home, request)
+    if request.plan is not None:
+        found = estimate(request.plan, request.team, home.prices, model=home.settings.model)
+        check_estimate(found, request.team, request.plan.source or "the plan")
 
 
 def _check_models(home: Home, request: JobRequest) -> None:

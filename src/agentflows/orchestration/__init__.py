@@ -8,6 +8,7 @@ while threads run.
 from agentflows.orchestration.crew import Book, Crew, Work
 from agentflows.orchestration.desk import Desk
 from agentflows.orchestration.ending import ending_of, job_status
+from agentflows.orchestration.estimate import Estimate, check_estimate, estimate
 from agentflows.orchestration.files import FileState, changes_between, conflicts, promised
 from agentflows.orchestration.leading import lead
 from agentflows.orchestration.page import headline, markdown, summary, table
@@ -17,12 +18,15 @@ __all__ = [
     "Book",
     "Crew",
     "Desk",
+    "Estimate",
     "FileState",
     "Work",
     "carry_out",
     "changes_between",
+    "check_estimate",
     "conflicts",
     "ending_of",
+    "estimate",
     "headline",
     "job_status",
     "lead",
