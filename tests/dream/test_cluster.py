@@ -75,6 +75,20 @@ def seen(session_id: str, claim: str = "Sign commits.", **more: Any) -> Observat
     return Observation.model_validate(fields | more)
 
 
+def test_who_tells_what_was_before_says_the_same():
+    """The value that is over is no part of the ground on which two statements differ."""
+    about: dict[str, Any] = {"kind": "fact", "subject": "quill-tracker", "attribute": "limit"}
+    (pattern,) = found(
+        seen("a", "The quill-tracker refuses files over 81 MB now, it used to be 90.", **about),
+        seen("b", "The quill-tracker refuses files over 81 MB.", **about),
+    )
+    assert pattern.sessions == ("a", "b")
+    assert not found(
+        seen("a", "The quill-tracker refuses files over 81 MB, not more than 5 at once.", **about),
+        seen("b", "The quill-tracker refuses files over 81 MB, not more than 7 at once.", **about),
+    )
+
+
 def found(*observations: Observation, says: bool = True, support: int = 2) -> list[Pattern]:
     return cluster(observations, Judge(says=says), support=support)[0]
 

@@ -10,6 +10,7 @@ from agentflows.change import Observation, ObservationKind, Pattern, Quote, Refu
 from agentflows.dream.faithful import doubts, stands_in, stat_forms
 from agentflows.dream.gates import check_observation, check_pattern
 from agentflows.dream.quotes import quote_at
+from agentflows.dream.restating import recalled_in
 from agentflows.errors import NotFoundError
 from agentflows.memory import sha256
 from agentflows.session import Session, Span, Turn
@@ -346,6 +347,51 @@ def test_a_quote_that_would_grow_into_a_page_is_refused():
     assert (
         check_gate(observe(held, "It says x.", said(held, 0, "x x"), kind="error"), held) == "whole_sentence"
     )
+
+
+TOLD = "The router is rebuilt every 6 hours."
+
+
+def shown(seq: int) -> Turn:
+    """A turn in which a memory is read."""
+    return Turn(seq, "tool_result", 1, TOLD, tool="read", spans=(Span(0, len(TOLD), "recalled"),))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [TOLD, "As noted, the router is rebuilt every 6 hours.", f"Let me start. {TOLD} I will wait for it."],
+)
+def test_an_agent_that_repeats_a_memory_proves_nothing(words: str):
+    """A note that forty agents were shown would be learnt from forty sessions."""
+    held = session(shown(0), Turn(1, "agent", 2, words))
+    seen = observe(held, TOLD, said(held, 1, words), kind="fact")
+    checked = check_observation(
+        seen, lambda _, seq: held.turns[seq], lambda name: name, recalled=recalled_in(held)
+    )
+    assert isinstance(checked, Refusal)
+    assert checked.gate == "recalled"
+    assert "repeats what a memory said in s1#0" in checked.reason
+
+
+@pytest.mark.parametrize("words", ["The router is rebuilt every 7 hours.", "The router was rebuilt at noon."])
+def test_what_an_agent_adds_to_a_memory_is_its_own_word(words: str):
+    """Another value or another event is no repetition, however alike the words."""
+    held = session(shown(0), Turn(1, "agent", 2, words))
+    seen = observe(held, words, said(held, 1, words), kind="fact")
+    checked = check_observation(
+        seen, lambda _, seq: held.turns[seq], lambda name: name, recalled=recalled_in(held)
+    )
+    assert isinstance(checked, Observation)
+
+
+def test_what_was_said_before_a_memory_was_read_counts():
+    """Who writes a note and reads it back has said it first."""
+    held = session(Turn(0, "agent", 2, TOLD), shown(1))
+    seen = observe(held, TOLD, said(held, 0, TOLD), kind="fact")
+    checked = check_observation(
+        seen, lambda _, seq: held.turns[seq], lambda name: name, recalled=recalled_in(held)
+    )
+    assert isinstance(checked, Observation)
 
 
 def test_recalled_text_and_reasoning_prove_nothing():

@@ -253,6 +253,43 @@ def test_an_entry_that_users_still_stand_by_does_not_go():
     assert "still said so later" in counter_evidence(made)
 
 
+def an_update(later: str) -> Case:
+    """An entry's 105 seconds become 25 on the word of two sessions, and a user says `later` in a third one."""
+    old, new = "- The quill-tracker waits 105 seconds.", "The quill-tracker waits 25 seconds now, not 105."
+    after = session(9, user(later))
+    quote = quoted(after, later)
+    said = Observation(
+        session_id="s9", root_id="s9", kind="fact", subject="quill-tracker", attribute="waits", claim=later,
+        quotes=(quote,), at=quote.at,
+    )  # fmt: skip
+    replaced: dict[str, Any] = {"op": "supersede", "entry_ids": ("/m.md#0",), "before": old}
+    text = f"In `shop`: {new} (until 2026-03-01: The quill-tracker waits 105 seconds)"
+    return case(twice(user(new)), new, claim=text, kind="fact", observations=[said], **replaced)
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["The quill-tracker waits 25 seconds.", "The quill-tracker waits 25 seconds now, it used to be 105."],
+)
+def test_the_new_value_said_again_keeps_no_old_one(later: str):
+    """It shares nearly all its words with the entry, and says what is to take the entry's place."""
+    assert counter_evidence(an_update(later)) == ""
+
+
+def test_the_old_value_said_again_later_keeps_the_entry():
+    """Then it is not the entry that is out of date."""
+    assert "still said so later" in counter_evidence(an_update("The quill-tracker waits 105 seconds."))
+
+
+def test_never_mind_something_else_takes_nothing_back():
+    """It says itself what it is about."""
+    aside = "Never mind the warning on line 3 today."
+    assert counter_evidence(case(twice(user(f"{RULE} {aside}")))) == ""
+    assert counter_evidence(case(twice(user(RULE), agent("Noted."), user(aside)))) == ""
+    for meant in ("Never mind.", "Never mind that.", "Never mind the Friday deploys."):
+        assert "taken back" in counter_evidence(case(twice(user(RULE), agent("Noted."), user(meant)))), meant
+
+
 def test_a_condition_of_all_quotes_may_not_go_missing():
     """`When the build is red` is not always."""
     text = "When the build is red, do not merge."

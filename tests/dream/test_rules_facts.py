@@ -195,3 +195,23 @@ def test_a_sentence_that_breaks_off_is_doubted(claim: str, quoted: str):
     """All its words were said, and what they were said for is gone."""
     assert "it breaks a quoted sentence off" in doubts(claim, [quoted])
     assert doubts(quoted, [quoted]) == []
+
+
+@pytest.mark.parametrize(
+    "wordings",
+    [
+        ("You find what the otter-folder dumps in /srv/otter-folder/d26.", "Dumps of the otter-folder are in /srv/otter-folder/d26."),
+        ("Port 4015 belongs to the willow-loader.", "The port of the willow-loader is 4015."),
+        ("The heron-lister refuses files over 231 MB.", "The heron-lister refuses files over 231 MB now, it used to be 189."),
+    ],
+)  # fmt: skip
+def test_one_value_of_one_thing_is_learnt_once(wordings: tuple[str, str]):
+    """However it is put: two entries for one fact go out of date one by one."""
+    held = [session(number, user(wordings[number % 2])) for number in range(4)]
+    assert len(texts(held)) == 1
+
+
+def test_one_value_of_two_things_is_learnt_twice():
+    """An equal number joins nothing by itself."""
+    told = ("The otter-folder waits 30 seconds.", "The willow-loader waits 30 seconds.")
+    assert len(texts([session(number, user(told[number % 2])) for number in range(4)])) == 2

@@ -35,6 +35,7 @@ from agentflows.dream.report import (
     telling,
     unread_line,
 )
+from agentflows.dream.restating import recalled_in
 from agentflows.dream.risks import decide_risks, hold, intake_hold, whole_dream_hold
 from agentflows.dream.scopes import in_words
 from agentflows.dream.sources import cases
@@ -74,6 +75,7 @@ __all__ = [
     "nominate_pairs",
     "outcome_patterns",
     "propose",
+    "recalled_in",
     "refute",
     "rehearse",
     "replay",

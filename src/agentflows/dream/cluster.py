@@ -14,6 +14,7 @@ from agentflows.dream.engine import Engine
 from agentflows.dream.faithful import content, opposed
 from agentflows.dream.heeded import heeded
 from agentflows.dream.nominate import fold, places, quantities, similar
+from agentflows.dream.over import without_over
 from agentflows.dream.tally import lacking, tally
 from agentflows.errors import DreamError, ModelOutputError
 from agentflows.signature import specifics
@@ -174,7 +175,7 @@ def _ground(observation: Observation) -> _Ground:
     when, when_not = fold(observation.when), fold(observation.when_not)
     if observation.kind == "error":
         return _Ground(when, when_not, "", (), ())
-    claim = f"{observation.claim} {observation.value}"
+    claim = f"{without_over(observation.claim)} {observation.value}"
     counted = {f"{value:g}" for value in observation.stats.values()}
     return _Ground(
         when,

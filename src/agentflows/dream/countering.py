@@ -19,8 +19,9 @@ from agentflows.dream.faithful import (
     turned_round,
 )
 from agentflows.dream.heeded import excludes, takes_back
+from agentflows.dream.over import without_over
 from agentflows.dream.texts import own_part
-from agentflows.signature import hedges, sentences
+from agentflows.signature import hedges, sentences, specifics
 
 _ENOUGH = 2
 """Sessions whose quotes must be sound; one, where only one is quoted."""
@@ -43,6 +44,10 @@ _NOT_MEANT = re.compile(
     r"|strike that|i take (?:that|it) back|on second thought|that (?:no longer|does not|doesn't) (?:holds?|appl(?:y|ies))|not anymore|no longer\W*$"
     r"|vergiss das|oublie (?:ça|cela)|olvida eso)"
 )
+_NAMED_BACK = re.compile(
+    r"(?i)^\W*(?:never ?mind|forget|ignore)(?:\s+about)?\s+((?:the|my|our|your|those|these)\s+[^.,;:!?]+)"
+)
+"""`Never mind the warning on line 3`, unlike `Never mind`, says itself what it is about."""
 _LIMITING = re.compile(
     r"(?i)^\W*(?:(?:but|and|or|though|however|well|ok(?:ay)?)[,:]?\s+){0,2}"
     r"(?:unless|except|not (?:for|in|on|when|if|during)|only (?:for|in|on|when|if|during|until)|(?:just|only) (?:this|for)\b|at least (?:for|in|until)"
@@ -137,11 +142,17 @@ def _beside(quote: Quote, passage: Passage, claim: str) -> str:
     if lead and lead.rstrip().endswith(":") and (_IMAGINED.search(lead) or _REPORTED.search(lead)):
         return f"stands under {_short(lead)}"
     following = next((after[start:end] for start, end in sentences(after)), "")
-    if _NOT_MEANT.search(following):
+    if _is_about(following, quote.text) and _NOT_MEANT.search(following):
         return f"is taken back at once: {_short(following)}"
     if _LIMITING.search(following) and not _kept(following, claim):
         return f"is limited at once, and the claim is not: {_short(following)}"
     return ""
+
+
+def _is_about(taken_back: str, quoted: str) -> bool:
+    """Whether words that take something back may mean what is quoted: not where they name something else themselves."""
+    named = _NAMED_BACK.search(taken_back)
+    return named is None or bool(content(named.group(1)) & content(quoted))
 
 
 def _kept(limit: str, claim: str) -> bool:
@@ -156,7 +167,7 @@ def _after(quote: Quote, case: Case) -> str:
     typed = [one for one in own if one.kind == "user" and one.trust == 3 and one.nearness != "quoted"]
     for number, passage in enumerate(sorted(typed, key=lambda one: one.seq)):
         opening = next((passage.text[start:end] for start, end in sentences(passage.text)), "")
-        if number == 0 and passage.starts and _NOT_MEANT.search(opening):
+        if number == 0 and passage.starts and _NOT_MEANT.search(opening) and _is_about(opening, quote.text):
             return f"is taken back in {passage.address}: {_short(opening)}"
         for start, end in sentences(passage.text):
             said = passage.text[start:end]
@@ -166,9 +177,10 @@ def _after(quote: Quote, case: Case) -> str:
 
 
 def _taken_back_elsewhere(case: Case) -> str:
-    written = case.claims[0]
+    written = without_over(case.claims[0])
     for passage in case.passages:
-        if passage.nearness == "elsewhere" and passage.trust == 3 and excludes(passage.text, written):
+        said = without_over(passage.text)
+        if passage.nearness == "elsewhere" and passage.trust == 3 and excludes(said, written):
             return f"a user said otherwise later, in {passage.address}: {_short(passage.text)}"
     return ""
 
@@ -182,9 +194,25 @@ def _entry_kept(case: Case) -> str:
         said = content(passage.text)
         alike = len(old & said) >= _MOSTLY * len(old | said)
         same = not excludes(passage.text, case.change.before) and not takes_back(passage.text)
+        if _is_the_new(passage.text, case):
+            continue
         if passage.nearness == "elsewhere" and passage.trust == 3 and alike and same:
             return f"a user still said so later, in {passage.address}: {_short(passage.text)}"
     return ""
+
+
+def _is_the_new(text: str, case: Case) -> bool:
+    """Whether a text says what is to take the entry's place: the new value or name, and not the old one.
+
+    Such texts share most words with the entry, so likeness alone takes them for the entry said again.
+    """
+    quoted = " ".join(without_over(quote.text) for quote in case.change.quotes)
+    old, said = case.change.before or "", without_over(text)
+    for parts in (specifics, content):
+        brought, gone = parts(quoted) - parts(old), parts(old) - parts(quoted)
+        if brought and gone:
+            return bool(parts(said) & brought) and not parts(said) & gone
+    return False
 
 
 def _of_entries(case: Case) -> str:

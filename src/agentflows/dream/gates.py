@@ -8,13 +8,14 @@ whole sentence, and the claim must keep the negations, hedges, numbers, paths an
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from agentflows.change import Observation, ObservationKind, Pattern, Quote, Refusal
 from agentflows.dream.faithful import lost_hedge, lost_negation, turned_round, unbacked
 from agentflows.dream.marks import reveal
 from agentflows.dream.quotes import is_recalled, quote_at
+from agentflows.dream.restating import Recalled, restated
 from agentflows.errors import NotFoundError
 from agentflows.session import Session, Trust, Turn
 from agentflows.signature import sentences, tokens
@@ -53,8 +54,13 @@ class _RefusedError(Exception):
         self.reason = reason
 
 
-def check_observation(observation: Observation, turn_of: TurnOf, root_of: RootOf) -> Observation | Refusal:
+def check_observation(
+    observation: Observation, turn_of: TurnOf, root_of: RootOf, *, recalled: Sequence[Recalled] = ()
+) -> Observation | Refusal:
     """Check one observation against the archive.
+
+    `recalled` is what the session was shown of memories: quotes of an agent that only repeat it are left out, and an
+    observation that rests on nothing else is refused (`recalled`).
 
     What comes back has quotes of whole sentences with true trust, origin, root session and time; and it is
     `said_outright` only where a user's own typed words are among them. Gates, in order: `no_claim`, `size`,
@@ -62,7 +68,7 @@ def check_observation(observation: Observation, turn_of: TurnOf, root_of: RootOf
     `whole_sentence`, `trust`, `negation`, `hedge`, `specifics`.
     """
     try:
-        return _checked(observation, turn_of, root_of)
+        return _checked(observation, turn_of, root_of, recalled)
     except _RefusedError as refused:
         return Refusal(
             gate=refused.gate,
@@ -93,9 +99,12 @@ def low_water(quotes: Iterable[Quote]) -> Trust:
     return min(trusts) if trusts else 1
 
 
-def _checked(observation: Observation, turn_of: TurnOf, root_of: RootOf) -> Observation:
+def _checked(
+    observation: Observation, turn_of: TurnOf, root_of: RootOf, recalled: Sequence[Recalled]
+) -> Observation:
     _check_claim(observation)
     quotes = [_checked_quote(quote, turn_of, root_of) for quote in observation.quotes]
+    quotes = _own_evidence(quotes, observation.claim, recalled)
     quotes = list({(quote.address, quote.start, quote.end): quote for quote in quotes}.values())
     root_id = root_of(observation.session_id)
     for quote in quotes:
@@ -172,6 +181,20 @@ def _checked_quote(quote: Quote, turn_of: TurnOf, root_of: RootOf) -> Quote:
             gate="recalled", reason=f"{quote.address} recalls a memory: a memory cannot prove itself"
         )
     return quote_at(holder, turn.seq, start, end)
+
+
+def _own_evidence(quotes: list[Quote], claim: str, recalled: Sequence[Recalled]) -> list[Quote]:
+    """The quotes without those in which an agent only repeats what a memory told it."""
+    repeated = {quote.address: found for quote in quotes if (found := restated(quote, claim, recalled))}
+    own = [quote for quote in quotes if quote.address not in repeated]
+    if not own:
+        address, told = next(iter(repeated.items()))
+        shown = f"{told.session_id}#{told.seq}"
+        raise _RefusedError(
+            gate="recalled",
+            reason=f"{address} repeats what a memory said in {shown}: a memory cannot prove itself",
+        )
+    return own
 
 
 def _holder(session_id: str, turn: Turn, root_of: RootOf) -> Session:

@@ -52,7 +52,7 @@ _TURNING = frozenset({"instead", "rather", "statt", "anstatt", "stattdessen", "p
 """Words that put one thing in another's place."""
 _FRAME_WORDS = """
     add us use writ mak put run don't dont stop avoid always now from future rule must should shall every everi please ever
-    immer stets ab jetzt bitte toujours désormais siempre ahora
+    alway futur zukunft künftig immer stets ab jetzt bitte toujours désormais siempre ahora
 """
 _LIGHT = frozenset(_FRAME_WORDS.split())
 _EDITING = frozenset({"edit", "touch", "modify", "modifi", "alter", "chang", "change"})
@@ -139,8 +139,15 @@ def _same_fact(left: Pattern, right: Pattern) -> bool:
         or _qualifiers(texts[0]) != _qualifiers(texts[1])
     ):
         return False
-    ours, theirs = (tokens(text) - LIGHT - tokens(left.value) for text in texts)
-    return min(len(ours), len(theirs)) >= 2 and (ours <= theirs or theirs <= ours) and len(ours ^ theirs) <= 2
+    ours, theirs = (tokens(text.replace(left.value, " ")) - LIGHT for text in texts)
+    enough = min(len(ours), len(theirs)) >= 2 or (ours == theirs and _give_one_thing(*texts, left.value))
+    return enough and (ours <= theirs or theirs <= ours) and len(ours ^ theirs) <= 2
+
+
+def _give_one_thing(left: str, right: str, value: str) -> bool:
+    """Whether two clauses name one thing and call its value the same, as `port`, or give a path, which needs no name."""
+    named = named_things(left.replace(value, " ")) & named_things(right.replace(value, " "))
+    return bool(named) and ("/" in value or bool(tokens(left) & tokens(right) & LIGHT))
 
 
 def _qualifiers(text: str) -> set[str]:

@@ -53,7 +53,7 @@ _FRAMED = re.compile(
 )
 """How a statement begins that tells something by the way, or that it is news."""
 _ASIDE = re.compile(
-    r",\s+(?=not\b|as\b|and not\b|instead\b|because\b|since\b|but\b|then\b|btw\b|by the way\b|fyi\b|please\b|though\b|anyway\b|right\b)|;\s|\s+\("
+    r",\s+(?=(?:(?:it|this|that|they)\s+)?used to be\b|(?:it|this|that) was\b|no longer\b|formerly\b|previously\b|up from\b|down from\b|not\b|as\b|and not\b|instead\b|because\b|since\b|but\b|then\b|btw\b|by the way\b|fyi\b|please\b|though\b|anyway\b|right\b)|;\s|\s+\("
 )
 _FIRST_PERSON = re.compile(r"(?i)\b(?:i|i'm|i've|my|mine|me)\b")
 _MAX_CHARS = 200

@@ -64,9 +64,13 @@ class DreamRun(Batched):
             turns = {turn.seq: turn for turn in session.turns}
 
             turn_of = self._turn_of(session.session_id, turns)
+            recalled = deed.recalled_in(session)
             for observation in self.observations[session.session_id]:
                 checked = deed.check_observation(
-                    observation, turn_of=turn_of, root_of=lambda name: roots.get(name, name)
+                    observation,
+                    turn_of=turn_of,
+                    root_of=lambda name: roots.get(name, name),
+                    recalled=recalled,
                 )
                 if isinstance(checked, Refusal):
                     refused += 1
