@@ -172,9 +172,11 @@ def judged(outcome: Outcome) -> ProbeRun:
         return unclear(f"its outcome ended as {outcome.result}: {outcome.explanation}")
     if attempt.end != "finished":
         return unclear(f"its agent ended as {attempt.end}: {attempt.detail}")
-    unmet = [one for one in outcome.evaluations[-1].criteria if one.met == "unmet"]
+    criteria = outcome.evaluations[-1].criteria
+    unmet = [one for one in criteria if one.met == "unmet"]
     if not unmet:
-        return unclear(f"the grader could tell of no criterion that it is not met: {outcome.explanation}")
+        left = "; ".join(_said(one) for one in criteria if one.met == "cannot_tell")
+        return unclear(f"the grader cannot tell: {left}")
     why = "; ".join(_said(one) for one in unmet)[:_WHY_CHARS]
     return ProbeRun(result="fail", why=why, outcome_id=outcome.outcome_id)
 
