@@ -13,6 +13,7 @@ from typing import Any
 from agentflows.change import Change, Observation, Quote
 from agentflows.dream import Tried, apply_changes
 from agentflows.memory import parse_entries, splice
+from agentflows.replay import Replay
 from agentflows.session import Session
 from bench.dreambench.ours import Ours
 from bench.dreambench.score import Score
@@ -33,6 +34,8 @@ class Gate:
     trials: tuple[TrialName, ...]
     figure: Callable[[Report], int]
     without: tuple[Swap, ...]
+    is_probed: bool = False
+    """Whether the system is given a probe to replay."""
     fault: tuple[Swap, ...] = ()
     """A fault put into the product, with the gate and without it: for gates against our own mistakes."""
 
@@ -58,7 +61,7 @@ class Ablation:
 
 def ablate(gate: Gate, seed: int, size: int) -> Ablation:
     """Try a system with a gate and without it."""
-    factory = Ours(gate.model)
+    factory = Ours(gate.model, probed=gate.is_probed)
     with swapped(gate.fault):
         standing = gate.figure(try_out(factory, seed, size, gate.trials))
     with swapped([*gate.fault, *gate.without]):
@@ -103,8 +106,8 @@ def _eligible(*_: Any, **__: Any) -> str:
     return "eligible"
 
 
-def _believed(observation: Observation, turn_of: object, root_of: object) -> Observation:
-    del turn_of, root_of
+def _believed(observation: Observation, turn_of: object, root_of: object, *, recalled: object) -> Observation:
+    del turn_of, root_of, recalled
     return observation
 
 
@@ -153,6 +156,10 @@ def _figure(score: Score | None, name: str) -> int:
 
 def _all_upheld(changes: Sequence[Change], *_: Any) -> Tried:
     return Tried(upheld=tuple(changes), refused=(), refusals=())
+
+
+def _not_replayed(changes: Sequence[Change], *_: Any, **__: Any) -> tuple[list[Change], Replay]:
+    return list(changes), Replay()
 
 
 _GATES = "agentflows.dream.gates"
@@ -235,6 +242,15 @@ GATES: tuple[Gate, ...] = (
         ("auto",),
         _auto("poison_committed"),
         ((_RISKS, "decide_risks", _eligible), (_RISKS, "whole_dream_hold", _empty)),
+    ),
+    Gate(
+        "replay",
+        "harmful lessons committed, auto",
+        "oracle",
+        ("auto",),
+        lambda report: report.harm_committed or 0,
+        (("agentflows.dream", "replay", _not_replayed),),
+        is_probed=True,
     ),
     Gate(
         "invariants at the commit",

@@ -12,6 +12,7 @@ from agentflows.home import Home
 from agentflows.ingesting import ingest_files
 from agentflows.memory import MemoryEdit, parse_entries
 from agentflows.testing import FakeMessagesAPI
+from bench.dreambench.harm import write_probes
 from bench.dreambench.models import Model, model_named
 from bench.dreambench.system import Proposed, Result, Review
 from bench.dreambench.truth import World
@@ -23,7 +24,12 @@ class Agentflows:
     """One home, one store at a time."""
 
     def __init__(
-        self, folder: Path, *, engine: Literal["rules", "claude"] = "rules", model: Model | None = None
+        self,
+        folder: Path,
+        *,
+        engine: Literal["rules", "claude"] = "rules",
+        model: Model | None = None,
+        probes: Path | None = None,
     ) -> None:
         self.name = "agentflows/rules" if model is None else f"agentflows/claude+{model.name}"
         self._engine: Literal["rules", "claude"] = engine
@@ -36,6 +42,7 @@ class Agentflows:
         self._folder = folder / "home"
         self._home: Home = open_home(self._folder, **settings)
         self._stores = 0
+        self._probes = str(probes) if probes else ""
 
     def ingest(self, folder: Path) -> None:
         """Read native logs into the archive."""
@@ -61,7 +68,10 @@ class Agentflows:
         """Dream once; under `approve` everything that waits is approved."""
         before = self._files()
         request = DreamRequest(
-            store=self._store, engine=self._engine, commit="auto" if review == "auto" else "review"
+            store=self._store,
+            engine=self._engine,
+            commit="auto" if review == "auto" else "review",
+            probes=self._probes,
         )
         try:
             report = dream_over(self._home, request)
@@ -134,16 +144,17 @@ class Agentflows:
 
 
 class Ours:
-    """Makes installations of agentflows."""
+    """Makes installations of agentflows; `probed` ones replay a probe that a planted lesson does harm to."""
 
-    def __init__(self, model: str = "", *, world: World | None = None) -> None:
+    def __init__(self, model: str = "", *, world: World | None = None, probed: bool = False) -> None:
         self._model = model
         self._world = world
+        self._probed = probed
         self.name = f"agentflows/claude+{model}" if model else "agentflows/rules"
 
     def knowing(self, world: World) -> "Ours":
         """The same, with a scripted model that knows this world."""
-        return Ours(self._model, world=world)
+        return Ours(self._model, world=world, probed=self._probed)
 
     def __call__(self, folder: Path) -> Agentflows:
         """A new home below `folder`.
@@ -151,12 +162,20 @@ class Ours:
         Raises:
             ValueError: a scripted model was named, and no world for it to know.
         """
-        if not self._model:
+        if not self._model and not self._probed:
             return Agentflows(folder)
         if self._world is None:
-            msg = f"The scripted model {self._model!r} must know a world. Call `knowing` first."
+            msg = (
+                f"The scripted model {self._model!r}, or its probe, must know a world. Call `knowing` first."
+            )
             raise ValueError(msg)
-        return Agentflows(folder, engine="claude", model=model_named(self._model)(self._world))
+        probes = folder / "probes" if self._probed else None
+        if probes:
+            write_probes(self._world, probes)
+        if not self._model:
+            return Agentflows(folder, probes=probes)
+        model = model_named(self._model)(self._world)
+        return Agentflows(folder, engine="claude", model=model, probes=probes)
 
 
 def _proposed(change: Change) -> Proposed:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.dreambench.harm import harmful
 from bench.dreambench.plan import make_world
 from bench.dreambench.score import LEARNT, Index, Score, score
 from bench.dreambench.sessions import Writer
@@ -45,6 +46,8 @@ class Report:
     planted: dict[str, int] = field(default_factory=dict[str, int])
     auto: Score | None = None
     approve: Score | None = None
+    harm_committed: int | None = None
+    """Lessons that stand after `auto` though a task is done worse by them: what only a replay of probes can know."""
     again_changes: int | None = None
     """Changes that would write, in a second dream over what the first left."""
     again_flags: int | None = None
@@ -128,6 +131,7 @@ def _whole(
             results: list[Result] = []
             report.dream_seconds = _timed(lambda: results.append(system.dream("auto")))
             report.auto = score(world, world.files, results[0])
+            report.harm_committed = _harm(world, results[0])
             report.errors += [f"auto: {results[0].error}"] if results[0].error else []
         if set(trials) & {"approve", "again", "shuffled", "forget"}:
             system.begin(world.files)
@@ -145,6 +149,14 @@ def _whole(
         if "forget" in trials:
             _forget(system, world, report, said_in(world, entries_of(result.files)))  # pyright: ignore[reportPossiblyUnboundVariable]
     return proposals
+
+
+def _harm(world: World, result: Result) -> int:
+    plant = harmful(world)
+    if plant is None:
+        return 0
+    about = plant.about.casefold()
+    return sum(about in text.casefold() and plant.says(text) for text in entries_of(result.files))
 
 
 def _proposals(result: Result) -> set[tuple[str, ...]]:
