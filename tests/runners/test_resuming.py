@@ -125,6 +125,33 @@ def test_an_agents_ceiling_counts_what_was_spent_before_the_kill(run: Run, fake:
     assert run(writer(max_tokens=spent + 10_000), state=kept[-1]).end == "cap_reached"
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_was_read_before_the_kill_may_be_overwritten_unless_it_changed(
+    run: Run, fake: FakeMessagesAPI, job: Job, *, is_changed: bool
+):
+    """The agent still has the text in its context; what somebody wrote since it has not."""
+    path = job.workspace / "a.txt"
+    path.write_text("old")
+    fake.queue(Reply.tool_use("read", {"path": "a.txt"}))
+    kept: list[str] = []
+    run(keep=kept.append, stop=lambda: "stop" if len(kept) > 1 else "")
+    if is_changed:
+        path.write_text("somebody's")
+    fake.queue(Reply.tool_use("write", {"path": "a.txt", "content": "new"}), Reply.text("Done."))
+    done = run(state=kept[-1])
+    assert (done.end, done.tool_errors) == ("finished", int(is_changed))
+    assert path.read_text() == ("somebody's" if is_changed else "new")
+
+
+def test_a_revision_knows_what_the_draft_read(run: Run, fake: FakeMessagesAPI, job: Job):
+    """It goes on in the same context, so the words are there."""
+    fake.queue(Reply.tool_use("write", {"path": "a.txt", "content": "one"}), Reply.text("Drafted."))
+    state = run().state
+    fake.queue(Reply.tool_use("write", {"path": "a.txt", "content": "two"}), Reply.text("Revised."))
+    assert run(state=state, job_id="outc_1/attempt/1", feedback="Say two.").tool_errors == 0
+    assert (job.workspace / "a.txt").read_text() == "two"
+
+
 @pytest.mark.parametrize("state", ["{", "[]", '{"version": 99}'])
 def test_a_state_of_another_kind_is_refused(run: Run, state: str):
     """With what to do, before anything is spent."""

@@ -24,7 +24,7 @@ from agentflows.readers.claude_code import ClaudeCode
 from agentflows.readers.fields import number, table, text, tokens
 from agentflows.runners.brief import opening
 from agentflows.runners.journal import Journal
-from agentflows.runners.process import Ended, Order, environment, supervise
+from agentflows.runners.process import Ended, Order, Stopping, environment, supervise
 from agentflows.sandbox import Limits, Sandbox
 from agentflows.session import Usage
 
@@ -246,9 +246,8 @@ def _within(
     heard: _Heard,
     stop: Callable[[], str] | None,
 ) -> Ended:
-    """The same behind walls. It can be stopped only before it begins; its deadline holds all the same."""
-    if stop and (reason := stop()):
-        return Ended(end="stopped", reason=reason)
+    """The same behind walls."""
+    stopping = Stopping(stop)
     named = environment(agent.env)
     limits = Limits(
         seconds=min(agent.limits.max_seconds, 86_400), output_bytes=8 << 20, output_kill_bytes=32 << 20
@@ -259,13 +258,17 @@ def _within(
         env={name: named[name] for name in agent.env if name in named},
         limits=limits,
     )
-    run = sandbox.run(list(argv), stdin=stdin)
+    run = sandbox.run(list(argv), stdin=stdin, stop=stopping)
     for line in run.output.encode().split(b"\n"):
         heard.take(line)
-    ends: Mapping[str, Any] = {"timeout": "timeout", "output_limit": "output_limit"}
-    reason = "" if run.reason in {"exited", "signal", *ends} else f"it was killed: {run.reason}"
+    ends: Mapping[str, Any] = {one: one for one in ("timeout", "output_limit", "stopped")}
+    lost = "" if run.reason in {"exited", "signal", *ends} else f"it was killed: {run.reason}"
     return Ended(
-        end=ends.get(run.reason, "exited"), exit_code=run.exit_code or 0, seconds=run.seconds, lost=reason
+        end=ends.get(run.reason, "exited"),
+        exit_code=run.exit_code or 0,
+        seconds=run.seconds,
+        reason=stopping.reason,
+        lost=lost,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -86,7 +86,7 @@ class MessagesRunner:
         def remaining() -> float:
             return deadline - time.monotonic()
 
-        with _equipped(agent, job, remaining) as tools, self._opened(agent, book.talk) as claude:
+        with _equipped(agent, job, book, remaining, stop) as tools, self._opened(agent, book.talk) as claude:
             ending = claude.converse(
                 book.talk,
                 system=system_blocks(agent),
@@ -135,20 +135,27 @@ def _reply_tokens(limits: AgentLimits, price: Price | None) -> int:
 
 
 @contextmanager
-def _equipped(agent: AgentDefinition, job: Job, remaining: Callable[[], float]) -> Generator[Sequence[Tool]]:
-    """The agent's tools: its own, and those of its MCP servers."""
+def _equipped(
+    agent: AgentDefinition,
+    job: Job,
+    book: "_Book",
+    remaining: Callable[[], float],
+    stop: Callable[[], str] | None,
+) -> Generator[Sequence[Tool]]:
+    """The agent's tools: its own, which remember for the book what they read, and those of its MCP servers."""
     with ExitStack() as stack:
         memory = None
         if job.memory:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentflows-memory-"))
             memory = write_memory(Path(folder), job.memory)
-        own = Toolbox(agent, job.workspace, memory, remaining).tools()
+        box = Toolbox(agent, job.workspace, memory, remaining, stop=stop, seen=book.seen())
+        book.seen = lambda: box.seen
         served = (
             stack.enter_context(open_servers(agent.mcp_servers, job.workspace, remaining))
             if agent.mcp_servers
             else []
         )
-        yield [*own, *(tool for tool in served if _is_chosen(agent, tool.name))]
+        yield [*box.tools(), *(tool for tool in served if _is_chosen(agent, tool.name))]
 
 
 def _is_chosen(agent: AgentDefinition, name: str) -> bool:
@@ -168,6 +175,8 @@ class _Book:
     journal: Journal
     keep: Callable[[str], None] | None
     usage: Usage = field(default_factory=Usage)
+    seen: Callable[[], Mapping[str, str]] = dict
+    """The files the agent knows, as its tools have it: a run that goes on does not read them again."""
 
     def replied(self, reply: Reply) -> None:
         self.usage += reply.usage
@@ -200,6 +209,7 @@ class _Book:
                 "talk": self.talk.dump(),
                 "usage": asdict(self.usage),
                 "lines": self.journal.lines,
+                "seen": dict(self.seen()),
             }
         )
 
@@ -220,13 +230,14 @@ def _open_book(agent: AgentDefinition, job: Job, keep: Callable[[str], None] | N
     found = _loaded(job.state) if job.state else {}
     talk = Talk.load(found["talk"]) if found else Talk()
     sandbox = "off" if agent.sandbox == "off" else "required"
+    known: Mapping[str, str] = found.get("seen", {})
     if found and found["job_id"] == job.job_id:
         journal = Journal(agent, job, lines=found["lines"])
-        return _Book(job, talk, journal, keep, Usage(**found["usage"]))
+        return _Book(job, talk, journal, keep, Usage(**found["usage"]), lambda: known)
     journal = Journal(agent, job, model=agent.model, sandbox=sandbox)
     journal.brief(job)
     talk.say(*opening(job, goes_on=bool(talk.messages)))
-    return _Book(job, talk, journal, keep)
+    return _Book(job, talk, journal, keep, seen=lambda: known)
 
 
 def _loaded(state: str) -> dict[str, Any]:

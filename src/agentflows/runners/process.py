@@ -6,10 +6,12 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, cast
+
+from agentflows.errors import SandboxError
 
 ProcessEnd = Literal["exited", "timeout", "output_limit", "stopped"]
 """`exited` by itself, or killed: at its deadline, for what it wrote, because the caller said so."""
@@ -65,6 +67,28 @@ class Ended:
     """Why it could not be started; "" when it was."""
 
 
+class Stopping:
+    """Whoever may end a run, asked five times a second at most; what they say is remembered.
+
+    Args:
+        stop: says why to end, or ""; None never does.
+    """
+
+    def __init__(self, stop: Callable[[], str] | None) -> None:
+        self._stop = stop
+        self._asked_at = float("-inf")
+        self.reason = ""
+        """What they said; "" while they have not."""
+
+    def __call__(self) -> str:
+        """Why to end now; "" to go on."""
+        now = time.monotonic()
+        if self._stop is not None and not self.reason and now - self._asked_at >= _LOOK_SECONDS:
+            self._asked_at = now
+            self.reason = self._stop()
+        return self.reason
+
+
 def environment(names: Sequence[str]) -> dict[str, str]:
     """This process's harmless variables, and those of the given names: built from nothing, so that no key gets in."""
     allowed = {*_PLAIN, *names}
@@ -74,31 +98,70 @@ def environment(names: Sequence[str]) -> dict[str, str]:
 def supervise(order: Order, on_line: Callable[[bytes], None]) -> Ended:
     """Run it to its end and hand out each line of its standard output, without its line feed, as it comes.
 
-    When this returns, whatever belongs to the process's group is gone, also when `on_line` raises. What made a group
-    of its own (a daemon) is not: only the sandbox holds that.
+    When this returns, whatever belongs to the process's group is gone, also when `on_line` raises; when this process is
+    killed, a guard that outlives it ends the group. What made a group of its own (a daemon) is not: only the sandbox
+    holds that.
     """
     began = time.monotonic()
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the command is the user's own choice
-            list(order.argv),
-            cwd=order.cwd,
-            env=dict(order.env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=tuple(order.pass_fds),
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return Ended(lost=f"{order.argv[0]} cannot be started: {reason}")
-    try:
-        ended = _Watch(process, order, on_line, began + order.seconds).run()
-    finally:
-        _end(process)
+    with _guard() as watch_over:
+        try:
+            process = _started(order)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return Ended(lost=f"{order.argv[0]} cannot be started: {reason}")
+        try:
+            watch_over(process.pid)
+            ended = _Watch(process, order, on_line, began + order.seconds, Stopping(order.stop)).run()
+        finally:
+            _end(process)
     ended.exit_code = process.returncode
     ended.seconds = time.monotonic() - began
     return ended
+
+
+def _started(order: Order) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - the command is the user's own choice
+        list(order.argv),
+        cwd=order.cwd,
+        env=dict(order.env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=tuple(order.pass_fds),
+    )
+
+
+_GUARD = 'read -r group && read -r _; test -z "$group" || kill -KILL "-$group"'
+
+
+@contextlib.contextmanager
+def _guard() -> Generator[Callable[[int], object]]:
+    """A shell that reads a pipe: first the group to watch over, then nothing, for as long as this process lives."""
+    inlet, outlet = os.pipe()
+    try:
+        guard = subprocess.Popen(  # noqa: S603 - our own words
+            ["/bin/sh", "-c", _GUARD],
+            stdin=inlet,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={},
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(outlet)
+        msg = (
+            f"No process can be started to watch over a command: {error.strerror or error}. Nothing was run."
+        )
+        raise SandboxError(msg) from error
+    finally:
+        os.close(inlet)
+    try:
+        yield lambda group: os.write(outlet, f"{group}\n".encode())
+    finally:
+        guard.kill()
+        guard.wait()
+        os.close(outlet)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -120,13 +183,13 @@ class _Watch:
     order: Order
     on_line: Callable[[bytes], None]
     deadline: float
+    stopping: Stopping
     ended: Ended = field(default_factory=Ended)
     _rest: bytearray = field(default_factory=bytearray)
     _errors: bytes = b""
     _taken: int = 0
     _sent: int = 0
     _open: int = 2
-    _asked_at: float = 0.0
 
     def run(self) -> Ended:
         with selectors.DefaultSelector() as selector:
@@ -158,23 +221,17 @@ class _Watch:
         if self.ended.end == "output_limit":
             return True
         if time.monotonic() >= self.deadline:
+            self._drain(selector)
             self.ended.end = "timeout"
             return True
-        if reason := self._reason_to_stop():
+        if reason := self.stopping():
+            self._drain(selector)
             self.ended.end, self.ended.reason = "stopped", reason
             return True
         if self.process.poll() is None:
             return False
         self._drain(selector)
         return True
-
-    def _reason_to_stop(self) -> str:
-        """What the caller says, who is not asked again for every line."""
-        now = time.monotonic()
-        if self.order.stop is None or now - self._asked_at < _LOOK_SECONDS:
-            return ""
-        self._asked_at = now
-        return self.order.stop()
 
     def _drain(self, selector: selectors.BaseSelector) -> None:
         """Take what the pipe still holds: a child that outlived its parent may keep it open, so nothing is waited for."""

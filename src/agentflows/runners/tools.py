@@ -17,6 +17,7 @@ from agentflows.runners.inputs import (
     checked,
     schema,
 )
+from agentflows.runners.process import Stopping
 from agentflows.sandbox import WORKSPACE, Run, Sandbox, Workspace
 
 MEMORY = "/memory"
@@ -30,6 +31,7 @@ _ENDS: Mapping[str, str] = {
     "process_limit": "It was killed because it started too many processes.",
     "memory_limit": "It ran out of memory.",
     "signal": "A signal ended it.",
+    "stopped": "It was killed because the run is to end.",
 }
 
 
@@ -53,6 +55,8 @@ class Toolbox:
         workspace: the folder it works in.
         memory: what `write_memory` gave; None without one.
         remaining: seconds left of the run: no command may outlast it.
+        stop: a text is the reason to end a command, and the run after it, now.
+        seen: what this agent read earlier, as `seen` gave it: what has changed since is unread.
     """
 
     def __init__(
@@ -61,8 +65,13 @@ class Toolbox:
         workspace: Path,
         memory: Workspace | None,
         remaining: Callable[[], float],
+        *,
+        stop: Callable[[], str] | None = None,
+        seen: Mapping[str, str] | None = None,
     ) -> None:
         self._files = Workspace(workspace)
+        self._files.recall(seen or {})
+        self._stopping = Stopping(stop)
         self._memory = memory
         self._remaining = remaining
         self._sandbox = Sandbox(
@@ -77,6 +86,11 @@ class Toolbox:
         """The agent's own, in the order it names them."""
         made = {tool.name: tool for tool in self._all()}
         return [made[name] for name in self._chosen if name in made]
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """Path → sha256 of the files that the agent knows: what it may overwrite while they are so."""
+        return self._files.seen
 
     def _all(self) -> Sequence[Tool]:
         return (
@@ -123,7 +137,7 @@ class Toolbox:
 
     def _bash(self, asked: BashInput) -> str:
         seconds = max(1.0, min(asked.timeout_seconds, self._remaining()))
-        run = self._sandbox.run(asked.command, timeout_seconds=seconds)
+        run = self._sandbox.run(asked.command, timeout_seconds=seconds, stop=self._stopping)
         if run.is_success:
             return _shown(run)
         why = _ENDS.get(run.reason, "").format(seconds=run.seconds)

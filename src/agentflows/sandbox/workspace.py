@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +79,17 @@ class Workspace:
         self._read_only = tuple(relative(path) for path in read_only)
         self._seen: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    @property
+    def seen(self) -> dict[str, str]:
+        """Path → sha256 of what this user last read or wrote there."""
+        with self._lock:
+            return dict(self._seen)
+
+    def recall(self, seen: Mapping[str, str]) -> None:
+        """Take over what an earlier `Workspace` of the same user had seen. A file that changed since is stale."""
+        with self._lock:
+            self._seen.update(seen)
 
     def read(self, path: str, *, start_line: int | None = None, end_line: int | None = None) -> str:
         """The text of a file, or its lines from `start_line` to `end_line` (from 1, both included).
