@@ -1,9 +1,11 @@
 """The one client: asks a model for structured output, within a budget and a deadline, and tells what it cost."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -386,8 +388,17 @@ def _sdk(api_key: str | None, base_url: str, http_client: httpx2.Client | None) 
         )
         raise SettingsError(msg)
     return anthropic.Anthropic(
-        api_key=api_key or _NO_KEY, base_url=base_url or ANTHROPIC_URL, max_retries=0, http_client=http_client
+        api_key=api_key or _NO_KEY,
+        base_url=base_url or ANTHROPIC_URL,
+        max_retries=0,
+        http_client=http_client or anthropic.DefaultHttpxClient(verify=_trusted()),
     )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates this process trusts, read once: reading them takes longer than all else a client is made of."""
+    return httpx2.create_ssl_context()
 
 
 def _says_no_schema(error: EndpointError) -> bool:
