@@ -54,6 +54,9 @@ _SILENT_SECONDS = 60.0
 _LOST_SECONDS = 5.0
 """… how long a turn that was held may be held by nobody."""
 
+_PUBLISHED_EVERY = 15.0
+"""Seconds between two versions of a running job's page."""
+
 
 class Work:
     """What the tasks share. A plain object, so that Prefect records none of it."""
@@ -67,6 +70,7 @@ class Work:
         self.news = ""
         self.ended = 0
         self.progress: Any = None
+        self.published_at = time.monotonic()
 
 
 def say(text: str) -> None:
@@ -101,7 +105,8 @@ def make_lead_turn(work: Work, number: int) -> Transcript:
 @task(name="report", task_run_name="report", **_STEP)
 def publish(work: Work) -> None:
     """Lay every thread's state, outputs, cost and verdict on the run's page."""
-    job = work.run.job
+    state = work.run.home.state
+    job = state.job(work.run.job.job_id)
     key = job.job_id.replace("_", "-")
     create_markdown_artifact(markdown(job), key=key, description=headline(job))
     rows = table(job)
@@ -111,6 +116,9 @@ def publish(work: Work) -> None:
 
 def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:
     work.ended += 1
+    if time.monotonic() - work.published_at >= _PUBLISHED_EVERY:
+        work.published_at = time.monotonic()
+        publish(work)
     detail = f" ({ended.detail})" if ended.detail else ""
     say(f"{ended.thread_id} turn {ended.number}: {ended.ending or ended.status}{detail}")
     plan = work.run.request.plan

@@ -23,8 +23,8 @@ from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
 from agentflows.marks import one_line, reveal
-from agentflows.orchestrating import FINAL, Files, make_request
-from agentflows.orchestration import headline, plan_of, summary
+from agentflows.orchestrating import FINAL, Files, make_request, transcript
+from agentflows.orchestration import headline, not_begun, plan_of, summary
 from agentflows.session import Turn
 from agentflows.settings import load_settings
 from agentflows.team import LEAD, Orchestration, TeamLimits, Thread, ThreadTurn, read_team, render_plan
@@ -76,7 +76,7 @@ def orchestrate(
     """Have a team do a job: its lead splits it among specialists who work at once, or a plan says who does what.
 
     The same command again goes on from where it was killed. Exit codes: 0 succeeded, 1 failed, 2 wrong use, 3 partial
-    or stopped. JSON: {job_id, status, detail, mode, threads, turns, endings, skipped, conflicts, tokens, dollars}
+    or stopped. JSON: {job_id, status, detail, mode, threads, turns, endings, skipped, not_begun, conflicts, tokens, dollars}
     """
     if not resume and (team is None or workspace is None):
         message = "A job needs --team DIR and --workspace DIR, or --resume JOB to go on with one."
@@ -254,6 +254,9 @@ def _table(job: Orchestration) -> Table:
     for turn in order:
         cells = _cells(turn, is_planned=job.mode == "plan")
         table.add_row(*(_cell(name, cells[name]) for name in names))
+    for task in not_begun(job):
+        known = {"thread": task.agent, "task": one_line(task.task, 40), "ending": "not begun"}
+        table.add_row(*(Text(reveal(known.get(name, ""))) for name in names))
     return table
 
 
@@ -287,10 +290,15 @@ def _watch(doors: Home, name: str, home: Path | None) -> None:
         while True:
             job = doors.state.job(name)
             live.update(_table(job), refresh=True)
-            if job.status in FINAL or job.status == "interrupted":
+            if job.status in FINAL or job.status == "interrupted" or not _is_worked_on(doors, job):
                 break
             time.sleep(_EVERY)
     show_job(job, home)
+
+
+def _is_worked_on(doors: Home, job: Orchestration) -> bool:
+    """Whether a living process holds its workspace; one that was killed cannot say that it is gone."""
+    return bool(doors.state.holder(f"workspace:{job.workspace}"))
 
 
 # -- one thread --------------------------------------------------------------------------------------
@@ -302,7 +310,7 @@ def _show_thread(doors: Home, job: Orchestration, name: str, *, full: bool, json
         message = f"The job {job.job_id} has no thread {name!r}. It has: {', '.join(known) or 'none yet'}."
         raise UsageError(message)
     thread = known[name]
-    transcripts = {turn.number: _transcript(doors, turn) for turn in thread.turns}
+    transcripts = {turn.number: transcript(doors, turn) for turn in thread.turns}
     if json:
         messages = [message for message in job.messages if name in {message.from_thread, message.to_thread}]
         print_json(
@@ -320,13 +328,6 @@ def _show_thread(doors: Home, job: Orchestration, name: str, *, full: bool, json
     )
     for turn in thread.turns:
         _show_turn(thread, turn, transcripts[turn.number], full=full)
-
-
-def _transcript(doors: Home, turn: ThreadTurn) -> list[Turn]:
-    """What the archive holds of the turn; nothing while it runs."""
-    if not turn.session_id:
-        return []
-    return [event for session in doors.archive.sessions([turn.session_id]) for event in session.turns]
 
 
 def _plain(event: Turn) -> dict[str, object]:

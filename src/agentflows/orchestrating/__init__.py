@@ -13,6 +13,7 @@ from agentflows.home import Home, open_home
 from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
 from agentflows.orchestrating.request import Files, JobRequest
 from agentflows.orchestrating.run import DONE, FINAL, JobRun, begin, resumed
+from agentflows.orchestrating.transcripts import transcript
 from agentflows.orchestrating.turning import POINTS, perform
 from agentflows.team import Orchestration, Plan, Team, read_plan, read_team
 
@@ -32,6 +33,7 @@ __all__ = [
     "refused",
     "resume",
     "resumed",
+    "transcript",
 ]
 
 

@@ -11,7 +11,7 @@ from agentflows.orchestration.ending import ending_of, job_status
 from agentflows.orchestration.estimate import Estimate, check_estimate, estimate
 from agentflows.orchestration.files import FileState, changes_between, conflicts, promised
 from agentflows.orchestration.leading import lead
-from agentflows.orchestration.page import headline, markdown, summary, table
+from agentflows.orchestration.page import headline, markdown, not_begun, summary, table
 from agentflows.orchestration.planning import carry_out, plan_of
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "job_status",
     "lead",
     "markdown",
+    "not_begun",
     "plan_of",
     "promised",
     "summary",

@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentflows.team import LEAD, FileChange, Orchestration, ThreadTurn
+from agentflows.team import LEAD, FileChange, Orchestration, SubTask, ThreadTurn
 
 _CELL = 200
 _REPORT = 1_500
+
+
+def not_begun(job: Orchestration) -> tuple[SubTask, ...]:
+    """Sub-tasks of the plan that nothing was done about: not run, and not skipped either."""
+    begun = {turn.order.subtask_id for turn in job.turns}
+    return tuple(task for task in job.plan.subtasks if task.subtask_id not in begun) if job.plan else ()
 
 
 def headline(job: Orchestration) -> str:
@@ -16,6 +22,8 @@ def headline(job: Orchestration) -> str:
         if turn.thread_id != LEAD:
             word = turn.ending or turn.status
             endings[word] = endings.get(word, 0) + 1
+    if left := len(not_begun(job)):
+        endings["not begun"] = left
     told = ", ".join(f"{count} {word}" for word, count in sorted(endings.items())) or "no turns"
     cost = f", ${job.dollars:.2f}" if job.dollars else ""
     return f"{job.status}: {len(job.threads)} threads, turns: {told}, {job.usage.total:,} tokens{cost}"
@@ -33,6 +41,7 @@ def summary(job: Orchestration) -> dict[str, Any]:
         "turns": len(turns),
         "endings": {word: sum(turn.ending == word for turn in turns) for word in ("succeeded", "partial", "empty", "failed")},
         "skipped": sum(turn.status == "skipped" for turn in turns),
+        "not_begun": len(not_begun(job)),
         "conflicts": sum(change.is_kept_aside for turn in turns for change in turn.changes),
         "tokens": job.usage.total,
         "dollars": round(job.dollars, 6),
@@ -40,9 +49,18 @@ def summary(job: Orchestration) -> dict[str, Any]:
 
 
 def table(job: Orchestration) -> list[dict[str, str]]:
-    """A row per turn, in the order they began."""
+    """A row per turn, in the order they began, then one per sub-task that was not begun."""
     rows = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
-    return [_row(turn) for turn in rows]
+    return [*map(_row, rows), *map(_no_row, not_begun(job))]
+
+
+def _no_row(task: SubTask) -> dict[str, str]:
+    names = ("thread", "turn", "outputs", "missing", "changed", "seconds", "tokens", "dollars", "detail")
+    return dict.fromkeys(names, "–") | {
+        "thread": task.agent,
+        "task": _short(task.task),
+        "ending": "not begun",
+    }
 
 
 def _row(turn: ThreadTurn) -> dict[str, str]:
@@ -91,6 +109,13 @@ def markdown(job: Orchestration) -> str:
         lines += [f"## {thread.thread_id} · {thread.agent} · {thread.status}", ""]
         for turn in thread.turns:
             lines += _turn(turn)
+    if left := not_begun(job):
+        lines += [
+            "## Not begun",
+            "",
+            *(f"- {_plain(task.subtask_id)} ({_plain(task.agent)})" for task in left),
+            "",
+        ]
     return "\n".join(lines)
 
 
