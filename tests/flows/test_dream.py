@@ -97,3 +97,16 @@ def test_a_scheduled_run_goes_on_with_the_batch_of_the_one_before(
         monkeypatch.setenv("AGENTFLOWS_BATCH_WAIT_SECONDS", "60")
         assert load_flow("dream")(**given)["status"] == "completed"
         assert len(fake.batches) == 2, "one for the sessions, one for the patterns"
+
+
+def test_each_probe_with_each_memory_is_a_task_run(harbor: Path):
+    """A replay that takes long or breaks is seen where it does."""
+    report = run_dream("example", home=harbor, probes=str(EXAMPLES / "probes"))
+    assert "Replayed 2 probes: 1 improved, 0 flipped." in report.notes
+    with get_client(sync_client=True) as client:
+        names = {task.name for task in client.read_task_runs()}
+    assert {
+        f"replay {probe} · {memory} memory"
+        for probe in ("depot-times", "invoice-total")
+        for memory in ("present", "candidate")
+    } <= names
