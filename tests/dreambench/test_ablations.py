@@ -9,7 +9,16 @@ CHURNS = {"known evidence"}
 """What lost its place to a better supported change is evidence for the winner only in the next dream."""
 
 
-@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+IN_SHORT = {"quotes", "support", "risks"}
+"""Gates whose ablation runs with every change; all of them run with `make test-long`."""
+
+
+def some_slow(gate: Gate) -> object:
+    """The gate as a case of a test."""
+    return pytest.param(gate, id=gate.name, marks=[] if gate.name in IN_SHORT else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize("gate", [some_slow(gate) for gate in GATES])
 def test_a_gate_turned_off_makes_its_figure_fail(gate: Gate):
     """Else the gate is decoration, or its figure is."""
     found = ablate(gate, seed=1, size=20)
