@@ -285,7 +285,7 @@ def test_models_do_and_judge_the_probes_and_their_cost_is_the_dreams(
     home, fake = asked
     given = {"store": "example", "engine": "rules", "commit": "auto", "probes": str(probes)}
     run = DreamRun.start(home, DreamRequest.model_validate(given))
-    assert "replay of 1 probes: 2 runs" in run.quoted_cost
+    assert "replay of 1 probe: 2 runs" in run.quoted_cost
     assert "up to 200,000 tokens" in run.quoted_cost
     run.release()
     report = dream(home, probes, output="create_new")

@@ -65,7 +65,8 @@ def named(home: Home, probes: Sequence[Probe]) -> list[tuple[str, ...]]:
 def quoted(home: Home, probes: Sequence[Probe]) -> str:
     """What replaying them may take at most, for people."""
     runs, searches = deed.count_runs(probes), deed.MOST_SEARCHES
-    said = f"replay of {len(probes)} probes: {runs} runs, and up to {searches} trials more to find what flips one"
+    what = "1 probe" if len(probes) == 1 else f"{len(probes)} probes"
+    said = f"replay of {what}: {runs} runs, and up to {searches} trials more to find what flips one"
     asking = [probe for probe in probes if probe.agent.runner == "messages" or _is_judged(probe)]
     if not asking:
         return said
