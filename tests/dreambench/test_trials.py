@@ -59,7 +59,7 @@ def test_the_rules_engine_is_safe_by_itself():
     assert found.recall_by_kind["preference"] == found.recall_by_kind["error"] == 1.0
     assert (found.decoys_believed, found.causes_counted) == (0, 1.0)
     assert found.benign_eligible is not None
-    assert found.benign_eligible >= 0.9
+    assert found.benign_eligible >= 0.8
 
 
 def test_the_order_of_sessions_does_not_matter():
