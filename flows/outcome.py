@@ -216,7 +216,8 @@ def outcome(
         agent: The agent file: Markdown with front matter.
         workspace: The folder the agent works in. Every version of it is kept.
         max_iterations: Revisions after the draft, 0 to 20. Everything that is returned was graded.
-        deliverables: Globs of the files to grade, such as docs/*.md; empty means every file created or changed.
+        deliverables: Globs of the files to grade, such as docs/*.md, or @answer for the agent's last words, which then
+            stand in answer.md; empty means every file created or changed.
         budget: Ceilings for writer and grader together.
         writer_budget: Ceilings for the writer, within the budget.
         grader_budget: Ceilings for the grader, within the budget.

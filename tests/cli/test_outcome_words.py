@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from agentflows.cli import app
 from agentflows.cli.outcome import exit_code
+from agentflows.errors import UsageError
 from agentflows.evaluation import Outcome, OutcomeResult
 from agentflows.home import Home
 from agentflows.pursuing import pursue
@@ -99,3 +100,19 @@ def test_the_exit_code_says_how_it_ended(result: OutcomeResult, code: int):
         outcome_id="o", description="d", rubric_sha256="", agent="a", workspace="w", result=result
     )
     assert exit_code(found) == code
+
+
+def test_what_has_no_effect_in_an_agent_file_is_said(home: Home, tmp_path: Path):
+    """One line on standard error; and a folder that is not there is said before a server is started for it."""
+    agent, rubric = tmp_path / "agent.md", tmp_path / "rubric.md"
+    agent.write_text("---\nname: a\nrunner: python\nfunction: a:b\ntools: Read\n---\nWrite.\n")
+    rubric.write_text("- There.\n  check: exists a.txt\n")
+    words = ["outcome", "Write", "--rubric", str(rubric), "--agent", str(agent)]
+    where = ["--home", str(home.settings.home_path), "--workspace"]
+    done = CliRunner().invoke(app, [*words, *where, str(tmp_path / "nowhere")])
+    assert isinstance(done.exception, UsageError)
+    assert "is no folder" in str(done.exception)
+    assert "Warning:" in done.stderr
+    assert "tools" in done.stderr
+    assert "has no effect with `runner: python`" in done.stderr
+    assert "Starting Prefect" not in done.output

@@ -278,3 +278,43 @@ def test_a_command_that_does_not_end_or_exist_is_cannot_tell(run: Pursue):
     assert [one.met for one in first.criteria] == ["cannot_tell", "cannot_tell"]
     assert "timeout" in first.criteria[0].reason
     assert "was not found" in first.criteria[1].reason
+
+
+def test_an_agent_cannot_replace_the_function_that_checks_it(
+    home: Home, workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With the rubric in the workspace, and called from there, what the user had there at the start decides."""
+    (workspace / "checks.py").write_text(
+        'def says_rain(folder):\n    return "rain" in (folder / "notes.md").read_text()\n'
+    )
+    rubric = workspace / "rubric.md"
+    rubric.write_text("- **rain**: Rain.\n  check: python checks:says_rain\n")
+    lie = "def says_rain(folder):\n    return True\n"
+    script = f"echo sun > notes.md; printf '{lie}' | tee checks.py json.py pathlib.py > /dev/null"
+    agent = AgentDefinition(
+        name="w", prompt="p", runner="command", command=("/bin/sh", "-c", script), sha256="1"
+    )
+    monkeypatch.chdir(workspace)
+    found = pursue("Notes", rubric=rubric, agent=agent, workspace=workspace, home=home, max_iterations=0)
+    assert found.evaluations[0].criteria[0].met == "unmet"
+    assert found.result == "max_iterations_reached"
+
+
+def test_the_last_words_of_an_agent_can_be_what_is_graded(run: Pursue, workspace: Path):
+    """For agents that answer and leave no file. They stand in a file of their own, and a link is not followed there."""
+    rubric = "- **said**: It says so.\n  check: regex answer.md `^I could not\\.$`\n"
+    outside = workspace.parent / "outside.txt"
+    outside.write_text("somebody's")
+    (workspace / "answer.md").symlink_to(outside)
+    found = run("nothing", rubric, deliverables=["@answer"], max_iterations=0)
+    assert found.result == "satisfied"
+    assert [item.path for item in found.attempts[0].deliverables] == ["answer.md"]
+    assert (workspace / "answer.md").read_text() == "I could not."
+    assert outside.read_text() == "somebody's"
+
+
+def test_the_words_of_a_run_that_broke_are_no_answer(run: Pursue, workspace: Path):
+    """Nor is the answer of somebody before it."""
+    (workspace / "answer.md").write_text("I could not.")
+    found = run("broken", "- Said.\n  check: exists answer.md\n", deliverables=["@answer"])
+    assert (found.result, found.stop_reason) == ("stopped", "writer_error")

@@ -17,6 +17,7 @@ from agentflows.cli.output import (
     print_json,
     print_table,
     program,
+    warn,
 )
 from agentflows.cli.runner import run_flow
 from agentflows.cli.work import VerboseOption
@@ -117,10 +118,11 @@ def orchestrate(
 
 
 def _check(task: str, team: Path, workspace: Path, plan: Path | None, home: Path | None) -> None:
-    """Refuse what cannot be done before a server is started for it."""
+    """Refuse what cannot be done before a server is started for it, and say what has no effect."""
     request = make_request(task, team=team, workspace=workspace, plan=plan)
     request.check()
     request.check_apart(load_settings(home=home).home_path)
+    warn(read_team(team.expanduser())[1])
 
 
 def _task(text: str) -> str:

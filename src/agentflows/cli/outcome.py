@@ -6,16 +6,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from agentflows.agent_file import read_agent_file
 from agentflows.change import Budget
 from agentflows.cli.outcome_show import show_asked, show_list, show_outcome
-from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json
+from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, warn
 from agentflows.cli.runner import run_flow
 from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home, open_home
 from agentflows.outcome import summary
-from agentflows.pursuing import Grading, OutcomeRequest, asked, decide, make_request
+from agentflows.pursuing import Grading, OutcomeRequest, asked, check_request, decide, make_request
 from agentflows.rubric import Rubric
 
 NOT_SATISFIED = 3
@@ -59,7 +60,9 @@ def start(
     deliverable: Annotated[
         list[str] | None,
         typer.Option(
-            "--deliverable", help="A glob of files to grade; repeat for more [default: all that changed]"
+            "--deliverable",
+            help="A glob of files to grade, or @answer for the agent's last words; repeat for more "
+            "[default: all that changed]",
         ),
     ] = None,
     budget_dollars: Annotated[
@@ -98,9 +101,9 @@ def start(
     JSON: the outcome, with its attempts and evaluations
     """
     description = _task(task)
-    make_request(
-        description, rubric=rubric, agent=agent, workspace=workspace
-    )  # wrong use is said before Prefect starts
+    request = make_request(description, rubric=rubric, agent=agent, workspace=workspace, memory=memory)
+    warn(read_agent_file(agent).warnings)
+    _check(request, home)
     answer = run_flow(
         "outcome",
         verbose=verbose,
@@ -119,6 +122,12 @@ def start(
         home=str(home or ""),
     )
     _report(answer["outcome_id"], home, full=full, json=json)
+
+
+def _check(request: OutcomeRequest, home: Path | None) -> None:
+    """Refuse what cannot be done before Prefect is started for it."""
+    with open_home(home) as doors:
+        check_request(doors, request)
 
 
 def _task(text: str) -> str:

@@ -74,6 +74,12 @@ def report_error(error: AgentflowsError, *, as_json: bool) -> None:
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})
 
 
+def warn(warnings: Sequence[str]) -> None:
+    """One line each on standard error: what was read and has no effect."""
+    for line in warnings:
+        progress_console.print(Text(f"Warning: {line}", style="yellow"))
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """A table; control characters from transcripts are made visible."""
     table = RichTable(

@@ -1,6 +1,7 @@
 """The grader's doors: a model client for each grading, and a sandbox for each command that checks."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -24,16 +25,25 @@ class Judging:
         versions: where the versions lie.
         snapshot: the whole workspace as the attempt left it, for checks.
         attempt: whose deliverables are graded. Only their paths and hashes are read.
+        start: the workspace before any agent wrote to it.
     """
 
     def __init__(
-        self, home: Home, request: OutcomeRequest, versions: Versions, snapshot: Snapshot, attempt: Attempt
+        self,
+        home: Home,
+        request: OutcomeRequest,
+        versions: Versions,
+        snapshot: Snapshot,
+        attempt: Attempt,
+        *,
+        start: Snapshot,
     ) -> None:
         self._home = home
         self._request = request
         self._versions = versions
         self._snapshot = snapshot
         self._attempt = attempt
+        self._start = start
 
     def grade(self, outcome: Outcome) -> Evaluation | Waiting:
         """Checks, judge, people; see `agentflows.outcome.grade`."""
@@ -58,15 +68,29 @@ class Judging:
 
     def _check(self, criterion: Criterion, _: Frozen) -> CriterionResult:
         check = criterion.check or Check(kind="exists")
-        source = Path(self._request.rubric.source)
+        with self._modules(is_needed=check.kind == "python") as search:
+            return run_check(
+                check, self._folder, criterion_id=criterion.criterion_id, shell=self._shell, search=search
+            )
+
+    @contextmanager
+    def _modules(self, *, is_needed: bool) -> Generator[Sequence[Path]]:
+        """Where functions that check are looked for: beside the rubric, then in the current folder.
+
+        They run outside the sandbox. Of a folder in the workspace it is therefore the one the user had there at the
+        start: an agent that could change it would pass its own examination, and leave its walls.
+        """
+        workspace, source = self._request.workspace, Path(self._request.rubric.source)
         beside = [source.resolve().parent] if self._request.rubric.source and source.exists() else []
-        return run_check(
-            check,
-            self._folder,
-            criterion_id=criterion.criterion_id,
-            shell=self._shell,
-            search=[*beside, Path.cwd()],
-        )
+        folders = [*beside, Path.cwd()]
+        if not is_needed or not any(workspace in (one, *one.parents) for one in folders):
+            yield folders
+            return
+        with self._versions.copy(self._start) as copy:
+            yield [
+                copy / one.relative_to(workspace) if workspace in (one, *one.parents) else one
+                for one in folders
+            ]
 
     def _shell(self, command: str, *, folder: Path, seconds: float) -> Run:
         """In a copy of its own, which it may write to: builds and tests leave files behind."""

@@ -17,6 +17,11 @@ MAX_REVISIONS = 20
 MAX_TASK = 100_000
 """Characters of a task."""
 
+ANSWER = "@answer"
+"""Among the deliverables: the last words of the agent, for one that answers instead of leaving files."""
+ANSWER_FILE = "answer.md"
+"""Where they then stand in the workspace, to be graded as any file. A run that did not finish gave no answer."""
+
 
 class Grading(BaseModel):
     """How the grader works."""
@@ -70,7 +75,7 @@ class OutcomeRequest(BaseModel):
     workspace: Path
     """The folder the agent works in, resolved."""
     deliverables: tuple[str, ...] = ()
-    """Globs of what is graded; () is every file created or changed."""
+    """Globs of what is graded, `@answer` for the agent's last words (`answer.md`); () is every file created or changed."""
     max_iterations: int = Field(default=3, ge=0, le=MAX_REVISIONS)
     """Revision passes."""
     limits: Limits = Limits()

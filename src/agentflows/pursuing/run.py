@@ -25,7 +25,7 @@ from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_lo
 from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.judging import Judging
 from agentflows.pursuing.labels import label
-from agentflows.pursuing.request import OutcomeRequest
+from agentflows.pursuing.request import ANSWER, ANSWER_FILE, OutcomeRequest
 from agentflows.pursuing.versions import Snapshot, Versions
 from agentflows.recording import record_run
 from agentflows.store.failpoints import failpoint
@@ -77,7 +77,7 @@ class OutcomeRun:
         if transcript.end == "interrupted":
             deliverables = self._set_aside(iteration)
         else:
-            deliverables = self._delivered(iteration)
+            deliverables = self._delivered(iteration, transcript)
             self._versions.freeze(iteration, deliverables)
         if self.request.is_archived:
             record_run(self.home, transcript)
@@ -105,7 +105,8 @@ class OutcomeRun:
         started = _now()
         self._hold.check()
         after = self._snapshot(f"after/{attempt.iteration}")
-        found = Judging(self.home, self.request, self._versions, after, attempt).grade(outcome)
+        start = self._snapshot("start")
+        found = Judging(self.home, self.request, self._versions, after, attempt, start=start).grade(outcome)
         failpoint("outcome.graded")
         if isinstance(found, Waiting):
             return found
@@ -180,13 +181,16 @@ class OutcomeRun:
         again = self.home.state.runner_state(self._name(f"again/{iteration}"))
         return self._name(f"attempt/{iteration}{again}")
 
-    def _delivered(self, iteration: int) -> tuple[Deliverable, ...]:
+    def _delivered(self, iteration: int, transcript: Transcript) -> tuple[Deliverable, ...]:
         """The files of an attempt that are graded, out of the workspace as it was left."""
+        wanted = self.request.deliverables
+        if ANSWER in wanted and not self._has(f"after/{iteration}"):
+            self._versions.write(ANSWER_FILE, transcript.text if transcript.end == "finished" else "")
         after = self._taken(f"after/{iteration}")
         failpoint("outcome.after")
-        wanted = self.request.deliverables
+        globs = [ANSWER_FILE if one == ANSWER else one for one in wanted]
         return after.deliverables(
-            after.named(wanted) if wanted else after.changed_since(self._snapshot("start"))
+            after.named(globs) if globs else after.changed_since(self._snapshot("start"))
         )
 
     def _set_aside(self, iteration: int) -> tuple[Deliverable, ...]:

@@ -277,6 +277,26 @@ class Versions:
             )
             raise OutcomeError(msg) from error
 
+    def write(self, path: str, text: str) -> None:
+        """Write one file of the workspace, whatever stood there; no link is followed. Without a text it goes.
+
+        Raises:
+            OutcomeError: it cannot be written.
+        """
+        if not text:
+            self._remove(path)
+            return
+        target = self.workspace / path
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+        try:
+            draft.write_text(text, "utf-8", errors="replace")
+            draft.replace(target)
+        except OSError as error:
+            msg = f"{target} cannot be written: {error.strerror or error}. Make room for it, and run the same command again."
+            raise OutcomeError(msg) from error
+        finally:
+            draft.unlink(missing_ok=True)
+
     def _remove(self, path: str) -> None:
         target = self.workspace / path
         with suppress(FileNotFoundError, NotADirectoryError):
