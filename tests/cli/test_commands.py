@@ -1,9 +1,7 @@
 """The command line as a person meets it: what it prints, what it returns, what it says when it cannot."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +11,14 @@ from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
+from tests import command_line
 from tests.conftest import EXAMPLES
 
 
 def run(*words: str | Path, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `agentflows …` in a process of its own."""
-    quiet = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ANTHROPIC_", "AGENTFLOWS_"))
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "agentflows", *map(str, words)],
-        check=False,
-        input=stdin,
-        capture_output=True,
-        env=quiet | {"COLUMNS": "120"} | variables,
-        timeout=240,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    environment = command_line.foreign_variables() | {"COLUMNS": "120"} | variables
+    return command_line.run(*words, environment=environment, stdin=stdin)
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,16 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from agentflows.home import open_home
+from tests import command_line
 from tests.impact.sessions import archived, many, written
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `agentflows …` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "agentflows", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "160"},
-        timeout=120,
-    )
+    return command_line.run(*words, environment=os.environ | {"COLUMNS": "160"})
 
 
 def test_a_worse_version_is_found_told_undone_and_told_as_undone(tmp_path: Path):
@@ -39,6 +32,9 @@ def test_a_worse_version_is_found_told_undone_and_told_as_undone(tmp_path: Path)
     assert "Undo: `agentflows memory restore 1 --store team`" in history
     restored = run("memory", "restore", "1", "--home", folder)
     assert "Undone by the restore in version 3." in restored.stdout
+    again = run("impact", "--home", folder).stdout
+    assert "Undone by version 3." in again
+    assert "memory restore" not in again, "what it would take out now is good"
     flags = json.loads(run("memory", "history", "--json", "--home", folder).stdout)["impact"]
     assert [(flag["status"], flag["by_version"]) for flag in flags] == [("restored", 3)]
 

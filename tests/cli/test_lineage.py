@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
+from tests import command_line
 from tests.conftest import EXAMPLES
 
 CENTS = "1099d6ef-3d9f-49f5-bf5e-414b3c60d8ba"
@@ -23,14 +23,7 @@ ENGLISH = "78b45c27-3c0f-440a-95c7-51152791c33e"
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `agentflows memory …` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "agentflows", "memory", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "120"},
-        timeout=120,
-    )
+    return command_line.run("memory", *words, environment=os.environ | {"COLUMNS": "120"})
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What a review says it did is what it did: nothing written is never called a commit."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -18,24 +17,14 @@ from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
+from tests import command_line
 from tests.conftest import EXAMPLES
-
-ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "AGENTFLOWS_"))
-}
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run `agentflows …` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "agentflows", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT | {"COLUMNS": "120"},
-        timeout=240,
-        cwd=cwd,
-    )
+    environment = command_line.foreign_variables() | {"COLUMNS": "120"}
+    return command_line.run(*words, environment=environment, folder=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +177,12 @@ def test_init_here_says_so(tmp_path: Path):
 def test_ctrl_c_while_prefect_starts_is_one_line(tmp_path: Path):
     """Whoever stops it is told what is kept, with exit code 1."""
     words = [sys.executable, "-m", "agentflows", "demo", "--home", str(tmp_path / "not" / "there")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+    with subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=command_line.foreign_variables(),
+    ) as process:
         assert process.stderr
         assert b"Starting Prefect" in process.stderr.readline()
         process.send_signal(signal.SIGINT)

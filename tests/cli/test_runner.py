@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from agentflows.project import init_project
+from tests import command_line
 from tests.conftest import EXAMPLES
 
 NOWHERE = "http://127.0.0.1:9/api"
@@ -17,16 +17,8 @@ NOWHERE = "http://127.0.0.1:9/api"
 def ingest(folder: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """`agentflows ingest` in `folder`, with a server that is not there."""
     words = ["ingest", str(EXAMPLES / "sessions"), "--home", str(tmp_path / "home")]
-    return subprocess.run(
-        [sys.executable, "-m", "agentflows", *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ
-        | {"PREFECT_API_URL": NOWHERE, "PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "400"},
-        timeout=120,
-    )
+    environment = {"PREFECT_API_URL": NOWHERE, "PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "400"}
+    return command_line.run(*words, environment=os.environ | environment, folder=folder)
 
 
 def test_a_server_that_cannot_be_reached_is_one_line_and_names_the_variable(tmp_path: Path):

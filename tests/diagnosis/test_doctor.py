@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from agentflows.diagnosis import Diagnosis
 from agentflows.diagnosis.machine import check_packages, check_python
 from agentflows.diagnosis.network import shown
 from agentflows.testing import FakeMessagesAPI
+from tests import command_line
 
 NOWHERE = "http://127.0.0.1:9/api"
 """The discard port: nothing answers there."""
@@ -180,19 +180,8 @@ def test_addresses_are_shown_without_what_is_secret(url: str, words: str):
 
 
 def _run(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ANTHROPIC_", "AGENTFLOWS_"))
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "agentflows", "doctor", *map(str, words)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=clean | {"COLUMNS": "200"} | variables,
-        timeout=120,
-    )
+    environment = command_line.foreign_variables() | {"COLUMNS": "200"} | variables
+    return command_line.run("doctor", *words, environment=environment)
 
 
 def test_the_command_prints_each_check_and_its_fix(tmp_path: Path):

@@ -1,14 +1,13 @@
 """A forgetting that dies anywhere is simply run again: all of the stores forgot, or none did."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from agentflows.home import open_home
 from agentflows.store.failpoints import VARIABLE
+from tests import command_line
 from tests.lineage.conftest import Desk, change
 
 POINTS = ("forget.begin", "commit.written", "forget.committed", "forget.evidence", "forget.settled")
@@ -17,14 +16,7 @@ POINTS = ("forget.begin", "commit.written", "forget.committed", "forget.evidence
 def forget(folder: Path, **variables: str) -> int:
     """`agentflows memory forget s1 --yes`, in a process of its own."""
     words = ["memory", "forget", "s1", "--yes", "--home", str(folder)]
-    done = subprocess.run(
-        [sys.executable, "-m", "agentflows", *words],
-        check=False,
-        capture_output=True,
-        env=os.environ | variables,
-        timeout=120,
-    )
-    return done.returncode
+    return command_line.run(*words, environment=os.environ | variables).returncode
 
 
 @pytest.fixture
