@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,12 @@ def _end_quietly() -> None:
 
 
 atexit.register(_end_quietly)
+
+
+def pytest_configure() -> None:
+    """Heed SIGINT, as the processes that tests interrupt must: what a shell starts in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -229,7 +229,7 @@ def test_many_threads_share_one_client_within_its_concurrency(make_bench: Any):
     """Forty callers, four places: never more than four at the endpoint, and every answer its own."""
     bench = make_bench(concurrency=4)
     inside, peak, lock = 0, 0, threading.Lock()
-    gate = threading.Barrier(4, timeout=10)
+    gate = threading.Barrier(4, timeout=60)
 
     def reply(request: FakeRequest) -> dict[str, Any]:
         nonlocal inside, peak

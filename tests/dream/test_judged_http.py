@@ -151,7 +151,7 @@ def test_a_session_that_cannot_be_read_is_an_error(fake: FakeMessagesAPI, judge:
 
 def test_pairs_are_judged_in_parts_at_once_and_answered_in_their_order(fake: FakeMessagesAPI):
     """Fifty pairs are several questions; two of them meet at the endpoint, one after the other the first would fail."""
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
     first_two = threading.Semaphore(2)
 
     def script(request: FakeRequest) -> dict[str, Any]:

@@ -23,7 +23,7 @@ QUOTES = {"tests": NO_RULE, "lint": LINT}
 @pytest.fixture
 def together() -> threading.Barrier:
     """Two questions about patterns must meet here, or the first one fails."""
-    return threading.Barrier(2, timeout=10)
+    return threading.Barrier(2, timeout=60)
 
 
 @pytest.fixture

@@ -48,10 +48,10 @@ def test_every_prompt_has_a_golden():
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
 def test_a_prompt_reads_as_reviewed(name: str):
-    """A changed prompt shows in the diff as the model will see it; AGENTFLOWS_GOLDENS=write renews them."""
+    """A changed prompt shows in the diff as the model will see it; GOLDENS=write renews them."""
     golden = GOLDENS / f"{name}.md"
     rendered = render(name, **FIELDS[name])
-    if os.environ.get("AGENTFLOWS_GOLDENS") == "write":
+    if os.environ.get("GOLDENS") == "write":
         golden.write_text(rendered, encoding="utf-8")
     assert rendered == golden.read_text(encoding="utf-8")
 
