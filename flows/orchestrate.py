@@ -105,6 +105,10 @@ def make_lead_turn(work: Work, number: int) -> Transcript:
 @task(name="report", task_run_name="report", **_STEP)
 def publish(work: Work) -> None:
     """Lay every thread's state, outputs, cost and verdict on the run's page."""
+    _lay_down(work)
+
+
+def _lay_down(work: Work) -> None:
     state = work.run.home.state
     job = state.job(work.run.job.job_id)
     key = job.job_id.replace("_", "-")
@@ -118,7 +122,7 @@ def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:
     work.ended += 1
     if time.monotonic() - work.published_at >= _PUBLISHED_EVERY:
         work.published_at = time.monotonic()
-        publish(work)
+        _lay_down(work)
     detail = f" ({ended.detail})" if ended.detail else ""
     say(f"{ended.thread_id} turn {ended.number}: {ended.ending or ended.status}{detail}")
     plan = work.run.request.plan

@@ -200,7 +200,7 @@ def test_an_estimate_says_what_is_known_and_that_the_rest_is_unbounded():
     free = make_team("t", None, [plays.member("p", runner="python", function="x:y")])
     assert (
         estimate(plan(task("1", "p")), free, {}).told
-        == "1 sub-tasks, 0 with a model: no model is needed, up to 7,200 s"
+        == "1 sub-tasks, 0 that may cost: no model is needed, up to 7,200 s"
     )
 
 

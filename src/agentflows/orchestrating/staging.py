@@ -4,6 +4,7 @@ A turn's copy, the version it began from and the version it ended with are kept 
 killed process goes on in the same copy, and a killed merge is done again with the same result.
 """
 
+import hashlib
 import secrets
 import shutil
 import threading
@@ -43,14 +44,15 @@ class Staging:
 
     def keep(self, name: str, snapshot: Snapshot) -> None:
         """Keep a version under a name. Its list of files lies once beside the contents, however many turns share it."""
-        text = snapshot.model_dump_json()
-        target = self._list(snapshot.sha256)
+        text = snapshot.model_dump_json().encode()
+        sha256 = hashlib.sha256(text).hexdigest()
+        target = self._list(sha256)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             draft = target.with_name(f"draft-{secrets.token_hex(8)}")
-            draft.write_text(text, "utf-8")
+            draft.write_bytes(text)
             draft.replace(target)
-        self.home.state.keep_runner_state(name, snapshot.sha256)
+        self.home.state.keep_runner_state(name, sha256)
 
     def kept(self, name: str) -> Snapshot | None:
         """The version kept under that name, if there is one.
@@ -61,19 +63,15 @@ class Staging:
         sha256 = self.home.state.runner_state(name)
         if not sha256:
             return None
-        try:
-            found = Snapshot.model_validate_json(self._list(sha256).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            found, why = None, str(error)
-        else:
-            why = "it holds something else"
-        if found is None or found.sha256 != sha256:
+        path = self._list(sha256)
+        text = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(text).hexdigest() != sha256:
             msg = (
-                f"The list of files {self._list(sha256)} cannot be used: {' '.join(why.split())[:200]}. "
-                "Run the job again with another --key to start over."
+                f"The list of files {path} is missing or damaged. Nothing was written from it. Run the job again with "
+                "another --key to start over."
             )
             raise OutcomeError(msg)
-        return found
+        return Snapshot.model_validate_json(text)
 
     def tidy(self) -> None:
         """Throw the copies away; the versions stay."""

@@ -40,7 +40,7 @@ class Estimate:
         dollars = f"up to ${self.most_dollars:,.2f}" if self.most_dollars is not None else "dollars unbounded"
         cost = f"{tokens}, {dollars}" if self.paid else "no model is needed"
         return (
-            f"{self.subtasks} sub-tasks, {self.paid} with a model: {cost}, up to {self.most_seconds:,.0f} s"
+            f"{self.subtasks} sub-tasks, {self.paid} that may cost: {cost}, up to {self.most_seconds:,.0f} s"
         )
 
 
