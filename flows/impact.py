@@ -61,7 +61,7 @@ def impact(
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
-        How many sessions count, each version's verdict, and which versions are flagged as worse.
+        How many sessions count, each version's verdict, and which worse versions nothing has undone.
     """
     with open_home(home or None) as doors:
         options = {"project": project, "agent": agent, "against": against, "minimum": minimum}
@@ -75,7 +75,7 @@ def impact(
             "store": found.store,
             "sessions": found.sessions,
             "verdicts": {str(step.version): step.verdict for step in found.steps},
-            "worse": [step.version for step in found.worse],
+            "worse": [step.version for step in found.to_undo],
         }
 
 

@@ -130,13 +130,39 @@ def test_a_worse_version_is_told_until_a_restore_undoes_it(home: Home):
     flags = impact.record(home.state, measured(home), actor=ADA)
     assert [(flag.worse.version, flag.worse.restore_to, flag.status) for flag in flags] == [(2, 1, "open")]
     assert impact.record(home.state, measured(home), actor=ADA) == flags
-    assert "`agentflows memory restore 1 --store team`" in impact.flag_line("team", flags[0])
+    assert "`agentflows memory restore 1 --store team`" in impact.flag_line(
+        home.state.get_store("team"), flags[0]
+    )
     home.state.restore("team", 1, actor=ADA)
     after = home.state.impact_flags("team")
     assert [(flag.status, flag.by_version) for flag in after] == [("restored", 3)]
     assert impact.record(home.state, measured(home), actor=ADA) == after
-    assert "Undone by the restore in version 3" in impact.flag_line("team", after[0])
-    assert impact.flag_notes("team", after) == []
+    assert "Undone by the restore in version 3" in impact.flag_line(home.state.get_store("team"), after[0])
+    assert impact.flag_notes(home.state.get_store("team"), after) == []
+
+
+def test_what_was_undone_is_not_to_be_undone_again(home: Home):
+    """Its rates stay as bad as they were for ever; the command, followed once more, would take out what came since."""
+    written(home, [(10, "- one\n"), (20, "- two\n"), (30, "- one\n"), (31, "- one\n- good\n")])
+    archived(home, [*many("a", 12, 15, 5), *many("b", 21, 2, 18), *many("c", 32, 18, 2)])
+    found = measured(home)
+    worse = next(step for step in found.steps if step.verdict == "worse")
+    assert (worse.version, worse.undone_by, found.to_undo) == (2, 3, ())
+    assert "Undone by version 3." in impact.markdown(found)
+    assert "memory restore" not in impact.markdown(found)
+    assert impact.record(home.state, found, actor=ADA) == []
+
+
+def test_what_a_restore_would_take_out_besides_is_said(home: Home):
+    """Going back before a version goes back before all that came after it."""
+    written(home, [(10, "- one\n"), (20, "- two\n"), (30, "- two\n- three\n"), (35, "- two\n- four\n")])
+    archived(home, [*many("a", 12, 18, 2), *many("b", 21, 2, 18), *many("c", 31, 2, 18)])
+    found = measured(home)
+    assert "(versions 3 to 4 came after it and would go, too" in impact.markdown(found)
+    (flag,) = impact.record(home.state, found, actor=ADA)
+    assert "(versions 3 to 4 came after it and would go, too" in impact.flag_line(
+        home.state.get_store("team"), flag
+    )
 
 
 def test_a_restore_to_the_worse_version_itself_undoes_nothing(home: Home):

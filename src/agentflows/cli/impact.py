@@ -43,7 +43,7 @@ def impact(
     restore undoes it. A comparison narrowed by options is shown and not kept.
 
     JSON: {store, store_version, who, sessions, unlabelled, undated, unmarked, minimum, steps: [{first_version, version,
-    before, after, difference: {value, low, high}, method, strata, verdict, why, …}], buckets}
+    before, after, difference: {value, low, high}, method, strata, verdict, why, undone_by, …}], buckets}
     """
     with open_home(home) as doors:
         found = impacts.measure(
@@ -81,9 +81,15 @@ def _show(found: impacts.Impact, home: Path | None) -> None:
         console.print(line, markup=False)
     at_home = f" --home {home}" if home else ""
     for step in found.worse:
-        command = impacts.restore_command(found.store, step.restore_to).removeprefix("agentflows")
-        console.print(f"{impacts.named(step).capitalize()}: {step.why}.", style="red", markup=False)
-        console.print(f"  Undo: {program()}{command}{at_home}", markup=False)
+        is_open = step.undone_by is None
+        style = "red" if is_open else "dim"
+        console.print(f"{impacts.named(step).capitalize()}: {step.why}.", style=style, markup=False)
+        if is_open:
+            command = impacts.restore_command(found.store, step.restore_to).removeprefix("agentflows")
+            also = impacts.lost_too(step.version, found.store_version)
+            console.print(f"  Undo: {program()}{command}{at_home}{also}", markup=False)
+        else:
+            console.print(f"  Undone by version {step.undone_by}.", markup=False)
 
 
 def _write(path: Path, text: str) -> None:

@@ -156,9 +156,7 @@ def history(
     ]
     print_table(["version", "when", "what", "memory", "who", "why"], rows)
     for flag in flags:
-        console.print(
-            flag_line(found.name, flag), style="red" if flag.status == "open" else "dim", markup=False
-        )
+        console.print(flag_line(found, flag), style="red" if flag.status == "open" else "dim", markup=False)
 
 
 @app.command()
@@ -190,7 +188,7 @@ def restore(
         )
         for flag in flags:
             if flag.by_version == restored.version:
-                console.print(flag_line(found.name, flag), markup=False)
+                console.print(flag_line(restored, flag), markup=False)
 
 
 @app.command("export")

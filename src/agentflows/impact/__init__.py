@@ -9,7 +9,17 @@ markdown(…)       a page to read; `svg(…)` a picture of success over time
 from agentflows.impact.compare import MINIMUM, Against, buckets, compare, points
 from agentflows.impact.flagging import flag_line, flag_notes, record, worse_notes
 from agentflows.impact.measure import Scope, measure
-from agentflows.impact.page import markdown, named, notes, restore_command, share, svg, table, timeline
+from agentflows.impact.page import (
+    lost_too,
+    markdown,
+    named,
+    notes,
+    restore_command,
+    share,
+    svg,
+    table,
+    timeline,
+)
 from agentflows.impact.rates import Difference, Rate, mantel_haenszel, newcombe, wilson
 from agentflows.impact.words import Bucket, Ended, Impact, Step, Stratum, Verdict, Version
 
@@ -30,6 +40,7 @@ __all__ = [
     "compare",
     "flag_line",
     "flag_notes",
+    "lost_too",
     "mantel_haenszel",
     "markdown",
     "measure",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agentflows.home import Home
 from agentflows.impact.measure import measure
-from agentflows.impact.page import restore_command
+from agentflows.impact.page import lost_too, restore_command
 from agentflows.impact.words import Impact
 from agentflows.memory import Actor, MemoryStore
 from agentflows.store import ImpactFlag, State, Worse
@@ -13,9 +13,12 @@ from agentflows.store import ImpactFlag, State, Worse
 def record(state: State, impact: Impact, *, actor: Actor) -> list[ImpactFlag]:
     """Keep which versions the measurement found worse, and return all flags of the store.
 
+    What a later version undid before anybody measured needs no flag.
+
     Raises:
         NotFoundError: the store is gone.
     """
+    known = {flag.worse.version for flag in state.impact_flags(impact.store_id)}
     worse = [
         Worse(
             first_version=step.first_version,
@@ -25,12 +28,12 @@ def record(state: State, impact: Impact, *, actor: Actor) -> list[ImpactFlag]:
             high=step.difference.high,
         )
         for step in impact.worse
-        if step.difference
+        if step.difference and (step.undone_by is None or step.version in known)
     ]
     return state.record_impact(impact.store_id, worse, actor=actor)
 
 
-def flag_line(store: str, flag: ImpactFlag) -> str:
+def flag_line(store: MemoryStore, flag: ImpactFlag) -> str:
     """One line about a flag: what was found, and what to do or what was done."""
     worse = flag.worse
     first = "" if worse.first_version == worse.version else f"s {worse.first_version} to"
@@ -39,10 +42,11 @@ def flag_line(store: str, flag: ImpactFlag) -> str:
         return f"{told} Undone by the restore in version {flag.by_version}."
     if flag.status == "withdrawn":
         return f"{told} A later measurement no longer says so."
-    return f"{told} Undo: `{restore_command(store, worse.restore_to)}`"
+    also = lost_too(worse.version, store.version)
+    return f"{told} Undo: `{restore_command(store.name, worse.restore_to)}`{also}"
 
 
-def flag_notes(store: str, flags: Sequence[ImpactFlag]) -> list[str]:
+def flag_notes(store: MemoryStore, flags: Sequence[ImpactFlag]) -> list[str]:
     """What there is to say of the flags that are open."""
     return [flag_line(store, flag) for flag in flags if flag.status == "open"]
 
@@ -56,4 +60,4 @@ def worse_notes(home: Home, store: MemoryStore) -> list[str]:
     if not store.version:
         return []
     found = measure(home.state, home.archive, store)
-    return flag_notes(store.name, record(home.state, found, actor=home.actor()))
+    return flag_notes(store, record(home.state, found, actor=home.actor()))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from agentflows.archive import Archive
 from agentflows.impact.compare import MINIMUM, Against, buckets, compare
-from agentflows.impact.words import Ended, Impact, Version
+from agentflows.impact.words import Ended, Impact, Step, Version
 from agentflows.memory import MemoryStore
 from agentflows.session import SessionInfo
 from agentflows.store import State
@@ -77,6 +77,7 @@ def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
     dated = [info for info in labelled if info.started_at]
     versions = _versions(state, found)
     left = _unmarked(archive, infos, dated, versions)
+    trees = state.trees(found.store_id)
     ended = [_ended(info) for info in dated if info.session_id not in left]
     return Impact(
         store=found.name,
@@ -89,7 +90,10 @@ def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
         undated=len(labelled) - len(dated),
         unmarked=len(left),
         minimum=minimum,
-        steps=tuple(compare(versions, ended, against=against, minimum=minimum)),
+        steps=tuple(
+            step.model_copy(update={"undone_by": _undone_by(step, trees)})
+            for step in compare(versions, ended, against=against, minimum=minimum)
+        ),
         buckets=tuple(buckets(ended)),
     )
 
@@ -108,6 +112,16 @@ def _versions(state: State, store: MemoryStore) -> list[Version]:
             version=row.store_version, at=row.created_at, by=row.created_by.name, message=row.message
         )
     return [found[number] for number in sorted(found)]
+
+
+def _undone_by(step: Step, trees: Mapping[int, str]) -> int | None:
+    """The first version after a step at which the store was again, byte for byte, what it was before the step.
+
+    However that came about: by a restore, whose base may be any such version, or by hand.
+    """
+    before = trees.get(step.restore_to)
+    later = sorted(version for version, tree in trees.items() if version > step.version and tree == before)
+    return later[0] if later else None
 
 
 def _unmarked(

@@ -37,6 +37,22 @@ def restore_command(store: str, version: int) -> str:
     return f"agentflows memory restore {version} --store {store}"
 
 
+def lost_too(version: int, newest: int) -> str:
+    """What else goes with the restore that undoes a step ending in `version`, where the store is at `newest`; "" for nothing."""
+    if newest <= version:
+        return ""
+    later = f"version {newest}" if newest == version + 1 else f"versions {version + 1} to {newest}"
+    return f" ({later} came after it and would go, too: `agentflows memory history` says what they brought)"
+
+
+def undoing(impact: Impact, step: Step) -> str:
+    """How a worse step is undone, or that it is."""
+    if step.undone_by is not None:
+        return f"Undone by version {step.undone_by}."
+    command = restore_command(impact.store, step.restore_to)
+    return f"Undo: `{command}`{lost_too(step.version, impact.store_version)}"
+
+
 def table(impact: Impact) -> list[dict[str, str]]:
     """One row for each step, newest last, as text."""
     return [
@@ -93,10 +109,7 @@ def markdown(impact: Impact) -> str:
     """The whole page."""
     lines = [f"# Impact of the memory {impact.store!r}, version {impact.store_version}", ""]
     for step in impact.worse:
-        lines += [
-            f"**{named(step).capitalize()}: {step.why}.** Undo: `{restore_command(impact.store, step.restore_to)}`",
-            "",
-        ]
+        lines += [f"**{named(step).capitalize()}: {step.why}.** {undoing(impact, step)}", ""]
     rows = table(impact)
     if rows:
         lines += [

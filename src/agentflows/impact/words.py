@@ -79,6 +79,8 @@ class Step(BaseModel):
     verdict: Verdict
     why: str
     """The verdict in words, with its numbers."""
+    undone_by: int | None = None
+    """The later version that made the store again what it was before this step; None where none did."""
 
     @property
     def restore_to(self) -> int:
@@ -123,3 +125,8 @@ class Impact(BaseModel):
     def worse(self) -> tuple[Step, ...]:
         """The steps after which sessions went worse."""
         return tuple(step for step in self.steps if step.verdict == "worse")
+
+    @property
+    def to_undo(self) -> tuple[Step, ...]:
+        """Those of `worse` that no later version has undone."""
+        return tuple(step for step in self.worse if step.undone_by is None)

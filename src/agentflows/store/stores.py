@@ -167,6 +167,15 @@ class Stores(Opened):
             texts = contents(session, shas.values())
         return {path: texts[sha] for path, sha in shas.items()}
 
+    def trees(self, store: StoreRef) -> dict[int, str]:
+        """The sha256 of the whole tree (`tree_sha256`) at every version of a store, by version; 0 is the empty one."""
+        with self._db.read() as session:
+            row = find_store(session, store)
+            statement = select(CommitRow.version, CommitRow.tree_sha256).where(
+                CommitRow.store_id == row.store_id
+            )
+            return {0: tree_sha256({})} | dict(session.exec(statement.order_by(col(CommitRow.version))).all())
+
     def versions(
         self, store: StoreRef, *, path: str | None = None, dream_id: str | None = None, limit: int = 100
     ) -> list[MemoryVersion]:
