@@ -126,6 +126,21 @@ def test_a_dream_that_lost_its_lease_commits_nothing(home: Home):
     assert home.state.get_store("team").version == before
 
 
+@pytest.mark.parametrize("options", [{"commit": "review"}, {"output": "create_new"}])
+def test_a_dream_that_lost_its_lease_holds_nothing_for_review_either(home: Home, options: dict[str, str]):
+    """What it proposes was made for a store that others work on by now, and they may have said it already."""
+    run = DreamRun.start(home, DreamRequest.model_validate({"engine": "rules"} | options))
+    through(run)
+    assert run.hold
+    home.state.lease(run.hold.lease.name, run.hold.lease.owner, timedelta(minutes=1))
+    stores = len(home.state.list_stores())
+    with pytest.raises(ConflictError, match="was lost"):
+        run.finish()
+    assert home.state.changes(dream_id=run.dream.dream_id) == []
+    assert home.state.dream(run.dream.dream_id).dream.status == "running"
+    assert len(home.state.list_stores()) == stores, "no copy is left behind"
+
+
 def test_a_lost_lease_is_noticed_while_the_dream_runs(home: Home):
     """Else it would go on paying for what it can never commit."""
     run = DreamRun.start(home, REQUEST)

@@ -47,6 +47,16 @@ class Hold:
         if self._lost:
             raise self._lost
 
+    def confirm(self) -> None:
+        """Ask the database, now, and let the lease run anew: before what must not be done by two.
+
+        Raises:
+            ConflictError: another process took it, however recently.
+            StoreError: the database cannot be asked.
+        """
+        self.check()
+        self._state.renew(self.lease)
+
     def close(self) -> None:
         """Give the lease back; once is enough, twice does no harm."""
         if not self._end.is_set():

@@ -271,8 +271,14 @@ class DreamRun(Batched):
     # -- 10 and 11. commit or hold, report -----------------------------------------------------------
 
     def finish(self, *, now: datetime | None = None) -> DreamReport:
-        """Save the dream with what is held, and commit what a policy lets through."""
+        """Save the dream with what is held, and commit what a policy lets through.
+
+        Raises:
+            ConflictError: another process took the store over meanwhile; nothing was saved.
+        """
         now = now or datetime.now(UTC).replace(tzinfo=None)
+        if self.hold:
+            self.hold.confirm()
         output = self.store
         if self.request.output == "create_new" and any(one.status != "refused" for one in self.changes):
             output = self._copy()
