@@ -50,7 +50,7 @@ def test_a_plan_is_read_with_its_lines() -> None:
         ("subtasks:\n  - id: a\n    agent: b\n   task: c\n", "p.yaml, line 4: this is no YAML"),
         ("subtasks:\n  - just words\n", "p.yaml, line 2: expected a sub-task with id, agent and task"),
         ("subtasks:\n  - id: a\n    agent: b\n", "line 2: the sub-task 'a' has no task"),
-        ("subtasks:\n  - id: a\n    agent: b\n    task: c\n    promised: [x]\n", "`promisses` is not known here. There are: id, agent"),
+        ("subtasks:\n  - id: a\n    agent: b\n    task: c\n    promised: [x]\n", "`promised` is not known here. There are: id, agent"),
         ("tasks: []\nsubtasks:\n  - {id: a, agent: b, task: c}\n", "`tasks` is not known here"),
         ("subtasks:\n  - {id: 1, agent: b, task: c}\n", "line 2: `id`: expected text, found '1'. Quote it."),
         ("subtasks:\n  - {id: a, agent: b, task: c, max_iterations: 21}\n", "`max_iterations` of a: .*less than or equal to 20, found 21"),
