@@ -47,7 +47,8 @@ def test_each_turn_of_each_thread_is_a_task_run_and_the_page_shows_them(given: d
         ]
         of_run = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[run.id]))
         names = {task.name for task in client.read_task_runs(task_run_filter=of_run)}
-        artifacts = {one.key: one for one in client.read_artifacts(limit=200)}
+        found = sorted(client.read_artifacts(limit=200), key=lambda one: str(one.created))
+        artifacts = {one.key: one for one in found}  # the newest version of each
         progress = [
             one
             for one in client.read_artifacts(limit=200)
