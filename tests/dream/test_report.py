@@ -277,7 +277,7 @@ def test_hints_point_at_turns_of_the_asked_sessions():
     assert [(hint.seq, hint.signal) for hint in found["s1"]] == [
         (1, "retry"), (2, "correction"), (4, "error"), (4, "fix"), (6, "fix"),
     ]  # fmt: skip
-    assert found["s:2"][0].note == "rtk bun in 12 sessions"
+    assert found["s:2"][0].note == "rtk bun in 10 or more sessions"
     assert set(mined) <= set(MINED)
 
 
