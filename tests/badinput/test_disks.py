@@ -36,7 +36,7 @@ def test_an_approval_on_a_full_disk_can_be_made_again(folder: Path, file_bytes: 
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("file_bytes", [4_096, 100_000])
+@pytest.mark.parametrize("file_bytes", [pytest.param(4_096, marks=pytest.mark.slow), 100_000])
 def test_a_dream_on_a_full_disk_can_be_dreamt_again(folder: Path, server: Server, file_bytes: int):
     """At its first write, and at its last."""
     words = ["dream", "--store", "example", "--support", "3"]
@@ -83,7 +83,7 @@ def fill(disk: Path, leave: int) -> Path:
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("leave", [0, 20_000])
+@pytest.mark.parametrize("leave", [0, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_nothing_is_lost_on_a_disk_that_is_really_full(
     seeded: Path, small_disk: Path, tmp_path: Path, server: Server, leave: int
 ):
