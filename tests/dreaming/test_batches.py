@@ -183,3 +183,16 @@ def test_the_wait_says_how_far_it_is(opened: Open):
     told: list[str] = []
     assert run.wait(told.append)
     assert told == ["    waiting for 1 batch, 0 min so far"]
+
+
+def test_a_batch_is_collected_where_it_was_handed_in(opened: Open, fake: FakeMessagesAPI):
+    """Another endpoint that serves the same model does not know it: paid answers must not count as lost for that."""
+    first = dream_over(opened(batch_wait_seconds=0), asked())
+    with FakeMessagesAPI(batch_polls=2).script(answer) as other:
+        elsewhere = dream_over(
+            opened(base_url=other.url, api_key=other.api_key), asked(instructions="Be brief.")
+        )
+    assert (elsewhere.dream.status, elsewhere.coverage.read) == ("completed", SESSIONS)
+    assert not any("knows a batch no more" in note for note in elsewhere.notes)
+    (batch,) = opened().state.open_batches(f"{first.dream.model} at {fake.url}")
+    assert batch.dream_id == first.dream.dream_id

@@ -79,8 +79,18 @@ class Batched(Readings):
         """What is asked in batches that are not collected yet."""
         if self.asker is None:
             return []
-        batches = self.home.state.open_batches(self.asker.model)
+        batches = self.home.state.open_batches(self._place)
         return [asked for batch in batches for asked in batch.asked.values()]
+
+    @property
+    def _place(self) -> str:
+        """Which batches are this dream's to collect: those of its model, at the endpoint that was given them."""
+        url = self.home.settings.base_url.rstrip("/")
+        return f"{self.engine.model} at {url}" if url else self.engine.model
+
+    def _is_wanted(self, batch: BatchAsked) -> bool:
+        """Another dream's batch is awaited only for answers that this one needs."""
+        return any(key in self._wanted or also in self._wanted for key, _, also in batch.asked.values())
 
     def _is_batched(self, questions: int) -> bool:
         least = {"interactive": None, "batch": _LEAST, "auto": AUTO_FROM}[self.request.calls]
@@ -139,7 +149,7 @@ class Batched(Readings):
         from agentflows.claude import BatchAsk
 
         state = self.home.state
-        batch_id = state.begin_batch(self.dream.dream_id, asker.model, [one.key for one in part])
+        batch_id = state.begin_batch(self.dream.dream_id, self._place, [one.key for one in part])
         failpoint("batch.begun")
         asks = [BatchAsk(one.system, one.user, one.schema, one.max_tokens) for one in part]
         try:
@@ -173,14 +183,11 @@ class Batched(Readings):
         if asker is None:
             return 0, 0
         left = ended = 0
-        for batch in self.home.state.open_batches(asker.model):
+        for batch in self.home.state.open_batches(self._place):
             if self._collected(asker, batch):
                 ended += 1
             else:
-                # Another dream's batch is awaited only for answers that this one needs.
-                left += any(
-                    key in self._wanted or also in self._wanted for key, _, also in batch.asked.values()
-                )
+                left += self._is_wanted(batch)
         return left, ended
 
     def wait(self, say: Callable[[str], None], *, sleep: Callable[[float], None] = time.sleep) -> bool:
@@ -206,7 +213,7 @@ class Batched(Readings):
 
     def postpone(self) -> None:
         """End for now: a later run of the same dream, or of one over its sessions, collects and goes on."""
-        left = len(self.home.state.open_batches(self.engine.model))
+        left = sum(map(self._is_wanted, self.home.state.open_batches(self._place)))
         self.dream = self.dream.model_copy(update={"status": "pending", "ended_at": None})
         self.notes.append(
             f"It waits for {_batches(left)}, as of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. The same command, or the "

@@ -37,7 +37,10 @@ class BatchLog(Opened):
     """The part of `State` that knows which batches are under way."""
 
     def begin_batch(self, dream_id: str, model: str, keys: Sequence[str]) -> str:
-        """Write down that these questions are about to be handed in; returns the row's id."""
+        """Write down that these questions are about to be handed in; returns the row's id.
+
+        `model` says where as well, when it is not the model's usual endpoint: only there can the batch be collected.
+        """
         batch_id = new_id("bat")
         with self._db.write() as session:
             row = BatchRow(
