@@ -253,7 +253,7 @@ def test_a_change_that_waits_is_counted_anew_or_expires(desk: Desk):
         (counted.change_id, "expired"),
     }
     by_id = {one.change_id: one for one in desk.state.dream(dream_id).changes}
-    assert "2 are needed" in by_id[few.change_id].status_reason
+    assert "rests on 1 session of 1 origin, and 2 are needed" in by_id[few.change_id].status_reason
     assert "dream again" in by_id[counted.change_id].status_reason
     left = by_id[many.change_id]
     assert (left.status, left.support, left.origins) == ("held", 2, 2)

@@ -200,7 +200,7 @@ def show_ingest(report: AddReport, home: Path | None, *, demo: bool = False) -> 
         _line(f"  see them: {program()} {_SETS_ASIDE}{at_home}", style="dim")
     if report.changed:
         _line(
-            f"{report.changed:,} sessions changed in a way that is not growth; both readings are kept and flagged",
+            f"{_count(report.changed, 'session')} changed in a way that is not growth; both readings are kept and flagged",
             style="yellow",
         )
     if report.redactions:

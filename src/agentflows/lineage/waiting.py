@@ -80,4 +80,9 @@ def _too_little(change: Change, patterns: Sequence[Pattern], session_id: str) ->
     need = 1 if typed and any(pattern.said_outright for pattern in patterns) else SUPPORT
     if min(change.support, change.origins) >= need:
         return ""
-    return f"without {gone}, it rests on {change.support} sessions of {change.origins} origins, and {need} are needed"
+    rests = f"{_counted(change.support, 'session')} of {_counted(change.origins, 'origin')}"
+    return f"without {gone}, it rests on {rests}, and {need} are needed"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
