@@ -1,5 +1,6 @@
 """A whole outcome with writers that are functions and criteria that are checks: no key, everything real."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -318,3 +319,16 @@ def test_the_words_of_a_run_that_broke_are_no_answer(run: Pursue, workspace: Pat
     (workspace / "answer.md").write_text("I could not.")
     found = run("broken", "- Said.\n  check: exists answer.md\n", deliverables=["@answer"])
     assert (found.result, found.stop_reason) == ("stopped", "writer_error")
+
+
+def test_what_a_command_says_it_used_is_on_record(home: Home, workspace: Path):
+    """Its tokens beside its dollars, though no call of ours was made for them."""
+    standin = Path(__file__).parents[1] / "runners" / "standin_claude.py"
+    command = (sys.executable, str(standin), "-p", "--output-format", "stream-json", "--verbose")
+    agent = AgentDefinition(name="w", prompt="p", runner="command", command=command, sha256="1")
+    found = pursue(
+        "Out", rubric="- Out.\n  check: exists out.md\n", agent=agent, workspace=workspace, home=home
+    )
+    assert found.result == "satisfied"
+    assert (found.attempts[0].usage.total, found.usage.total) == (230, 230)
+    assert found.dollars > 0

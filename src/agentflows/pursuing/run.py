@@ -92,7 +92,7 @@ class OutcomeRun:
             text=redact(transcript.text)[:_TEXT_CHARS],
             deliverables=deliverables,
             manifest_sha256=manifest_sha256(deliverables),
-            usage=cost.usage if cost.calls else transcript.usage,
+            usage=cost.usage if cost.usage.total else transcript.usage,
             dollars=cost.dollars if cost.calls else transcript.dollars,
             tool_calls=transcript.tool_calls,
             tool_errors=transcript.tool_errors,
