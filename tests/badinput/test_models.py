@@ -131,8 +131,8 @@ def test_an_endpoint_that_fails_is_one_line_on_the_command_line(
 @pytest.mark.parametrize(
     ("budget", "says"),
     [
-        (Budget(tokens=1_000), r"needs up to [\d,]+ tokens; the budget is 1,000"),
-        (Budget(dollars=0.001), r"costs up to \$[\d.]+; the budget is \$0\.001\."),
+        (Budget(tokens=1_000), r"may take up to [\d,]+ tokens; the budget is 1,000\."),
+        (Budget(dollars=0.001), r"may take up to \$[\d.]+; the budget is \$0\.001\."),
         (Budget(dollars=0), "the budget is"),
     ],
 )
@@ -149,14 +149,34 @@ def test_a_budget_below_the_estimate_spends_nothing(
 def test_a_budget_that_ends_midway_stops_the_dream_and_a_larger_one_finishes_it(
     doors: Home, fake: FakeMessagesAPI
 ):
-    """What was answered was paid for once; the re-run pays only the rest."""
+    """A call that might cost more than is left is not begun; nothing is lost, and nothing asked twice."""
     sessions = SessionFilter(limit=4)
-    fails(doors, BudgetError, "Raise the budget", budget=Budget(tokens=20_000), sessions=sessions)
-    spent, asked = doors.state.spent(f"dream:{doors.state.dreams()[-1].dream_id}"), len(fake.requests)
-    assert spent.usage.total <= 20_000
-    report = dream(doors, budget=Budget(tokens=10_000_000), sessions=sessions)
-    assert report.dream.status == "completed"
-    assert report.cost.calls == len(fake.requests)
+    fails(doors, BudgetError, "Raise the budget", budget=Budget(tokens=10_000), sessions=sessions)
+    _finished(doors, fake, sessions)
+
+
+def test_a_budget_smaller_than_the_sessions_reads_what_fits_and_a_larger_one_the_rest(
+    doors: Home, fake: FakeMessagesAPI
+):
+    """What was answered was paid for once; the later dream pays only for what is left."""
+    sessions = SessionFilter(limit=4)
+    part = dream(doors, budget=Budget(tokens=15_000), sessions=sessions)
+    assert part.cost.usage.total <= 15_000
+    assert (part.coverage.read + part.coverage.unread, part.coverage.unread > 0) == (4, True)
+    _finished(doors, fake, sessions)
+
+
+def _finished(doors: Home, fake: FakeMessagesAPI, sessions: SessionFilter) -> None:
+    asked = len(fake.requests)
+    for _ in range(2):  # what broke off is finished first, as it was begun; what it left is the next dream's
+        before = len(fake.requests)
+        report = dream(doors, budget=Budget(tokens=10_000_000), sessions=sessions)
+        assert report.dream.status == "completed"
+        assert report.cost.calls == len(fake.requests) - before
+        if not report.coverage.unread:
+            break
+    else:
+        pytest.fail("sessions are left unread")
     bodies = [json.dumps(request.body["messages"]) for request in fake.requests]
     assert len(bodies) == len(set(bodies)), "a question was asked twice"
     assert len(fake.requests) > asked

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agentflows.cli import main
+from agentflows.cli.output import console
 from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES
 
@@ -39,7 +40,9 @@ class Command:
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AGENTFLOWS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(
+        console, "width", 120
+    )  # the environment is read once per process, by whoever came first
     return Command(capsys, monkeypatch)
 
 

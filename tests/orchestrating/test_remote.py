@@ -75,7 +75,7 @@ def test_a_turn_the_job_cannot_pay_for_comes_back_as_it_was_and_says_why(
 ):
     """Whoever leads decides whether money comes back from other turns, or the job stops."""
     says(fake, "ann")
-    turn = sent(judged, workspace, max_tokens=1)
+    turn = sent(judged, workspace, max_tokens=10)
     assert refused(judged, turn) is None
     assert carry_out_turn(judged, turn.job_id, "ann-1", 0).status == "running"
     refusal = refused(judged, turn)
