@@ -157,6 +157,8 @@ def publish(work: Work) -> None:
 
 def _answered(work: Work, what: str) -> bool:
     """Whether what is to be asked in batches was answered; nothing is where calls are interactive."""
+    if work.run.request.calls == "interactive" or not work.run.engine.model:
+        return True
     count = hand_in(work, what)
     if not count:
         return True

@@ -17,6 +17,7 @@ from agentflows.cli.output import (
     print_json,
     print_table,
     program,
+    task_text,
     warn,
 )
 from agentflows.cli.runner import run_flow
@@ -92,7 +93,7 @@ def orchestrate(
     limits = (
         TeamLimits.model_validate(read_team(team)[0].limits.model_dump() | given) if team and given else None
     )
-    told = _task(task)
+    told = task_text(task)
     if not resume and team and workspace:
         _check(told, team, workspace, plan, home)
     answer = run_flow(
@@ -123,16 +124,6 @@ def _check(task: str, team: Path, workspace: Path, plan: Path | None, home: Path
     request.check()
     request.check_apart(load_settings(home=home).home_path)
     warn(read_team(team.expanduser())[1])
-
-
-def _task(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The task cannot be read from {text[1:]!r}: {error}. Name a text file after the @."
-        raise UsageError(message) from error
 
 
 def threads(

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from agentflows.agent_file import read_agent_file
 from agentflows.change import Budget
 from agentflows.cli.outcome_show import show_asked, show_list, show_outcome
-from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, warn
+from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, task_text, warn
 from agentflows.cli.runner import run_flow
 from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
@@ -100,7 +100,7 @@ def start(
 
     JSON: the outcome, with its attempts and evaluations
     """
-    description = _task(task)
+    description = task_text(task)
     request = make_request(description, rubric=rubric, agent=agent, workspace=workspace, memory=memory)
     warn(read_agent_file(agent).warnings)
     _check(request, home)
@@ -128,16 +128,6 @@ def _check(request: OutcomeRequest, home: Path | None) -> None:
     """Refuse what cannot be done before Prefect is started for it."""
     with open_home(home) as doors:
         check_request(doors, request)
-
-
-def _task(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The task cannot be read from {text[1:]!r}: {error}. Name a text file after the @."
-        raise UsageError(message) from error
 
 
 @app.command("resume")

@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from agentflows.dream.marks import reveal
-from agentflows.errors import AgentflowsError
+from agentflows.errors import AgentflowsError, UsageError
 
 HomeOption = Annotated[
     Path | None,
@@ -59,6 +59,21 @@ def as_json(value: Any) -> str:
         return item.model_dump(mode="json") if isinstance(item, BaseModel) else str(item)
 
     return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
+
+
+def task_text(given: str) -> str:
+    """A task as it was given, or the text of the file that `@FILE` names.
+
+    Raises:
+        UsageError: the file cannot be read as text.
+    """
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The task cannot be read from {given[1:]!r}: {error}. Name a text file after the @."
+        raise UsageError(message) from error
 
 
 def print_json(value: Any) -> None:
