@@ -133,7 +133,7 @@ def test_a_memory_is_shown_as_it_was_believed_then(home: Path):
     with open_home(home) as doors:
         then = doors.state.versions("team", limit=1000)[-1].created_at
         first = doors.state.files("team", 1)["/CLAUDE.md"]
-    shown = run("show", "CLAUDE.md", "--at", f"{then:%Y-%m-%dT%H:%M:%S}.999999", "--home", home)
+    shown = run("show", "CLAUDE.md", "--at", f"{then:%Y-%m-%dT%H:%M:%S.%f}", "--home", home)
     assert shown.stdout == first
     dated = run("show", "CLAUDE.md", "--dates", "--json", "--home", home)
     assert {"valid_from", "valid_to", "last_confirmed"} <= json.loads(dated.stdout)["entries"][0].keys()
