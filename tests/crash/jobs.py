@@ -88,7 +88,7 @@ def _players(folder: Path) -> Team:
     player = AgentDefinition(
         name="player", prompt="…", runner="python", function="players:part", source=str(folder / "player.md")
     )
-    return make_team("players", None, [player])
+    return make_team("players", None, [player], TeamLimits(at_once=1))
 
 
 def answer(request: FakeRequest) -> Any:
