@@ -37,11 +37,11 @@ LIVE_CALLS = 5 + 3 * 2
 """Undisturbed: the lead's five replies, and two of a specialist for each of its three turns."""
 
 
-def plan_job(folder: Path, seconds: str = "0") -> None:
+def plan_job(folder: Path, seconds: str = "0", at_once: int = 3) -> None:
     """Carry out the plan."""
     _made(folder)
     orchestrate(
-        team=_players(folder),
+        team=_players(folder, at_once),
         plan=plan(folder, seconds),
         workspace=folder / "workspace",
         home=folder / "home",
@@ -84,11 +84,11 @@ def _made(folder: Path) -> None:
         (folder / "made").touch()
 
 
-def _players(folder: Path) -> Team:
+def _players(folder: Path, at_once: int) -> Team:
     player = AgentDefinition(
         name="player", prompt="…", runner="python", function="players:part", source=str(folder / "player.md")
     )
-    return make_team("players", None, [player], TeamLimits(at_once=1))
+    return make_team("players", None, [player], TeamLimits(at_once=at_once))
 
 
 def answer(request: FakeRequest) -> Any:

@@ -36,9 +36,9 @@ def ran(folder: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def plan_ended(folder: Path, *, seconds: str = "0") -> None:
+def plan_ended(folder: Path, *, seconds: str = "0", at_once: int = 3) -> None:
     """Run the plan to its end, and see that it came out as it does undisturbed."""
-    assert workers.finish(workers.start(jobs.plan_job, folder, seconds)) == 0
+    assert workers.finish(workers.start(jobs.plan_job, folder, seconds, at_once)) == 0
     job, files, sessions, _ = jobs.found(folder)
     assert job.status == "succeeded"
     assert files == jobs.EXPECTED
@@ -85,9 +85,9 @@ def dies(point: str, work: Any, *arguments: object, **variables: str) -> bool:
 
 def test_a_plan_may_die_at_every_point_in_turn(tmp_path: Path):
     """One job, killed at each failpoint: every part is written to its end once, where a turn had come so far at all."""
-    died = [point for point in ALL_POINTS if dies(point, jobs.plan_job, tmp_path)]
+    died = [point for point in ALL_POINTS if dies(point, jobs.plan_job, tmp_path, "0", 1)]
     assert died == list(ALL_POINTS)
-    plan_ended(tmp_path)
+    plan_ended(tmp_path, at_once=1)
     lost = set(jobs.PARTS) - set(ran(tmp_path))
     repeated = _repeated_after_done(tmp_path)
     print(f"JOB_KILLS mode=plan tried={len(died)} lost={len(lost)} repeated={repeated}")  # noqa: T201
