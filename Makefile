@@ -1,4 +1,4 @@
-# make demo · make test · make check · make test-long · make bench · make constraints · make clean
+# make demo · make test · make check · make docs · make test-long · make bench · make constraints · make clean
 #
 # Everything happens in .venv, made from PYTHON (3.11 or newer) with the versions of constraints.txt.
 
@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test test-long check lint wheel bench constraints clean
+.PHONY: demo test test-long check lint wheel docs bench constraints clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/agentflows demo
@@ -25,7 +25,7 @@ test-long: $(VENV)/.dev
 	@echo "Running all tests, the long ones too ..."
 	@$(BIN)/pytest -q -n 2 --dist worksteal
 
-check: lint wheel
+check: lint docs wheel
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -37,6 +37,9 @@ lint: $(VENV)/.dev
 
 wheel: $(VENV)/.dev
 	bash tests/wheel/check_wheel.sh $(BIN)/python
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
 bench: $(VENV)/.dev
 	$(BIN)/python bench/redact.py

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(default=600, gt=0)
     """For one logical model call, all its attempts included."""
     duckdb_threads: int = Field(default=2, ge=1)
+    """What DuckDB may use of the processor, per process."""
     duckdb_memory: str = Field(default="2GB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
     """What DuckDB may take per process, such as 512MB; beyond it, DuckDB uses the disk."""
     probes: dict[str, str] = {}

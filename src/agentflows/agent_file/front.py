@@ -63,7 +63,7 @@ def _parsed(head: str) -> tuple[dict[str, Any], dict[str, int]]:
             return {}, {}
         if not isinstance(node, MappingNode):
             place = cast("Any", node).start_mark.line + 2
-            raise FrontMatterError(place, "expected lines of `key: value`. See the README's example")
+            raise FrontMatterError(place, "expected lines of `key: value`. Write `name: writer`")
         places = _places(node)
         values = cast("dict[Any, Any]", _yaml().load(head))
     except MarkedYAMLError as error:

@@ -1,4 +1,4 @@
-"""The README's example of the sandbox runs as it stands."""
+"""The example of the sandbox in its page runs as it stands."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,13 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.usefixtures("sandbox_here")
-def test_the_readmes_sandbox_runs(
+def test_the_example_of_the_sandbox_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     """It is the first thing a user pastes."""
-    blocks: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    blocks: list[str] = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "sandbox.md").read_text("utf-8"), re.DOTALL
+    )
     (code,) = [block for block in blocks if "Sandbox(" in block]
     (tmp_path / "work").mkdir()
     (tmp_path / "memory").mkdir()

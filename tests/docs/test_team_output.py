@@ -1,6 +1,5 @@
-"""The README's team is what the example does now. `WRITE_README=1 pytest tests/test_readme_orchestrate.py` puts it in."""
+"""The page's team is what the example does now. `WRITE_DOCS=1 pytest tests/docs/test_team_output.py` puts it in."""
 
-import os
 import re
 import shutil
 from datetime import datetime, timedelta
@@ -11,9 +10,9 @@ from agentflows.cli.orchestrate import show_job
 from agentflows.cli.output import console, program
 from agentflows.team import Orchestration
 from tests.conftest import EXAMPLES, ROOT
+from tests.docs.shown import check_shown
 
-README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- orchestrate -->\n```\n)(.*?)(```\n<!-- /orchestrate -->)", re.DOTALL)
+PAGE = ROOT / "docs/teams.md"
 RELEASE = EXAMPLES / "teams" / "release"
 
 
@@ -48,16 +47,11 @@ def printed(folder: Path) -> str:
     return lines.rstrip("\n") + "\n"
 
 
-def test_the_readme_shows_what_the_team_does(tmp_path: Path):
+def test_the_page_shows_what_the_team_does(tmp_path: Path):
     """Seven sub-tasks, a revision and a follow-up, with no key and no model."""
     wanted = printed(tmp_path)
-    text = README.read_text("utf-8")
-    if os.environ.get("WRITE_README") == "1":
-        README.write_text(BLOCK.sub(lambda match: match[1] + wanted + match[3], text), "utf-8")
-        return
-    found = BLOCK.search(text)
-    assert found
-    assert found[2] == wanted
+    check_shown(PAGE, "orchestrate", wanted)
+    text = PAGE.read_text("utf-8")
     assert "succeeded: 6 threads" in wanted
     for option in (
         "--team examples/teams/release",

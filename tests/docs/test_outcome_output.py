@@ -1,6 +1,5 @@
-"""The README's outcome is what the example does now. `WRITE_README=1 pytest tests/test_readme_outcome.py` puts it in."""
+"""The page's outcome is what the example does now. `WRITE_DOCS=1 pytest tests/docs/test_outcome_output.py` puts it in."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -11,9 +10,9 @@ from agentflows.home import open_home
 from agentflows.pursuing import pursue
 from agentflows.rubric import read_rubric
 from tests.conftest import EXAMPLES, ROOT
+from tests.docs.shown import check_shown
 
-README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- outcome -->\n```\n)(.*?)(```\n<!-- /outcome -->)", re.DOTALL)
+PAGE = ROOT / "docs/outcomes.md"
 TASK = "Write release notes for this version"
 
 
@@ -32,15 +31,10 @@ def printed(folder: Path) -> str:
     return text.replace(str(frozen.parent.parent), "HOME").replace(str(workspace), "notes")
 
 
-def test_the_readme_shows_what_the_example_does(tmp_path: Path):
+def test_the_page_shows_what_the_example_does(tmp_path: Path):
     """It starts badly and is satisfied after a revision, with no key and no model."""
     wanted = printed(tmp_path)
-    text = README.read_text("utf-8")
-    if os.environ.get("WRITE_README") == "1":
-        README.write_text(BLOCK.sub(lambda match: match[1] + wanted + match[3], text), "utf-8")
-        return
-    found = BLOCK.search(text)
-    assert found
-    assert found[2] == wanted
+    check_shown(PAGE, "outcome", wanted)
+    text = PAGE.read_text("utf-8")
     assert "satisfied after 2 attempts" in wanted
     assert f'agentflows outcome "{TASK}"' in text

@@ -1,16 +1,14 @@
-"""The README cannot lie: what it shows of the demo is what the demo's dream prints, and its commands exist.
+"""What README and docs show of the demo is what the demo's dream prints.
 
-`WRITE_README=1 pytest tests/test_readme.py` puts the present output in.
+`WRITE_DOCS=1 pytest tests/docs/test_demo_output.py` puts the present output in.
 """
 
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from agentflows.cli import app
 from agentflows.cli.orders import standing_orders
 from agentflows.cli.output import console
 from agentflows.cli.show import show_dream, show_ingest
@@ -19,9 +17,8 @@ from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
 from tests.conftest import EXAMPLES, ROOT
+from tests.docs.shown import check_shown
 
-README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- demo -->\n```\n)(.*?)(```\n<!-- /demo -->)", re.DOTALL)
 INGESTED = ("33 files", "585 of", "Redacted", "Dream ", "Read ")
 SHOWN = ("narrow", "supersede", "flag")
 
@@ -61,21 +58,15 @@ def excerpt(printed: str) -> str:
     return "\n\n".join(["\n".join(head), *blocks, traps, "\n".join(tail)]) + "\n"
 
 
-def test_the_readme_shows_what_the_demo_prints(printed: str):
-    """A change in what users see is a change in the README."""
-    text = README.read_text("utf-8")
-    wanted = excerpt(printed)
-    if os.environ.get("WRITE_README") == "1":
-        README.write_text(BLOCK.sub(lambda match: match[1] + wanted + match[3], text), "utf-8")
-        return
-    found = BLOCK.search(text)
-    assert found
-    assert found[2] == wanted
+def brief(excerpt: str) -> str:
+    """The same without the flag and the standing orders, and with three of what was refused."""
+    head, narrow, supersede, _, traps, _, tail = excerpt.split("\n\n")
+    told = traps.split("\n")
+    more = int(told[-1].split()[1]) + (len(told) - 2) // 2 - 3
+    return "\n\n".join([head, narrow, supersede, "\n".join([*told[:7], f"  … {more} more"]), tail])
 
 
-def test_every_command_of_the_command_line_is_in_the_readme():
-    """What is not in the README does not exist for a user."""
-    text = README.read_text("utf-8")
-    commands = get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    missing = [name for name in commands if f"agentflows {name}" not in text]  # pyright: ignore[reportUnknownVariableType]
-    assert missing == []
+@pytest.mark.parametrize(("page", "shown"), [("README.md", brief), ("docs/dreaming.md", str)])
+def test_a_page_shows_what_the_demo_prints(printed: str, page: str, shown: Callable[[str], str]):
+    """A change in what users see is a change in what they read about it."""
+    check_shown(ROOT / page, "demo", shown(excerpt(printed)))
