@@ -1,0 +1,69 @@
+"""Which changes of a dream a reviewer means, and whether they wait."""
+
+from collections.abc import Sequence
+
+from agentflows.change import Change, DreamReport
+from agentflows.errors import NotFoundError, UsageError
+from agentflows.store import State
+
+OPEN = ("held", "approved")
+"""What can be approved: a change that was approved and not committed is one whose commit was killed."""
+WRITES_NOTHING = ("reinforce", "flag")
+
+
+def held(state: State, dream_id: str) -> list[Change]:
+    """The changes of a dream that wait, in the order `review show` numbers them."""
+    return [change for change in state.dream(dream_id).changes if change.status in OPEN]
+
+
+def choose(
+    state: State, dream_id: str, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
+) -> list[Change]:
+    """The held changes that `only` names, by number (as `review show` prints them) or id; all when None.
+
+    `statuses` is what counts as held.
+
+    Raises:
+        NotFoundError: a name fits no change of this dream.
+        UsageError: the change is not waiting any more.
+    """
+    changes = list(state.dream(dream_id).changes)
+    if only is None:
+        return [change for change in changes if change.status in statuses]
+    by_name = {str(number): change for number, change in enumerate(changes, 1)}
+    by_name |= {change.change_id: change for change in changes}
+    chosen: list[Change] = []
+    for name in only:
+        if name not in by_name:
+            msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
+            raise NotFoundError(msg)
+        change = by_name[name]
+        if change.status not in statuses:
+            msg = f"Change {name} is {change.status} already ({change.status_reason or 'no reason kept'}); only held changes can be decided."
+            raise UsageError(msg)
+        chosen.append(change)
+    return chosen
+
+
+def waiting_flags(report: DreamReport) -> dict[int, str]:
+    """Number (as `review show` prints it) → id of each held flag."""
+    return {
+        number: change.change_id
+        for number, change in enumerate(report.changes, 1)
+        if change.op == "flag" and change.status == "held"
+    }
+
+
+def editable(state: State, dream_id: str, name: str) -> Change:
+    """The held change that `name` names, when a reviewer can give it a text: a flag's takes the place of its entries.
+
+    Raises:
+        NotFoundError, UsageError: it fits no held change, or one that writes no text.
+    """
+    change = choose(state, dream_id, [name], statuses=OPEN)[0]
+    if change.op == "flag":
+        return change
+    if change.after is None or change.op in WRITES_NOTHING:
+        msg = f"Change {name} is a {change.op} and writes no text, so there is nothing to edit. Approve or reject it as it is."
+        raise UsageError(msg)
+    return change
