@@ -1,6 +1,7 @@
 #!/bin/sh
-# Provide what pip cannot: PostgreSQL, for the tests marked `postgres`, and bubblewrap, for those that run commands in a
-# sandbox. Where one cannot be had, its tests skip and say so (AGENTFLOWS_SANDBOX_TESTS=required makes that a failure).
+# Provide what pip cannot: PostgreSQL, for the tests marked `postgres`, bubblewrap, for those that run commands in a
+# sandbox, and Chromium, for those marked `browser`. Where one cannot be had, its tests skip and say so
+# (AGENTFLOWS_SANDBOX_TESTS=required and AGENTFLOWS_BROWSER_TESTS=required make that a failure).
 set -u
 
 wanted=""
@@ -9,6 +10,9 @@ if ! command -v initdb >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/initdb 
 fi
 if [ "$(uname -s)" = Linux ] && ! command -v bwrap >/dev/null 2>&1; then
     wanted="$wanted bubblewrap"
+fi
+if ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1; then
+    wanted="$wanted chromium"
 fi
 if [ -z "$wanted" ]; then
     exit 0

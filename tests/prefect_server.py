@@ -1,0 +1,216 @@
+"""A Prefect server as people install it: a process with a folder, a database file and a password of its own, and workers.
+
+The flow tests share one that lives in the test's process (`tests/flows/conftest.py`); this one is for what that cannot show:
+restarts, a password, the pages. Ask for the fixture `prefect_site` (import it in a `conftest.py`, and name it in `__all__`).
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    temporary_settings,
+)
+
+from tests.conftest import ROOT
+
+POOL = "agentflows"
+"""The work pool that `prefect.yaml` deploys to."""
+_START_SECONDS = 240
+_STEP_SECONDS = 240
+Found = TypeVar("Found")
+_FOREIGN = ("ANTHROPIC_", "AGENTFLOWS_", "PREFECT_")
+
+
+def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = _STEP_SECONDS) -> Found:
+    """What `look` finds, as soon as that is not nothing.
+
+    Raises:
+        AssertionError: it was not found in time; the message says what was waited for.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.2)
+    message = f"waited {seconds:.0f} s for {what}"
+    raise AssertionError(message)
+
+
+class PrefectSite:
+    """A server, the workers of its pool, and how to reach it. It can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.password = f"admin:{secrets.token_hex(16)}"
+        """What `PREFECT_SERVER_API_AUTH_STRING` is set to."""
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.api = f"{self.url}/api"
+        self.database = folder / "prefect" / "prefect.db"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._is_deployed = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of whoever works with this server: a worker, a command, a flow."""
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        return foreign | {
+            "PREFECT_HOME": str(self.folder / "prefect"),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_API_AUTH_STRING": self.password,
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "AGENTFLOWS_PROJECT": str(ROOT),
+        }
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        port = self.url.rpartition(":")[2]
+        settings = {
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": port,
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": self.url,
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        }
+        self._server = self._popen("server.log", "server", "start", environment=settings)
+        wait_for("the Prefect server to answer", self._is_up, seconds=_START_SECONDS)
+
+    def stop(self) -> None:
+        """End the workers and the server."""
+        ended = [*self._workers, *([self._server] if self._server else [])]
+        self._workers, self._server = [], None
+        for process in ended:
+            _end(process)
+
+    def deploy(self) -> None:
+        """Make the pool and deploy all of `prefect.yaml`; the second time nothing is left to do."""
+        if not self._is_deployed:
+            self.prefect("work-pool", "create", POOL, "--type", "process")
+            self.prefect("--no-prompt", "deploy", "--all")
+            self._is_deployed = True
+
+    def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker of the pool; `environment` is what it has besides."""
+        words = ("worker", "start", "--pool", POOL)
+        worker = self._popen("worker.log", *words, environment=environment or {})
+        self._workers.append(worker)
+        return worker
+
+    def stop_workers(self) -> None:
+        """End the workers, as an operator does."""
+        ended, self._workers = self._workers, []
+        for worker in ended:
+            _end(worker)
+
+    def prefect(self, *words: str) -> str:
+        """What `prefect …` prints.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *words],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_STEP_SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextmanager
+    def client(self) -> Generator[SyncPrefectClient]:
+        """Prefect's own client of this server. Not where Chromium is driven: use `call` there."""
+        settings: dict[Any, Any] = {
+            PREFECT_API_URL: self.api,
+            PREFECT_API_AUTH_STRING: self.password,
+            PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: True,
+        }
+        with temporary_settings(settings), get_client(sync_client=True) as client:
+            yield client
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the API as the pages make it: with the password, and a CSRF token where something changes."""
+        auth = tuple(self.password.split(":", 1))
+        headers: dict[str, str] = {}
+        with httpx.Client(base_url=self.api, auth=(auth[0], auth[1]), timeout=60) as http:
+            if method != "GET":
+                name = secrets.token_hex(8)
+                token = http.get("/csrf-token", params={"client": name}).raise_for_status().json()["token"]
+                headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": token}
+            answer = http.request(method, path, json=body, headers=headers)
+            assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+            return answer.json() if answer.content else None
+
+    def log(self, name: str) -> str:
+        """What the server or the workers printed: `server.log`, `worker.log`."""
+        path = self.folder / name
+        return path.read_text("utf-8", errors="replace") if path.exists() else ""
+
+    def _is_up(self) -> bool:
+        assert self._server is not None
+        assert self._server.poll() is None, self.log("server.log")
+        try:
+            return httpx.get(f"{self.api}/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _popen(self, log: str, *words: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as file:
+            return subprocess.Popen(
+                [sys.executable, "-m", "prefect", *words],
+                cwd=ROOT,
+                env=self.environment | dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectSite]:
+    """One server with a password and CSRF protection for all tests of a folder, deployed to, without a worker."""
+    site = PrefectSite(tmp_path_factory.mktemp("prefect-site"))
+    site.start()
+    try:
+        site.deploy()
+        yield site
+    finally:
+        site.stop()
