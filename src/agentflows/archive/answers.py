@@ -1,9 +1,9 @@
 """What the archive is asked with, and what it answers."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from agentflows.session import Verdict
 
@@ -173,3 +173,39 @@ class PatternQuery(BaseModel):
     """Meaning of each column, in order."""
     sql: str
     """Over the views `sessions`, `roots`, `steps`, `texts` and `checks`."""
+    moments: str = Field(default="", exclude=True, repr=False)
+    """Over the same views: kind, key, label and root_id of each time it came up, for `Archive.over_time`; rows of one
+    kind and key are one thing. "" for a pattern that is nothing that comes up."""
+
+
+class Recurrence(BaseModel):
+    """One thing that came up in sessions, and when these started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    label: str
+    sessions: int
+    """Distinct root sessions with it, those without a start time included."""
+    at: dict[datetime, int]
+    """Of those with one, how many started in each hour or day; both ends of a day are UTC's."""
+
+
+class OverTime(BaseModel):
+    """How often the things that a pattern query finds came up over time, over every session asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pattern: str
+    title: str
+    unit: Literal["hour", "day"]
+    top: tuple[Recurrence, ...]
+    """Those in most sessions, most first."""
+    others: int
+    """How many more things there are."""
+    rest: Recurrence | None
+    """Distinct root sessions with at least one of the others; None where there is none."""
+    all_sessions: dict[datetime, int]
+    """Root sessions by when they started, whether anything came up or not."""
+    undated: int
+    """Root sessions that do not say when they started."""

@@ -13,6 +13,7 @@ from agentflows.archive.answers import (
     ArchiveStats,
     CompactReport,
     Hit,
+    OverTime,
     PatternQuery,
     RebuildReport,
     Selection,
@@ -22,6 +23,7 @@ from agentflows.archive.engine import Connection, restricted
 from agentflows.archive.files import open_files
 from agentflows.archive.lake import Lake, read_sessions
 from agentflows.archive.manifest import Part, Snapshot
+from agentflows.archive.over_time import read_over_time
 from agentflows.archive.patterns import PATTERNS
 from agentflows.archive.rows import TURN_COLUMNS, to_turn
 from agentflows.archive.signals import Signal, Witnesses, read_signals, read_witnesses
@@ -256,11 +258,7 @@ class Archive:
         Raises:
             NotFoundError: there is no pattern of that name.
         """
-        query = next((pattern.sql for pattern in PATTERNS if pattern.name == name), None)
-        if query is None:
-            names = ", ".join(pattern.name for pattern in PATTERNS)
-            msg = f"There is no pattern {name!r}. There are: {names}."
-            raise NotFoundError(msg)
+        query = _pattern(name).sql
         tail = f" LIMIT {int(limit)}" if limit is not None else ""
 
         def ask(cursor: Connection, _: Snapshot) -> list[dict[str, Any]]:
@@ -270,6 +268,23 @@ class Archive:
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
         return self._lake.query(ask)
+
+    def over_time(self, name: str, *, session_ids: Sequence[str] | None = None, top: int = 12) -> OverTime:
+        """How often what one pattern query finds came up, by when its sessions started, exact over all of them.
+
+        The `top` things in most sessions stand by themselves, the rest together. A session counts once for each.
+
+        Raises:
+            NotFoundError: there is no pattern of that name, or it finds nothing that comes up at a time.
+        """
+        found = _pattern(name)
+        if not found.moments:
+            names = ", ".join(pattern.name for pattern in PATTERNS if pattern.moments)
+            msg = f"The pattern {name!r} counts nothing that comes up over time. These do: {names}."
+            raise NotFoundError(msg)
+        return self._lake.query(
+            lambda cursor, _: read_over_time(cursor, _scope(cursor, session_ids), found, top=top)
+        )
 
     def signals(self, session_ids: Sequence[str] | None = None) -> list[Signal]:
         """What is known of each session without reading it: errors, rules, corrections, workflows, failed checks."""
@@ -341,6 +356,14 @@ class Archive:
         With the same readers every row hash, and so the `fingerprint`, comes out the same.
         """
         return maintenance.rebuild(self._lake, reread)
+
+
+def _pattern(name: str) -> PatternQuery:
+    found = next((pattern for pattern in PATTERNS if pattern.name == name), None)
+    if found is None:
+        msg = f"There is no pattern {name!r}. There are: {', '.join(pattern.name for pattern in PATTERNS)}."
+        raise NotFoundError(msg)
+    return found
 
 
 def _scope(cursor: Connection, session_ids: Sequence[str] | None) -> Callable[[str], str]:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from agentflows.change import Change, ChangeStatus, Dream, DreamReport, DreamStatus
+from agentflows.change import Change, ChangeStatus, Coverage, Dream, DreamReport, DreamStatus
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.store.opened import Opened, StoreRef, find_store, plain
 from agentflows.store.rows import corrupt
@@ -19,6 +20,12 @@ _OPEN = ("proposed", "held")
 _UNDECIDED = (*_OPEN, "refused")
 """A refused change has no decision behind it: asked anew, its judge may uphold it."""
 _BY_DECISION = ("approved", "rejected", "committed")
+
+
+class _Read(BaseModel):
+    """Of a report, what is asked of many dreams at once."""
+
+    coverage: Coverage
 
 
 class Dreams(Opened):
@@ -91,6 +98,24 @@ class Dreams(Opened):
                 )
                 for row in rows
             ]
+
+    def coverages(self, store: StoreRef, *, limit: int = 1_000) -> list[tuple[Dream, Coverage]]:
+        """What the newest completed dreams of a store read, oldest first."""
+        with self._db.read() as session:
+            statement = (
+                select(DreamRow, ReportRow)
+                .join(ReportRow, col(ReportRow.dream_id) == col(DreamRow.dream_id))
+                .where(
+                    DreamRow.store_id == find_store(session, store).store_id, DreamRow.status == "completed"
+                )
+                .order_by(col(DreamRow.created_at).desc(), col(DreamRow.dream_id).desc())
+                .limit(limit)
+            )
+            found = [
+                (Dream.model_validate_json(row.dream), _Read.model_validate_json(kept.report).coverage)
+                for row, kept in session.exec(statement).all()
+            ]
+        return found[::-1]
 
     def outputs(self) -> dict[str, str]:
         """The name of the store that each dream's changes are for, by dream id: its own, or the copy it made."""

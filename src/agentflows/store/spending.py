@@ -144,12 +144,13 @@ class Spending(Opened):
 
         A call of unknown outcome counts in full in `dollars`. `usage` is of the calls that were recorded.
         """
-        row = self._level(level)
-        return Cost(
-            calls=row.calls,
-            usage=Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
-            dollars=(row.spent_nano + row.reserved_nano) / NANO,
-        )
+        return _cost(self._level(level))
+
+    def spent_by(self, kind: str) -> dict[str, Cost]:
+        """What every level of one kind (`dream` for all `dream:…`) spent so far, by what follows the colon."""
+        statement = select(BudgetRow).where(col(BudgetRow.level).startswith(f"{kind}:", autoescape=True))
+        with self._db.read() as session:
+            return {row.level.partition(":")[2]: _cost(row) for row in session.exec(statement).all()}
 
     def balance(self, level: str) -> Spend:
         """What a level has settled, and what is set aside for calls under way or of unknown outcome."""
@@ -177,6 +178,14 @@ class Spending(Opened):
     def _level(self, level: str) -> BudgetRow:
         with self._db.read() as session:
             return session.get(BudgetRow, level) or BudgetRow(level=level)
+
+
+def _cost(row: BudgetRow) -> Cost:
+    return Cost(
+        calls=row.calls,
+        usage=Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
+        dollars=(row.spent_nano + row.reserved_nano) / NANO,
+    )
 
 
 def _log(database: Database, call: CallLike, levels: Sequence[str], now: datetime) -> None:

@@ -60,38 +60,13 @@ SELECT tool, head, err_sig, sessions, origins, occurrences, failed_sessions, suc
 FROM counted, base
 ORDER BY sessions DESC, occurrences DESC, tool, head, err_sig
 """,
+    moments="""
+SELECT 'error' AS kind, concat_ws(chr(31), tool, head, err_sig) AS key, head || ': ' || err_sig AS label, root_id
+FROM steps WHERE is_error
+""",
 )
 
-ERROR_FIXES = PatternQuery(
-    name="error_fixes",
-    title="What followed an error and worked",
-    description=(
-        "For each error, the next successful step of the same tool, within twelve steps of the same "
-        "thread, that did the same thing again: with the same input, with the same kind of command, or "
-        "with an input that shares half of its words (for another command: four in five). `change` says which. With an unchanged "
-        "input, the remedy is what happened in between (`between`). That it followed does not prove that "
-        "it was the cause; count sessions."
-    ),
-    columns={
-        "tool": "the tool that failed and then worked",
-        "head": "what the failed call did",
-        "err_sig": "the error's signature",
-        "change": "`same_input` or `changed_input`",
-        "fix_head": "what the call that worked did",
-        "sessions": "distinct root sessions in which it went so",
-        "error_sessions": "distinct root sessions with this error at all",
-        "share": "`sessions` over `error_sessions`",
-        "occurrences": "how often in all",
-        "median_gap": "steps from the failure to the success; 1 is the very next",
-        "between": "the most frequent steps in between, in order; empty for none",
-        "before_input": "an example's failed input, cut",
-        "after_input": "the same example's input that worked, cut",
-        "error": "the same example's error, cut",
-        "before_address": "where the example failed (the result)",
-        "after_address": "where it worked (the call)",
-        "addresses": "up to five failures fixed this way, one per session",
-    },
-    sql="""
+_FIXES = """
 WITH words AS (
     SELECT * EXCLUDE (project, task, verdict, args, origin),
            regexp_extract_all(regexp_replace(
@@ -132,7 +107,39 @@ WITH words AS (
            row_number() OVER (PARTITION BY root_id, tool, head, err_sig, same, good_head
                               ORDER BY session_id, seq) = 1 AS shown
     FROM fixes f LEFT JOIN gaps g USING (session_id, seq)
-)
+)"""
+"""Each failure with the next step that worked (`told`)."""
+
+ERROR_FIXES = PatternQuery(
+    name="error_fixes",
+    title="What followed an error and worked",
+    description=(
+        "For each error, the next successful step of the same tool, within twelve steps of the same "
+        "thread, that did the same thing again: with the same input, with the same kind of command, or "
+        "with an input that shares half of its words (for another command: four in five). `change` says which. With an unchanged "
+        "input, the remedy is what happened in between (`between`). That it followed does not prove that "
+        "it was the cause; count sessions."
+    ),
+    columns={
+        "tool": "the tool that failed and then worked",
+        "head": "what the failed call did",
+        "err_sig": "the error's signature",
+        "change": "`same_input` or `changed_input`",
+        "fix_head": "what the call that worked did",
+        "sessions": "distinct root sessions in which it went so",
+        "error_sessions": "distinct root sessions with this error at all",
+        "share": "`sessions` over `error_sessions`",
+        "occurrences": "how often in all",
+        "median_gap": "steps from the failure to the success; 1 is the very next",
+        "between": "the most frequent steps in between, in order; empty for none",
+        "before_input": "an example's failed input, cut",
+        "after_input": "the same example's input that worked, cut",
+        "error": "the same example's error, cut",
+        "before_address": "where the example failed (the result)",
+        "after_address": "where it worked (the call)",
+        "addresses": "up to five failures fixed this way, one per session",
+    },
+    sql=f"""{_FIXES}
 SELECT tool, head, err_sig, change, good_head AS fix_head,
        count(DISTINCT root_id) AS sessions, any_value(error_sessions) AS error_sessions,
        count(DISTINCT root_id) / any_value(error_sessions) AS share, count(*) AS occurrences,
@@ -147,7 +154,33 @@ FROM told JOIN struck USING (tool, head, err_sig)
 GROUP BY tool, head, err_sig, change, good_head
 ORDER BY sessions DESC, occurrences DESC, tool, head, err_sig, change, fix_head
 """,
+    moments=f"""{_FIXES}
+SELECT 'fix' AS kind, concat_ws(chr(31), tool, head, err_sig, change, good_head) AS key,
+       good_head || ' after ' || head || ': ' || err_sig AS label, root_id FROM told
+""",
 )
+
+_LOOPS = """
+WITH same_input AS (
+    SELECT 'same_input' AS kind, tool, any_value(head) AS head, NULL::VARCHAR AS err_sig, session_id,
+           any_value(root_id) AS root_id, count(*) AS times, count(*) FILTER (is_error) AS errors,
+           min(seq) AS first_seq, max(seq) AS last_seq, left(any_value(input), 400) AS input
+    FROM steps GROUP BY session_id, thread, tool, input_hash HAVING count(*) >= 3
+), marked AS (
+    SELECT *, row_number() OVER (PARTITION BY session_id, thread ORDER BY step)
+            - row_number() OVER (PARTITION BY session_id, thread, err_sig ORDER BY step) AS island
+    FROM steps
+    WHERE session_id IN (
+        SELECT session_id FROM steps WHERE is_error GROUP BY session_id, err_sig HAVING count(*) >= 3)
+), same_error AS (
+    SELECT 'same_error' AS kind, tool, any_value(head) AS head, err_sig, session_id,
+           any_value(root_id) AS root_id, count(*) AS times, count(*) AS errors,
+           min(seq) AS first_seq, max(seq) AS last_seq, left(arg_min(input, step), 400) AS input
+    FROM marked WHERE is_error GROUP BY session_id, thread, tool, err_sig, island HAVING count(*) >= 3
+), loops AS (
+    SELECT * FROM same_input UNION ALL SELECT * FROM same_error
+)"""
+"""Every loop (`loops`)."""
 
 RETRY_LOOPS = PatternQuery(
     name="retry_loops",
@@ -172,26 +205,7 @@ RETRY_LOOPS = PatternQuery(
         "sessions": "distinct root sessions with a loop of this kind over this head (and error)",
         "verdict": "how the root session ended",
     },
-    sql="""
-WITH same_input AS (
-    SELECT 'same_input' AS kind, tool, any_value(head) AS head, NULL::VARCHAR AS err_sig, session_id,
-           any_value(root_id) AS root_id, count(*) AS times, count(*) FILTER (is_error) AS errors,
-           min(seq) AS first_seq, max(seq) AS last_seq, left(any_value(input), 400) AS input
-    FROM steps GROUP BY session_id, thread, tool, input_hash HAVING count(*) >= 3
-), marked AS (
-    SELECT *, row_number() OVER (PARTITION BY session_id, thread ORDER BY step)
-            - row_number() OVER (PARTITION BY session_id, thread, err_sig ORDER BY step) AS island
-    FROM steps
-    WHERE session_id IN (
-        SELECT session_id FROM steps WHERE is_error GROUP BY session_id, err_sig HAVING count(*) >= 3)
-), same_error AS (
-    SELECT 'same_error' AS kind, tool, any_value(head) AS head, err_sig, session_id,
-           any_value(root_id) AS root_id, count(*) AS times, count(*) AS errors,
-           min(seq) AS first_seq, max(seq) AS last_seq, left(arg_min(input, step), 400) AS input
-    FROM marked WHERE is_error GROUP BY session_id, thread, tool, err_sig, island HAVING count(*) >= 3
-), loops AS (
-    SELECT * FROM same_input UNION ALL SELECT * FROM same_error
-), support AS (
+    sql=f"""{_LOOPS}, support AS (
     SELECT kind, head, err_sig, count(DISTINCT root_id) AS sessions FROM loops GROUP BY ALL
 )
 SELECT loops.kind, tool, loops.head, loops.err_sig, session_id, root_id, times, errors, first_seq,
@@ -200,5 +214,9 @@ FROM loops JOIN support ON support.kind = loops.kind AND support.head = loops.he
       AND support.err_sig IS NOT DISTINCT FROM loops.err_sig
      JOIN roots USING (root_id)
 ORDER BY support.sessions DESC, times DESC, session_id, first_seq
+""",
+    moments=f"""{_LOOPS}
+SELECT 'loop' AS kind, concat_ws(chr(31), loops.kind, head, err_sig) AS key,
+       head || coalesce(': ' || err_sig, ', the same again') AS label, root_id FROM loops
 """,
 )

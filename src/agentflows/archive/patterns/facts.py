@@ -2,29 +2,7 @@
 
 from agentflows.archive.answers import PatternQuery
 
-FACTS_OVER_TIME = PatternQuery(
-    name="facts_over_time",
-    title="Values that changed over time",
-    description=(
-        "Versions, ports, timeouts and replaced names that users and agents stated in plain sentences, "
-        "where one subject took two values or more. Read by pattern, so modest: it sees `Node version "
-        "20.1`, `port 8080`, `timeout of 30 s` and `use X instead of Y`, and takes the word before as the "
-        "subject. A later value is not always a newer truth; look at the addresses."
-    ),
-    columns={
-        "kind": "`version`, `port`, `timeout` or `replaced`",
-        "subject": "what the value is about, lower case; within one project",
-        "project": "the sessions' project",
-        "value": "the value; for `replaced`, what to use",
-        "sessions": "distinct root sessions that state it",
-        "user_sessions": "of these, where a user typed it",
-        "first_at": "first stated (UTC)",
-        "last_at": "last stated (UTC)",
-        "is_latest": "whether no other value of the subject was stated later",
-        "values": "how many values the subject took",
-        "addresses": "up to three statements",
-    },
-    sql="""
+_TOLD = """
 WITH said AS (
     SELECT session_id, root_id, project, seq, ts, trust, coalesce(own, text) AS text FROM texts
     WHERE kind IN ('user', 'agent') AND trust >= 2 AND length(text) <= 20000
@@ -66,10 +44,39 @@ WITH said AS (
 ), told AS (
     SELECT *, max(last_at) OVER s AS latest, count(*) OVER s AS values, sum(sessions) OVER s AS said
     FROM grouped WINDOW s AS (PARTITION BY kind, subject, project)
-)
+)"""
+"""Each statement (`facts`), and each value of each subject (`told`)."""
+
+FACTS_OVER_TIME = PatternQuery(
+    name="facts_over_time",
+    title="Values that changed over time",
+    description=(
+        "Versions, ports, timeouts and replaced names that users and agents stated in plain sentences, "
+        "where one subject took two values or more. Read by pattern, so modest: it sees `Node version "
+        "20.1`, `port 8080`, `timeout of 30 s` and `use X instead of Y`, and takes the word before as the "
+        "subject. A later value is not always a newer truth; look at the addresses."
+    ),
+    columns={
+        "kind": "`version`, `port`, `timeout` or `replaced`",
+        "subject": "what the value is about, lower case; within one project",
+        "project": "the sessions' project",
+        "value": "the value; for `replaced`, what to use",
+        "sessions": "distinct root sessions that state it",
+        "user_sessions": "of these, where a user typed it",
+        "first_at": "first stated (UTC)",
+        "last_at": "last stated (UTC)",
+        "is_latest": "whether no other value of the subject was stated later",
+        "values": "how many values the subject took",
+        "addresses": "up to three statements",
+    },
+    sql=f"""{_TOLD}
 SELECT kind, subject, project, value, sessions, user_sessions, first_at, last_at,
        last_at IS NOT DISTINCT FROM latest AS is_latest, values, addresses
 FROM told WHERE values > 1 OR kind = 'replaced'
 ORDER BY said DESC, kind, subject, project, first_at, value
+""",
+    moments=f"""{_TOLD}
+SELECT kind, concat_ws(chr(31), subject, project, value) AS key, subject || ' → ' || value AS label, root_id
+FROM facts JOIN told USING (kind, subject, project, value) WHERE values > 1 OR kind = 'replaced'
 """,
 )

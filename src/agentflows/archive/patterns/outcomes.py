@@ -41,45 +41,7 @@ _STRATIFIED = """CASE WHEN strata = 0 THEN 'no_strata'
                    ELSE 'vanishes' END"""
 """What came of the test within tasks, in a word."""
 
-OUTCOME_FEATURES = PatternQuery(
-    name="outcome_features",
-    title="What separates failure from success",
-    description=(
-        "Features of labelled root sessions against how they ended, project by project, for what fails in one "
-        "says nothing of another: tools used, used twice or more, "
-        "failing, error messages, short arguments with few values, no error, nothing written. Fisher's "
-        "exact test says whether a difference is chance, Benjamini and Hochberg's `q` corrects for asking so "
-        "often. Then it is asked within each task (Cochran, Mantel and Haenszel, continuity corrected), "
-        "because hard tasks need other tools than easy ones; tasks of different formats are different tasks. `stratified` says what came of it: `holds` "
-        "(p at most .05, same direction), `untestable` (not even the most extreme outcome could reach .05, "
-        "and no task speaks against it), `no_strata` (no task has both), or `vanishes`. `believed` is true "
-        "when q is at most .05 and the difference does not vanish. Association only: what to do about it "
-        "is for others to judge."
-    ),
-    columns={
-        "feature": "`uses:TOOL`, `uses>=2:TOOL`, `err:TOOL`, `errmsg:SIGNATURE`, `arg:TOOL.name=value`, "
-        "`no_error`, `no_write_made`, `repeats_identical_call` (twice in a row)",
-        "project": "where it was counted: sessions of other projects are neither with it nor without it",
-        "n": "labelled root sessions with the feature",
-        "fail": "of these, failed",
-        "ok": "of these, succeeded",
-        "p_fail": "failure rate with the feature",
-        "p_fail_low": "lower end of its 95 % interval",
-        "p_fail_high": "upper end",
-        "p_fail_without": "failure rate of the labelled sessions without it",
-        "risk_difference": "`p_fail` minus `p_fail_without`",
-        "fisher_p": "two-sided",
-        "q": "`fisher_p` corrected for the number of features that could have been significant at all",
-        "mh_odds_ratio": "within tasks; above 1: failure is likelier with it; infinite when no task speaks against",
-        "cmh_p": "within tasks, continuity corrected; 1 when the tasks show nothing; empty without strata",
-        "strata": "tasks with the feature and without it, with failure and with success: those that say something",
-        "tasks": "distinct tasks among the sessions with it",
-        "stratified": "`holds`, `untestable`, `no_strata` or `vanishes`",
-        "believed": "see above",
-        "addresses": "where up to five sessions show it, failed ones first (the session alone for features of absence)",
-        "session_ids": "the distinct root sessions that have it",
-    },
-    sql=f"""
+_FEATURES = f"""
 WITH {_LABELLED}, mine AS (
     SELECT s.* EXCLUDE (project), labelled.project FROM steps s JOIN labelled USING (root_id)
 ), used AS (
@@ -154,6 +116,50 @@ SELECT feature, project, n, fail, ok, fail / n AS p_fail, wilson_low(fail, n) AS
        session_ids
 FROM told
 ORDER BY believed DESC, fisher_p, feature, project
+"""
+
+OUTCOME_FEATURES = PatternQuery(
+    name="outcome_features",
+    title="What separates failure from success",
+    description=(
+        "Features of labelled root sessions against how they ended, project by project, for what fails in one "
+        "says nothing of another: tools used, used twice or more, "
+        "failing, error messages, short arguments with few values, no error, nothing written. Fisher's "
+        "exact test says whether a difference is chance, Benjamini and Hochberg's `q` corrects for asking so "
+        "often. Then it is asked within each task (Cochran, Mantel and Haenszel, continuity corrected), "
+        "because hard tasks need other tools than easy ones; tasks of different formats are different tasks. `stratified` says what came of it: `holds` "
+        "(p at most .05, same direction), `untestable` (not even the most extreme outcome could reach .05, "
+        "and no task speaks against it), `no_strata` (no task has both), or `vanishes`. `believed` is true "
+        "when q is at most .05 and the difference does not vanish. Association only: what to do about it "
+        "is for others to judge."
+    ),
+    columns={
+        "feature": "`uses:TOOL`, `uses>=2:TOOL`, `err:TOOL`, `errmsg:SIGNATURE`, `arg:TOOL.name=value`, "
+        "`no_error`, `no_write_made`, `repeats_identical_call` (twice in a row)",
+        "project": "where it was counted: sessions of other projects are neither with it nor without it",
+        "n": "labelled root sessions with the feature",
+        "fail": "of these, failed",
+        "ok": "of these, succeeded",
+        "p_fail": "failure rate with the feature",
+        "p_fail_low": "lower end of its 95 % interval",
+        "p_fail_high": "upper end",
+        "p_fail_without": "failure rate of the labelled sessions without it",
+        "risk_difference": "`p_fail` minus `p_fail_without`",
+        "fisher_p": "two-sided",
+        "q": "`fisher_p` corrected for the number of features that could have been significant at all",
+        "mh_odds_ratio": "within tasks; above 1: failure is likelier with it; infinite when no task speaks against",
+        "cmh_p": "within tasks, continuity corrected; 1 when the tasks show nothing; empty without strata",
+        "strata": "tasks with the feature and without it, with failure and with success: those that say something",
+        "tasks": "distinct tasks among the sessions with it",
+        "stratified": "`holds`, `untestable`, `no_strata` or `vanishes`",
+        "believed": "see above",
+        "addresses": "where up to five sessions show it, failed ones first (the session alone for features of absence)",
+        "session_ids": "the distinct root sessions that have it",
+    },
+    sql=_FEATURES,
+    moments=f"""
+SELECT 'feature' AS kind, concat_ws(chr(31), project, feature) AS key, feature AS label, unnest(session_ids) AS root_id
+FROM ({_FEATURES}) WHERE believed
 """,
 )
 
@@ -223,5 +229,9 @@ SELECT name, project, sessions, failed_sessions, succeeded_sessions, passed_chec
        p_fail_without, mh_odds_ratio, cmh_p, strata, stratified, detail, session_ids
 FROM counted JOIN base USING (project) LEFT JOIN told USING (project, name) WHERE sessions > 0
 ORDER BY failed_sessions DESC, sessions DESC, name, project
+""",
+    moments="""
+SELECT 'failed check' AS kind, concat_ws(chr(31), roots.project, name) AS key, name AS label, root_id
+FROM checks JOIN roots USING (root_id) WHERE NOT passed
 """,
 )

@@ -20,6 +20,19 @@ _CORRECTION = (
     r"en lugar de|no es (lo que|así)|eso está mal)\b"
 )
 
+_FOUND = f"""
+WITH typed AS (
+    SELECT session_id, root_id, seq, coalesce(own, text) AS text, work_before, project, origin, ts,
+           trim(regexp_replace(lower(coalesce(own, text)), '[^\\pL\\pN]+', ' ', 'g')) AS folded
+    FROM texts
+    WHERE kind = 'user' AND trust = 3 AND length(trim(coalesce(own, text))) BETWEEN 2 AND 700
+), judged AS (
+    SELECT *, CASE WHEN regexp_matches(text, '(?i){_RULE}') THEN 'rule'
+                   WHEN work_before > 0 AND regexp_matches(text, '(?i){_CORRECTION}') THEN 'correction' END AS kind
+    FROM typed
+), found AS (SELECT * FROM judged WHERE kind IS NOT NULL)"""
+"""Each correction and each rule (`found`)."""
+
 USER_CORRECTIONS = PatternQuery(
     name="user_corrections",
     title="Corrections and rules in the user's own words",
@@ -42,17 +55,7 @@ USER_CORRECTIONS = PatternQuery(
         "origin": "the native event: copies in resumed sessions share it",
         "ts": "when (UTC)",
     },
-    sql=f"""
-WITH typed AS (
-    SELECT session_id, root_id, seq, coalesce(own, text) AS text, work_before, project, origin, ts,
-           trim(regexp_replace(lower(coalesce(own, text)), '[^\\pL\\pN]+', ' ', 'g')) AS folded
-    FROM texts
-    WHERE kind = 'user' AND trust = 3 AND length(trim(coalesce(own, text))) BETWEEN 2 AND 700
-), judged AS (
-    SELECT *, CASE WHEN regexp_matches(text, '(?i){_RULE}') THEN 'rule'
-                   WHEN work_before > 0 AND regexp_matches(text, '(?i){_CORRECTION}') THEN 'correction' END AS kind
-    FROM typed
-), found AS (SELECT * FROM judged WHERE kind IS NOT NULL),
+    sql=f"""{_FOUND},
 before AS (
     SELECT f.session_id, f.seq, arg_max(s.head, s.seq) AS tool_before, max(s.seq) AS seq_before
     FROM found f JOIN steps s ON s.session_id = f.session_id AND s.seq < f.seq GROUP BY f.session_id, f.seq
@@ -62,7 +65,22 @@ SELECT kind, session_id, root_id, seq, text, work_before AS after_work, tool_bef
 FROM found LEFT JOIN before USING (session_id, seq) JOIN support USING (folded)
 ORDER BY sessions DESC, kind DESC, ts, session_id, seq
 """,
+    moments=f"""{_FOUND}
+SELECT kind, folded AS key, trim(text) AS label, root_id FROM found
+""",
 )
+
+_FOLDED = """
+WITH typed AS (
+    SELECT session_id, root_id, seq, trim(coalesce(own, text)) AS text, project, origin, ts,
+           seq = min(seq) OVER (PARTITION BY session_id) AS opening
+    FROM texts
+    WHERE kind = 'user' AND trust = 3 AND length(trim(coalesce(own, text))) BETWEEN 4 AND 300
+), folded AS (
+    SELECT *, trim(regexp_replace(regexp_replace(lower(text), '\\d+', '0', 'g'), '[^\\pL\\pN/]+', ' ', 'g')) AS request
+    FROM typed
+)"""
+"""Each short message (`folded`)."""
 
 REPEATED_REQUESTS = PatternQuery(
     name="repeated_requests",
@@ -83,16 +101,7 @@ REPEATED_REQUESTS = PatternQuery(
         "last_at": "last seen (UTC)",
         "addresses": "up to five of them",
     },
-    sql="""
-WITH typed AS (
-    SELECT session_id, root_id, seq, trim(coalesce(own, text)) AS text, project, origin, ts,
-           seq = min(seq) OVER (PARTITION BY session_id) AS opening
-    FROM texts
-    WHERE kind = 'user' AND trust = 3 AND length(trim(coalesce(own, text))) BETWEEN 4 AND 300
-), folded AS (
-    SELECT *, trim(regexp_replace(regexp_replace(lower(text), '\\d+', '0', 'g'), '[^\\pL\\pN/]+', ' ', 'g')) AS request
-    FROM typed
-)
+    sql=f"""{_FOLDED}
 SELECT request, arg_min(text, (session_id, seq)) AS example, count(DISTINCT root_id) AS sessions,
        count(DISTINCT coalesce(nullif(origin, ''), session_id || '#' || seq)) AS origins,
        count(*) AS occurrences, count(*) FILTER (opening) AS opening,
@@ -101,5 +110,9 @@ SELECT request, arg_min(text, (session_id, seq)) AS example, count(DISTINCT root
 FROM folded WHERE length(request) >= 3
 GROUP BY request HAVING count(DISTINCT root_id) >= 2
 ORDER BY sessions DESC, occurrences DESC, request
+""",
+    moments=f"""{_FOLDED}
+SELECT 'request' AS kind, request AS key, text AS label, root_id FROM folded WHERE length(request) >= 3
+QUALIFY min(root_id) OVER (PARTITION BY request) <> max(root_id) OVER (PARTITION BY request)
 """,
 )

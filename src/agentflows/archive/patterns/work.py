@@ -2,6 +2,26 @@
 
 from agentflows.archive.answers import PatternQuery
 
+_GRAMS = """
+WITH ahead AS (
+    SELECT session_id, root_id, seq, head AS h1, lead(head, 1) OVER w AS h2, lead(head, 2) OVER w AS h3,
+           lead(head, 3) OVER w AS h4, lead(head, 4) OVER w AS h5
+    FROM steps WINDOW w AS (PARTITION BY session_id, thread ORDER BY step)
+), grams AS (
+    SELECT session_id, root_id, seq, 2 AS length, h1, h2, '' AS h3, '' AS h4, '' AS h5 FROM ahead
+    WHERE h2 IS NOT NULL AND h1 <> h2
+    UNION ALL SELECT session_id, root_id, seq, 3, h1, h2, h3, '', '' FROM ahead
+    WHERE h3 IS NOT NULL AND (h1 <> h2 OR h2 <> h3)
+    UNION ALL SELECT session_id, root_id, seq, 4, h1, h2, h3, h4, '' FROM ahead
+    WHERE h4 IS NOT NULL AND (h1 <> h2 OR h2 <> h3 OR h3 <> h4)
+    UNION ALL SELECT session_id, root_id, seq, 5, h1, h2, h3, h4, h5 FROM ahead
+    WHERE h5 IS NOT NULL AND (h1 <> h2 OR h2 <> h3 OR h3 <> h4 OR h4 <> h5)
+), per AS (
+    SELECT length, h1, h2, h3, h4, h5, root_id, count(*) AS n, min((session_id, seq)) AS place
+    FROM grams GROUP BY ALL
+)"""
+"""Each sequence of each root session (`per`)."""
+
 TOOL_SEQUENCES = PatternQuery(
     name="tool_sequences",
     title="Tool sequences",
@@ -24,24 +44,7 @@ TOOL_SEQUENCES = PatternQuery(
         "tasks": "distinct tasks among its sessions",
         "addresses": "up to three first steps, one per session",
     },
-    sql="""
-WITH ahead AS (
-    SELECT session_id, root_id, seq, head AS h1, lead(head, 1) OVER w AS h2, lead(head, 2) OVER w AS h3,
-           lead(head, 3) OVER w AS h4, lead(head, 4) OVER w AS h5
-    FROM steps WINDOW w AS (PARTITION BY session_id, thread ORDER BY step)
-), grams AS (
-    SELECT session_id, root_id, seq, 2 AS length, h1, h2, '' AS h3, '' AS h4, '' AS h5 FROM ahead
-    WHERE h2 IS NOT NULL AND h1 <> h2
-    UNION ALL SELECT session_id, root_id, seq, 3, h1, h2, h3, '', '' FROM ahead
-    WHERE h3 IS NOT NULL AND (h1 <> h2 OR h2 <> h3)
-    UNION ALL SELECT session_id, root_id, seq, 4, h1, h2, h3, h4, '' FROM ahead
-    WHERE h4 IS NOT NULL AND (h1 <> h2 OR h2 <> h3 OR h3 <> h4)
-    UNION ALL SELECT session_id, root_id, seq, 5, h1, h2, h3, h4, h5 FROM ahead
-    WHERE h5 IS NOT NULL AND (h1 <> h2 OR h2 <> h3 OR h3 <> h4 OR h4 <> h5)
-), per AS (
-    SELECT length, h1, h2, h3, h4, h5, root_id, count(*) AS n, min((session_id, seq)) AS place
-    FROM grams GROUP BY ALL
-), base AS (
+    sql=f"""{_GRAMS}, base AS (
     SELECT count(*) FILTER (verdict = 'failure') AS failed,
            count(*) FILTER (verdict = 'success') AS succeeded,
            count(*) FILTER (verdict <> 'unknown') AS labelled FROM roots
@@ -63,6 +66,11 @@ SELECT concat_ws(' > ', h1, h2, nullif(h3, ''), nullif(h4, ''), nullif(h5, '')) 
        tasks, list_transform(places, lambda p: p[1] || '#' || p[2]) AS addresses
 FROM counted, base
 ORDER BY counted.sessions DESC, length DESC, occurrences DESC, sequence
+""",
+    moments=f"""{_GRAMS}
+SELECT 'sequence' AS kind, concat_ws(' > ', h1, h2, nullif(h3, ''), nullif(h4, ''), nullif(h5, '')) AS key,
+       key AS label, root_id FROM per
+QUALIFY count(*) OVER (PARTITION BY h1, h2, h3, h4, h5) >= 2
 """,
 )
 
@@ -133,6 +141,9 @@ SELECT tool, head, count(DISTINCT root_id) AS sessions, count(*) AS calls,
        wilson_high(count(*) FILTER (is_error), count(*)) AS error_rate_high, max(ts) AS last_at
 FROM steps GROUP BY tool, head
 ORDER BY sessions DESC, calls DESC, tool, head
+""",
+    moments="""
+SELECT 'tool' AS kind, concat_ws(chr(31), tool, head) AS key, head AS label, root_id FROM steps
 """,
 )
 

@@ -1,0 +1,59 @@
+"""Pictures: counts and rates over time as SVG, from plain data, the same data always giving the same bytes.
+
+recurring_picture(Recurring)   how often each error, correction or workflow came up
+success_picture(Success)       how sessions ended before and after each version of a memory
+cost_picture(Spending)         what dreams cost, in dollars and in tokens
+growth_picture(Growth)         how a memory grew and shrank
+coverage_picture(Coverage)     which sessions dreams read
+
+No picture has a script or an address in it. Each is a file of its own; with `is_inline=True` it goes into a page whose
+own style sheet holds `STYLESHEET`, and needs neither a `<style>` nor a `style=` there. What the data says is escaped.
+"""
+
+from agentflows.pictures.coverage import coverage_picture
+from agentflows.pictures.growth import growth_picture
+from agentflows.pictures.recurring import recurring_picture
+from agentflows.pictures.spending import cost_picture
+from agentflows.pictures.success import success_picture
+from agentflows.pictures.theme import STYLESHEET
+from agentflows.pictures.words import (
+    Count,
+    Coverage,
+    Covered,
+    Era,
+    Grown,
+    Growth,
+    Mark,
+    Point,
+    Rate,
+    Recurring,
+    Row,
+    Spending,
+    Spent,
+    Success,
+    Verdict,
+)
+
+__all__ = [
+    "STYLESHEET",
+    "Count",
+    "Coverage",
+    "Covered",
+    "Era",
+    "Grown",
+    "Growth",
+    "Mark",
+    "Point",
+    "Rate",
+    "Recurring",
+    "Row",
+    "Spending",
+    "Spent",
+    "Success",
+    "Verdict",
+    "cost_picture",
+    "coverage_picture",
+    "growth_picture",
+    "recurring_picture",
+    "success_picture",
+]

@@ -1,0 +1,32 @@
+"""Picturing: from a home to what its pictures show. The pictures themselves are `agentflows.pictures`.
+
+    with open_home() as home:
+        svg = recurring_picture(picture_recurring(home, store="team"))
+        svg = draw(home, "cost", store="team")             # the same by name; `PICTURES` has the names
+
+Nothing is written, and every figure is counted over all sessions, dreams and versions there are.
+"""
+
+from agentflows.picturing.collecting import (
+    picture_cost,
+    picture_coverage,
+    picture_growth,
+    picture_pattern,
+    picture_recurring,
+    picture_success,
+    success_of,
+)
+from agentflows.picturing.named import PICTURES, PictureName, draw
+
+__all__ = [
+    "PICTURES",
+    "PictureName",
+    "draw",
+    "picture_cost",
+    "picture_coverage",
+    "picture_growth",
+    "picture_pattern",
+    "picture_recurring",
+    "picture_success",
+    "success_of",
+]

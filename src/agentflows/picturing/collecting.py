@@ -1,0 +1,233 @@
+"""Collecting: what each picture is drawn from, out of the archive and the state database."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from agentflows.archive import OverTime
+from agentflows.home import Home
+from agentflows.impact import Impact, Step, measure
+from agentflows.impact import Rate as Counted
+from agentflows.memory import MemoryStore, parse_entries
+from agentflows.pictures import (
+    Count,
+    Coverage,
+    Covered,
+    Era,
+    Grown,
+    Growth,
+    Mark,
+    Point,
+    Rate,
+    Recurring,
+    Row,
+    Spending,
+    Spent,
+    Success,
+    Verdict,
+)
+
+_ALL = 1_000_000_000
+_MIXED = (("error_signatures", 5), ("user_corrections", 4), ("tool_sequences", 3))
+"""What a picture of everything that recurs shows, and how many of each."""
+
+
+def picture_pattern(
+    home: Home, name: str, *, store: str = "", top: int = 12, session_ids: Sequence[str] | None = None
+) -> Recurring:
+    """How often what one pattern query finds came up, with the versions of a store where one is named.
+
+    Raises:
+        NotFoundError: there is no such pattern or store, or the pattern counts nothing that comes up over time.
+    """
+    found = home.archive.over_time(name, top=top, session_ids=session_ids)
+    return Recurring(
+        title=found.title,
+        rows=(*_rows(found, is_mixed=len({one.kind for one in found.top}) > 1), *_rest(found)),
+        all_sessions=_counts(found.all_sessions),
+        undated=found.undated,
+        marks=_marks(home, store),
+    )
+
+
+def picture_recurring(home: Home, *, store: str = "", session_ids: Sequence[str] | None = None) -> Recurring:
+    """How often the commonest errors, corrections, rules and sequences of steps came up.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    all_found = [home.archive.over_time(name, top=top, session_ids=session_ids) for name, top in _MIXED]
+    first = all_found[0]
+    return Recurring(
+        title="What recurs",
+        rows=tuple(row for found in all_found for row in (*_rows(found, is_mixed=True), *_rest(found))),
+        all_sessions=_counts(first.all_sessions),
+        undated=first.undated,
+        marks=_marks(home, store),
+    )
+
+
+def _rows(found: OverTime, *, is_mixed: bool) -> Iterable[Row]:
+    for one in found.top:
+        kind = one.kind if is_mixed else ""
+        yield Row(label=one.label, kind=kind, sessions=one.sessions, counts=_counts(one.at))
+
+
+def _rest(found: OverTime) -> Iterable[Row]:
+    if found.rest is not None:
+        label = f"{found.others:,} {'other' if found.others == 1 else 'others'}"
+        yield Row(label=label, sessions=found.rest.sessions, counts=_counts(found.rest.at), is_rest=True)
+
+
+def _counts(at: dict[datetime, int]) -> tuple[Count, ...]:
+    return tuple(Count(start, sessions) for start, sessions in sorted(at.items()))
+
+
+def _marks(home: Home, store: str) -> tuple[Mark, ...]:
+    """The versions of a store, the first moment of each."""
+    if not store:
+        return ()
+    found = home.state.get_store(store)
+    worse = _worse(home, found)
+    at = {row.store_version: row.created_at for row in home.state.versions(found.store_id, limit=_ALL)}
+    return tuple(
+        Mark(at=at[version], label=f"v{version}", verdict="worse" if version in worse else "")
+        for version in sorted(at)
+    )
+
+
+def _worse(home: Home, store: MemoryStore) -> set[int]:
+    flags = home.state.impact_flags(store.store_id)
+    return {flag.worse.version for flag in flags if flag.status == "open"}
+
+
+def picture_success(home: Home, store: str) -> Success:
+    """How sessions ended before and after each version of a store.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    return success_of(measure(home.state, home.archive, store))
+
+
+def success_of(impact: Impact) -> Success:
+    """The picture of a comparison that was made already."""
+    eras = [_era(step) for step in impact.steps]
+    if impact.steps:
+        first = impact.steps[0]
+        eras.insert(0, Era(label="before", start=None, end=first.at, rate=_rate(first.before)))
+    return Success(
+        title=f"Success before and after each version of {impact.store}",
+        eras=tuple(eras),
+        points=tuple(Point(start=one.start, end=one.end, rate=_rate(one.rate)) for one in impact.buckets),
+        note="“Worse” and “better” are judged within tasks; the levels are of all sessions that say how they ended.",
+    )
+
+
+def _era(step: Step) -> Era:
+    first, last = step.first_version, step.version
+    verdict: Verdict = "worse" if step.verdict == "worse" else "better" if step.verdict == "better" else ""
+    return Era(
+        label=f"v{last}" if first == last else f"v{first}–{last}",
+        start=step.settled_at,
+        end=step.until,
+        rate=_rate(step.after),
+        verdict=verdict,
+        is_undone=step.undone_by is not None,
+    )
+
+
+def _rate(rate: Counted) -> Rate:
+    low, high = rate.interval
+    return Rate(successes=rate.successes, sessions=rate.sessions, low=low, high=high)
+
+
+def picture_cost(home: Home, store: str = "", *, each: Literal["dream", "day"] = "dream") -> Spending:
+    """What dreams cost, those of one store or all, one by one or by day.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    costs = home.state.spent_by("dream")
+    spent: list[Spent] = []
+    for dream in home.state.dreams(store or None):
+        cost = costs.get(dream.dream_id)
+        usage = cost.usage if cost else None
+        spent.append(
+            Spent(
+                at=dream.created_at,
+                label=dream.dream_id,
+                dollars=cost.dollars if cost else 0.0,
+                calls=cost.calls if cost else 0,
+                input_tokens=usage.input_tokens if usage else 0,
+                cached_tokens=usage.cache_read_tokens if usage else 0,
+                written_tokens=usage.cache_write_tokens if usage else 0,
+                output_tokens=usage.output_tokens if usage else 0,
+            )
+        )
+    title = f"What dreams over {store} cost" if store else "What dreams cost"
+    return Spending(title=title, each=each, spent=tuple(spent))
+
+
+def picture_growth(home: Home, store: str) -> Growth:
+    """How many entries each version of a store holds, and what it added and removed.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    found = home.state.get_store(store)
+    worse = _worse(home, found)
+    entries: Counter[str] = Counter()
+    held: dict[str, tuple[Counter[str], int]] = {}
+    """By memory: its entries' texts and its size."""
+    versions: list[Grown] = []
+    rows = home.state.versions(found.store_id, limit=_ALL)[::-1]
+    for number in sorted({row.store_version for row in rows}):
+        changed = [row for row in rows if row.store_version == number]
+        before = entries.copy()
+        for row in changed:
+            old, _ = held.pop(row.memory_id, (Counter[str](), 0))
+            entries -= old
+            if row.operation != "deleted":
+                content = row.content or ""
+                texts = Counter(
+                    entry.text for entry in parse_entries(row.path, content) if entry.kind != "heading"
+                )
+                held[row.memory_id] = texts, len(content.encode())
+                entries += texts
+        versions.append(
+            Grown(
+                version=number,
+                at=changed[0].created_at,
+                by=changed[0].created_by.name,
+                entries=entries.total(),
+                bytes=sum(size for _, size in held.values()),
+                added=(entries - before).total(),
+                removed=(before - entries).total(),
+                verdict="worse" if number in worse else "",
+            )
+        )
+    return Growth(title=f"How the memory {found.name} grew", versions=tuple(versions))
+
+
+def picture_coverage(home: Home, store: str) -> Coverage:
+    """Which sessions the dreams over a store read.
+
+    Raises:
+        NotFoundError: there is no such store.
+    """
+    found = home.state.get_store(store)
+    dreams = [
+        Covered(
+            at=dream.created_at,
+            label=dream.dream_id,
+            read=coverage.read,
+            known=coverage.from_cache,
+            unread=coverage.unread,
+            failed=coverage.failed,
+            archived=coverage.archived,
+        )
+        for dream, coverage in home.state.coverages(found.store_id)
+    ]
+    return Coverage(title=f"Sessions that dreams over {found.name} read", dreams=tuple(dreams))
