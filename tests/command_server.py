@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import resource
-import runpy
 import signal
 import socket
 import struct
@@ -96,9 +95,5 @@ def _heed_rights() -> None:
 
 if __name__ == "__main__":
     gc.freeze()
-    given = serve(socket.socket(fileno=int(sys.argv[1])))
-    become(given)
-    if given.get("script"):
-        runpy.run_path(given["words"][0], run_name="__main__")
-    else:
-        main()
+    become(serve(socket.socket(fileno=int(sys.argv[1]))))
+    main()

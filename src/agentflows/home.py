@@ -53,6 +53,7 @@ class Closing(Protocol):
 Door = TypeVar("Door", bound=Closing)
 EngineChoice = Literal["auto", "rules", "claude"]
 _KEY_BYTES = 32
+_KEY_NAME = "redaction-key"
 
 
 class Home:
@@ -65,10 +66,14 @@ class Home:
     @cached_property
     def archive(self) -> Archive:
         """All sessions. An archive that does not exist yet is empty, not an error."""
+        settings = self.settings
         return Archive(
-            self.settings.resolved_archive,
-            threads=self.settings.duckdb_threads,
-            memory_limit=self.settings.duckdb_memory,
+            settings.resolved_archive,
+            threads=settings.duckdb_threads,
+            memory_limit=settings.duckdb_memory,
+            cache=settings.home_path / "copies",
+            cache_bytes=settings.archive_cache,
+            needs_lock=settings.archive_lock == "required",
         )
 
     @cached_property
@@ -240,6 +245,14 @@ class Home:
         return folder
 
     def _key(self) -> bytes:
+        """The key of the home; where several homes share a state, the one that the first of them had."""
+        if not self.settings.state_url:
+            return self._own_key()
+        return bytes.fromhex(
+            self.state.agreed(_KEY_NAME) or self.state.agree(_KEY_NAME, self._own_key().hex())
+        )
+
+    def _own_key(self) -> bytes:
         path = self._folder() / "redaction.key"
         try:
             if not path.exists():

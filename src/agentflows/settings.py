@@ -6,7 +6,7 @@ Nothing is read at import. A setting given on the command line or from Python wi
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -25,7 +25,12 @@ class Settings(BaseSettings):
     state_url: str = ""
     """The state database; "" is SQLite in `home`. `postgresql+psycopg://user:password@host/name` otherwise."""
     archive_url: str = ""
-    """The archive's folder; "" is `home/archive`."""
+    """The archive's folder, or an fsspec URL such as `s3://bucket/prefix`; "" is `home/archive`. S3 takes endpoint and keys
+    from the usual AWS_* variables."""
+    archive_cache: ByteSize = ByteSize(2_000_000_000)
+    """How large copies of a remote archive's files, in the home, may become, such as 500MB; 0 fetches them anew each time."""
+    archive_lock: Literal["required", "off"] = "required"
+    """On S3: compacting and forgetting need a store with conditional writes; "off" trusts that only one does so at a time."""
     api_key: SecretStr | None = Field(default=None, alias="ANTHROPIC_API_KEY")
     """Read from `ANTHROPIC_API_KEY`, as the SDK does."""
     base_url: str = Field(default="", alias="ANTHROPIC_BASE_URL")

@@ -34,6 +34,7 @@ class Adder:
     def run(self, reads: Iterable[SourceRead]) -> AddReport:
         """Add them all. Batches published before an error stay; the one being written leaves nothing."""
         with self._lake.files.adding(), writing(self._lake.files, self._lake.part_chars) as writer:
+            self._lake.snapshot(fresh=True)
             for read in reads:
                 self._add(writer, read)
                 if writer.is_full:

@@ -20,11 +20,11 @@ from agentflows.archive.answers import (
     Table,
 )
 from agentflows.archive.engine import Connection, restricted
-from agentflows.archive.files import open_files
 from agentflows.archive.lake import Lake, read_sessions
 from agentflows.archive.manifest import Part, Snapshot
 from agentflows.archive.over_time import read_over_time
 from agentflows.archive.patterns import PATTERNS
+from agentflows.archive.remote import open_files
 from agentflows.archive.rows import TURN_COLUMNS, to_turn
 from agentflows.archive.signals import Signal, Witnesses, read_signals, read_witnesses
 from agentflows.archive.stats import read_stats
@@ -74,19 +74,25 @@ class Archive:
 
     `root` is a folder, or an fsspec URL such as `s3://bucket/archive`. Nothing is created before the first
     `add`; an archive that does not exist is empty. `threads` and `memory_limit` are DuckDB's, for this
-    process; `part_chars` is how many characters are gathered in memory before files are written. Every method
-    raises `ArchiveError` when files cannot be read or written.
+    process; `part_chars` is how many characters are gathered in memory before files are written. `cache` is a folder
+    for copies of what is behind a URL, up to `cache_bytes` of it; `needs_lock` has `compact`, `remove` and `rebuild`
+    refused on S3 where they cannot be kept apart. Every method raises `ArchiveError` when files cannot be read or
+    written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting, given by keyword
         self,
         root: str | Path,
         *,
         threads: int = 2,
         memory_limit: str = "2GB",
         part_chars: int = PART_CHARS,
+        cache: Path | None = None,
+        cache_bytes: int = 0,
+        needs_lock: bool = True,
     ) -> None:
-        self._lake = Lake(open_files(root), threads=threads, memory_limit=memory_limit, part_chars=part_chars)
+        files = open_files(root, cache=cache, cache_bytes=cache_bytes, needs_lock=needs_lock)
+        self._lake = Lake(files, threads=threads, memory_limit=memory_limit, part_chars=part_chars)
 
     def __enter__(self) -> Self:
         """For `with`."""
@@ -140,7 +146,7 @@ class Archive:
             query = (
                 f"SELECT session_id FROM sessions WHERE CASE WHEN ({where.query}\n) THEN true ELSE false END"
             )
-            chosen = sql.run(self._lake.locked_connection, query, limit=None, timeout_seconds=60)
+            chosen = sql.run(self._lake, query, limit=None, timeout_seconds=60)
             condition += " AND session_id IN (SELECT unnest(?::VARCHAR[]))"
             values.append([row[0] for row in chosen.rows])
         text = f"{_INFO} WHERE {condition} ORDER BY started_at DESC NULLS LAST, session_id DESC"
@@ -306,7 +312,7 @@ class Archive:
         Raises:
             QueryError: it is refused, fails, or takes longer than `timeout_seconds`.
         """
-        return sql.run(self._lake.locked_connection, query, limit=limit, timeout_seconds=timeout_seconds)
+        return sql.run(self._lake, query, limit=limit, timeout_seconds=timeout_seconds)
 
     # -- what is in it --
 

@@ -1,7 +1,4 @@
-# fsspec ships no types, so pyright cannot know its members.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportMissingTypeStubs=false
-"""The archive's folder: a few immutable files per batch, on this disk or behind an fsspec URL.
+"""The archive's folder: a few immutable files per batch. Here, what it must do, and how a disk does it.
 
 A file appears whole or not at all. Nothing is ever changed in place, so readers need no lock.
 """
@@ -9,15 +6,13 @@ A file appears whole or not at all. Nothing is ever changed in place, so readers
 import contextlib
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from fsspec.core import url_to_fs
-
-from agentflows.errors import ArchiveError, UsageError
+from agentflows.errors import ArchiveError
 
 try:
     import fcntl
@@ -36,10 +31,23 @@ class FileStat:
     """UTC, naive."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One Parquet file, as the manifest describes it."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
 class Files(Protocol):
     """What the archive needs of a place to keep files. Paths are relative, such as `turns/x.parquet`."""
 
     root: str
+    look_every: float
+    """Seconds for which what was listed may be taken to stand; 0 where looking costs nothing."""
+    changes: int
+    """How many manifests this object has written or deleted: what was listed before does not stand."""
 
     def list(self, folder: str) -> dict[str, FileStat]:
         """The files of one folder by name, temporary ones included; empty when there is no folder."""
@@ -47,6 +55,21 @@ class Files(Protocol):
 
     def read(self, path: str) -> bytes:
         """The whole file. Raises FileNotFoundError."""
+        ...
+
+    def read_small(self, stats: Mapping[str, FileStat]) -> dict[str, bytes]:
+        """These whole files by path, each as large as listed; perhaps from copies. Raises FileNotFoundError."""
+        ...
+
+    def know(self, files: Mapping[str, FileEntry], small: Collection[str]) -> None:
+        """Take these Parquet files, and these small ones, to be all there are.
+
+        The former may be opened; copies of any others are deleted.
+        """
+        ...
+
+    def trouble(self, found: str) -> Exception | None:
+        """The exception that DuckDB met in `filesystem()` and put into its own message `found`."""
         ...
 
     def write(self, path: str, data: bytes) -> None:
@@ -78,23 +101,11 @@ class Files(Protocol):
         ...
 
 
-def open_files(root: str | Path) -> Files:
-    """The folder at `root`: a path, or an fsspec URL such as `s3://bucket/archive`.
-
-    Raises:
-        UsageError: the path cannot be given to DuckDB, or no driver for the URL is installed.
-    """
-    text = str(root)
-    if any(char in text for char in "*?[]"):
-        msg = f"The archive's folder {text!r} has one of * ? [ ] in its path. Choose a path without them."
-        raise UsageError(msg)
-    if "://" in text and not text.startswith("file://"):
-        return RemoteFiles(text)
-    return LocalFiles(Path(text.removeprefix("file://")))
-
-
 class LocalFiles:
     """A folder on this machine, or on a network disk that renames atomically."""
+
+    look_every = 0.0
+    changes = 0
 
     def __init__(self, root: Path) -> None:
         self._folder = root.expanduser().absolute()
@@ -123,6 +134,16 @@ class LocalFiles:
         """See `Files`."""
         return (self._folder / path).read_bytes()
 
+    def read_small(self, stats: Mapping[str, FileStat]) -> dict[str, bytes]:
+        """See `Files`."""
+        return {path: self.read(path) for path in stats}
+
+    def know(self, files: Mapping[str, FileEntry], small: Collection[str]) -> None:
+        """Nothing to do: DuckDB opens the files themselves."""
+
+    def trouble(self, found: str) -> Exception | None:
+        """None: DuckDB's own message says it."""
+
     def write(self, path: str, data: bytes) -> None:
         """See `Files`."""
         target = self._folder / path
@@ -138,14 +159,14 @@ class LocalFiles:
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise _cannot_write(self.root, error) from error
+            raise cannot_write(self.root, error) from error
 
     def delete(self, path: str) -> None:
         """See `Files`."""
         try:
             (self._folder / path).unlink(missing_ok=True)
         except OSError as error:
-            raise _cannot_write(self.root, error) from error
+            raise cannot_write(self.root, error) from error
 
     def url(self, path: str) -> str:
         """See `Files`."""
@@ -192,83 +213,9 @@ class LocalFiles:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = (self._folder / name).open("ab")
         except OSError as error:
-            raise _cannot_write(self.root, error) from error
+            raise cannot_write(self.root, error) from error
         with file:
             yield file
-
-
-class RemoteFiles:
-    """Object storage through fsspec. One PUT is atomic there, so no temporary name is needed.
-
-    There is no lock across machines: compact and remove from one place at a time.
-    """
-
-    def __init__(self, url: str) -> None:
-        try:
-            self._fs, self._path = url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            msg = f"The archive URL {url!r} cannot be opened: {error}. Install the fsspec driver it needs."
-            raise UsageError(msg) from error
-        self.root = url.rstrip("/")
-
-    def list(self, folder: str) -> dict[str, FileStat]:
-        """See `Files`."""
-        try:
-            self._fs.invalidate_cache()
-            entries = self._fs.ls(f"{self._path}/{folder}", detail=True)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            msg = f"The archive at {self.root!r} cannot be read: {error}. Check the URL and your rights."
-            raise ArchiveError(msg) from error
-        return {
-            entry["name"].rsplit("/", 1)[-1]: FileStat(int(entry["size"] or 0), _modified(entry))
-            for entry in entries
-            if entry["type"] == "file"
-        }
-
-    def read(self, path: str) -> bytes:
-        """See `Files`."""
-        return self._fs.cat_file(f"{self._path}/{path}")
-
-    def write(self, path: str, data: bytes) -> None:
-        """See `Files`."""
-        try:
-            self._fs.pipe_file(f"{self._path}/{path}", data)
-        except OSError as error:
-            raise _cannot_write(self.root, error) from error
-
-    def delete(self, path: str) -> None:
-        """See `Files`."""
-        with contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(f"{self._path}/{path}")
-
-    def url(self, path: str) -> str:
-        """The form in which DuckDB finds it in a listing, since only exactly that may be opened when locked."""
-        return self._fs.unstrip_protocol(f"{self._path}/{path}")
-
-    def filesystem(self) -> Any:
-        """See `Files`."""
-        return self._fs
-
-    def adding(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing to hold: see `no_adders`."""
-        return contextlib.nullcontext()
-
-    def no_adders(self) -> bool:
-        """Never certain on object storage: orphans wait for their age."""
-        return False
-
-    def maintaining(self) -> contextlib.AbstractContextManager[None]:
-        """See the class."""
-        return contextlib.nullcontext()
-
-
-def _modified(entry: dict[str, Any]) -> datetime:
-    found = entry.get("LastModified") or entry.get("created") or entry.get("updated")
-    if isinstance(found, datetime):
-        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
-    return datetime.now(UTC).replace(tzinfo=None)  # unknown age counts as new: never delete what may be alive
 
 
 def _sync_folder(folder: Path) -> None:
@@ -281,7 +228,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _cannot_write(root: str, error: OSError) -> ArchiveError:
+def cannot_write(root: str, error: OSError) -> ArchiveError:
+    """The error for a write that was refused."""
     reason = error.strerror or str(error)
     return ArchiveError(
         f"The archive at {root!r} cannot be written: {reason}. Nothing of this batch was kept. "

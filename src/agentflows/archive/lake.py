@@ -1,6 +1,7 @@
 """The lake: what the folder holds now, and DuckDB connections that show it."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -11,7 +12,7 @@ import orjson
 
 from agentflows.archive import engine
 from agentflows.archive.engine import Connection
-from agentflows.archive.files import Files
+from agentflows.archive.files import Files, FileStat
 from agentflows.archive.manifest import FOLDER, Batch, Part, Snapshot, from_json, resolve
 from agentflows.archive.rows import SESSION_COLUMNS, TURN_COLUMNS, to_session, to_turn
 from agentflows.errors import ArchiveError
@@ -37,52 +38,76 @@ class Lake:
         self._batches: dict[str, Batch] = {}
         self._tombstones: dict[str, str] = {}
         self._snapshot: Snapshot | None = None
+        self._looked_at = 0.0
+        self._changes = -1
         self._connection: Connection | None = None
         self._shown: Snapshot | None = None
         self._safe: tuple[Snapshot, Connection] | None = None
 
     # -- what is there --
 
-    def snapshot(self) -> Snapshot:
-        """What the archive holds at this moment."""
+    def snapshot(self, *, fresh: bool = False) -> Snapshot:
+        """What the archive holds at this moment; where looking is a request, perhaps a second ago, unless `fresh`."""
         with self._guard:
+            if self._snapshot and not fresh and self._stands():
+                return self._snapshot
             for _ in range(_ATTEMPTS):
                 with suppress(FileNotFoundError):  # a compaction swapped it away since the listing
-                    return self._look()
+                    self._changes = self.files.changes
+                    found = self._look()
+                    self._looked_at = time.monotonic()
+                    return found
         msg = f"The archive at {self.files.root!r} changes faster than it can be listed. Try again."
         raise ArchiveError(msg)
+
+    def _stands(self) -> bool:
+        is_young = time.monotonic() - self._looked_at < self.files.look_every
+        return is_young and self._changes == self.files.changes
 
     def _look(self) -> Snapshot:
         manifests = self._listed()
         tombstones = _visible(self.files.list(REMOVED))
-        if self._snapshot and manifests == set(self._batches) and tombstones == set(self._tombstones):
+        if (
+            self._snapshot
+            and manifests.keys() == self._batches.keys()
+            and tombstones.keys() == self._tombstones.keys()
+        ):
             return self._snapshot
+        fetched = self.files.read_small(
+            {f"{FOLDER}/{name}": stat for name, stat in manifests.items() if name not in self._batches}
+            | {f"{REMOVED}/{name}": stat for name, stat in tombstones.items() if name not in self._tombstones}
+        )
         self._batches = {
-            name: self._batches.get(name) or from_json(path, self.files.read(path))
+            name: self._batches.get(name) or from_json(path, fetched[path])
             for name in manifests
             for path in [f"{FOLDER}/{name}"]
         }
         self._tombstones = {
-            name: self._tombstones.get(name)
-            or orjson.loads(self.files.read(f"{REMOVED}/{name}"))["session_id"]
+            name: self._tombstones.get(name) or orjson.loads(fetched[f"{REMOVED}/{name}"])["session_id"]
             for name in tombstones
         }
+        parts = [part for batch in self._batches.values() for part in batch.parts]
+        self.files.know(
+            {part.path(table): entry for part in parts for table, entry in part.files.items()},
+            [*(f"{FOLDER}/{name}" for name in manifests), *(f"{REMOVED}/{name}" for name in tombstones)],
+        )
         self._snapshot = resolve(self._batches.values(), frozenset(self._tombstones.values()))
         return self._snapshot
 
-    def _listed(self) -> set[str]:
-        """The manifests' names. One listing can miss both sides of a swap; two alike cannot."""
-        names = _visible(self.files.list(FOLDER))
+    def _listed(self) -> dict[str, FileStat]:
+        """The manifests. One listing can miss both sides of a swap; two alike cannot, nor can one like the last."""
+        found = _visible(self.files.list(FOLDER))
+        known = self._batches.keys() if self._snapshot else None
         for _ in range(_LISTINGS):
-            again = _visible(self.files.list(FOLDER))
-            if again == names:
-                return names
-            names = again
-        return names
+            if found.keys() == known:
+                return found
+            known = found.keys()
+            found = _visible(self.files.list(FOLDER))
+        return found
 
     def manifests(self) -> list[Batch]:
         """What all manifests say, those of replaced parts included."""
-        self.snapshot()
+        self.snapshot(fresh=True)
         return list(self._batches.values())
 
     def remember_removed(self, session_ids: Sequence[str]) -> None:
@@ -105,16 +130,28 @@ class Lake:
                 snapshot = self._show()
                 with engine.cursor(self._open()) as cursor:
                     return ask(cursor, snapshot)
-            except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError) as error:
-                if attempt == _ATTEMPTS - 1 or self.snapshot() is before:
-                    msg = f"A file of the archive at {self.files.root!r} cannot be read: {_first_line(error)}. `agentflows archive verify` names what is damaged."
+            except (duckdb.Error, FileNotFoundError) as error:
+                if not self.is_gone(error):
+                    raise self.explained(error) from error
+                if attempt == _ATTEMPTS - 1 or self.snapshot(fresh=True) is before:
+                    found = _first_line(self.files.trouble(str(error)) or error)
+                    msg = f"A file of the archive at {self.files.root!r} cannot be read: {found}. `agentflows archive verify` names what is damaged."
                     raise ArchiveError(msg) from error
-            except duckdb.Error as error:
-                found = _first_line(error)
-                hint = " `agentflows archive verify` names what is damaged." if ".parquet" in found else ""
-                msg = f"The archive could not answer: {found}.{hint}"
-                raise ArchiveError(msg) from error
         raise AssertionError  # the last attempt returned or raised
+
+    def is_gone(self, error: Exception) -> bool:
+        """Whether a file could not be read that a compaction may have removed meanwhile."""
+        kinds = (duckdb.IOException, duckdb.HTTPException, FileNotFoundError)
+        return isinstance(error, kinds) or isinstance(self.files.trouble(str(error)), FileNotFoundError)
+
+    def explained(self, error: Exception) -> ArchiveError:
+        """What DuckDB met, in our words: the store's answer where that was the reason."""
+        trouble = self.files.trouble(str(error))
+        if isinstance(trouble, ArchiveError):
+            return trouble
+        found = _first_line(trouble or error)
+        hint = " `agentflows archive verify` names what is damaged." if ".parquet" in found else ""
+        return ArchiveError(f"The archive could not answer: {found}.{hint}")
 
     def _open(self) -> Connection:
         with self._guard:
@@ -131,7 +168,7 @@ class Lake:
                 connection = self._open()
                 engine.show(connection, self.files, snapshot)
                 if self._shown is None:
-                    engine.define_macros(connection)
+                    engine.define_patterns(connection)
                 self._shown = snapshot
             return snapshot
 
@@ -144,7 +181,6 @@ class Lake:
                     self.files, threads=self._threads, memory_limit=self._memory_limit
                 )
                 engine.show(connection, self.files, snapshot)
-                engine.define_macros(connection)
                 engine.define_patterns(connection)
                 tables = ("sessions", "turns", "steps", "texts", "quarantine")
                 engine.lock(
@@ -201,7 +237,10 @@ class Lake:
             with engine.cursor(self._open()) as cursor:
                 yield cursor
         except (duckdb.Error, FileNotFoundError) as error:
-            msg = f"The archive's part {part.name} cannot be read: {_first_line(error)}. `agentflows archive verify` names what is damaged."
+            trouble = self.files.trouble(str(error))
+            if isinstance(trouble, ArchiveError):
+                raise trouble from error
+            msg = f"The archive's part {part.name} cannot be read: {_first_line(trouble or error)}. `agentflows archive verify` names what is damaged."
             raise ArchiveError(msg) from error
 
 
@@ -227,8 +266,8 @@ def read_sessions(
     return {row[0]: to_session(row, tuple(turns[row[0]])) for row in sessions}
 
 
-def _visible(names: dict[str, Any]) -> set[str]:
-    return {name for name in names if name.endswith(".json") and not name.startswith(".")}
+def _visible(found: dict[str, FileStat]) -> dict[str, FileStat]:
+    return {name: stat for name, stat in found.items() if name.endswith(".json") and not name.startswith(".")}
 
 
 def _first_line(error: BaseException) -> str:

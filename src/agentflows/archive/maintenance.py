@@ -24,6 +24,7 @@ from agentflows.signature import SIGNATURE_VERSION
 
 _CHUNK_CHARS = 8_000_000
 _CHUNK_SESSIONS = 100
+_ROUNDS = 5
 _SMALL = 4
 """A part with fewer than a fourth of the characters it may have is worth merging with others."""
 
@@ -33,13 +34,14 @@ Reread = Callable[[str, str, Sequence[RawLine]], SourceRead]
 def compact(lake: Lake, *, orphan_age: timedelta) -> CompactReport:
     """See `Archive.compact`."""
     with lake.files.maintaining():
-        before = lake.snapshot()
+        before = lake.snapshot(fresh=True)
         chosen = _worth_rewriting(before, lake.part_chars)
         if chosen:
             rewrite(lake, before, chosen)
         _delete_replaced(lake)
+        _forget_for_good(lake)
         orphans = _delete_orphans(lake, orphan_age)
-        after = lake.snapshot()
+        after = lake.snapshot(fresh=True)
     return CompactReport(
         parts_before=len(before.parts),
         parts_after=len(after.parts),
@@ -181,7 +183,7 @@ def _forgotten_lines(lake: Lake, snapshot: Snapshot, source: str) -> Callable[[i
 def remove(lake: Lake, session_ids: Sequence[str]) -> int:
     """See `Archive.remove`."""
     with lake.files.maintaining():
-        before = lake.snapshot()
+        before = lake.snapshot(fresh=True)
         wanted = set(session_ids)
         gone = {
             version.session_id
@@ -191,16 +193,39 @@ def remove(lake: Lake, session_ids: Sequence[str]) -> int:
         }
         if gone:
             lake.remember_removed(sorted(gone))
-            holding = [part for part in before.parts if any(v.session_id in gone for v in part.sessions)]
-            rewrite(lake, lake.snapshot(), holding)
-            _delete_replaced(lake)
+            _forget_for_good(lake)
         return len(gone & before.winners.keys())
+
+
+def _forget_for_good(lake: Lake) -> None:
+    """Rewrite whatever holds a session that was removed, until nothing does.
+
+    Whoever began before the removal, and does not wait for it, may have written the session once more since. It looks
+    here after it has published, or this looks after that: so none is left by two that cross.
+
+    Raises:
+        ArchiveError: others keep writing what was removed.
+    """
+    for _ in range(_ROUNDS):
+        snapshot = lake.snapshot(fresh=True)
+        holding = [
+            part for part in snapshot.parts if any(v.session_id in snapshot.removed for v in part.sessions)
+        ]
+        if not holding:
+            return
+        rewrite(lake, snapshot, holding)
+        _delete_replaced(lake)
+    msg = (
+        f"Sessions that were removed from the archive at {lake.files.root!r} are still being written there by another process. "
+        "Nobody sees them, but their text is stored. Run the same command again when no other adds or compacts."
+    )
+    raise ArchiveError(msg)
 
 
 def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
     """See `Archive.rebuild`."""
     with lake.files.maintaining():
-        before = lake.snapshot()
+        before = lake.snapshot(fresh=True)
         with writing(lake.files, lake.part_chars) as writer:
             fresh, readers = _reread_all(lake, before, reread, writer)
             kept = _keep(lake, before, readers, fresh, writer)
@@ -210,6 +235,7 @@ def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
                     _carry_source(lake, before, part, replace(source, readers=names), writer)
             writer.publish(replaces=_replaces(lake, before.parts))
         _delete_replaced(lake)
+        _forget_for_good(lake)
     hashes = {session_id: version.row_sha256 for session_id, (version, _) in before.winners.items()}
     same = sum(hashes.get(session_id) == version.row_sha256 for session_id, version in fresh.items())
     new = sum(session_id not in hashes for session_id in fresh)
@@ -326,7 +352,7 @@ def _bytes(snapshot: Snapshot) -> int:
 
 def verify(lake: Lake) -> list[str]:
     """See `Archive.verify`."""
-    snapshot = lake.snapshot()
+    snapshot = lake.snapshot(fresh=True)
     problems: list[str] = []
     for part in snapshot.parts:
         found = [*_damaged_files(lake, part)]

@@ -13,19 +13,11 @@ from typing import Any
 
 import orjson
 
+from agentflows.archive.files import FileEntry
 from agentflows.archive.schema import SCHEMA_VERSION
 from agentflows.errors import ArchiveError
 
 FOLDER = "manifest"
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One Parquet file."""
-
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

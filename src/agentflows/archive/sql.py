@@ -1,21 +1,19 @@
 """SQL that a user or an agent wrote: one SELECT over the archive's views, watched by a clock."""
 
 import threading
-from collections.abc import Callable
 
 import duckdb
 
 from agentflows.archive import engine
 from agentflows.archive.answers import Table
 from agentflows.archive.engine import Connection
+from agentflows.archive.lake import Lake
 from agentflows.errors import QueryError
 
 _ATTEMPTS = 3
 
 
-def run(
-    open_locked: Callable[[], Connection], query: str, *, limit: int | None, timeout_seconds: float
-) -> Table:
+def run(lake: Lake, query: str, *, limit: int | None, timeout_seconds: float) -> Table:
     """Run one SELECT on a locked connection, in a read-only transaction that is rolled back.
 
     Raises:
@@ -24,17 +22,20 @@ def run(
     _check(query)
     for attempt in range(_ATTEMPTS):
         try:
-            return _run(open_locked(), query, limit, timeout_seconds)
+            return _run(lake.locked_connection(), query, limit, timeout_seconds)
         except duckdb.InterruptException as error:
             msg = f"The query was stopped after {timeout_seconds:g} s. Narrow it, or allow it more time."
             raise QueryError(msg) from error
         except duckdb.OutOfMemoryException as error:
             msg = "The query needs more memory than DuckDB may use. Narrow it, or raise AGENTFLOWS_DUCKDB_MEMORY."
             raise QueryError(msg) from error
-        except duckdb.IOException as error:
-            if attempt == _ATTEMPTS - 1:  # before that, a compaction may have swapped files away
-                raise QueryError(_message(error)) from error
         except duckdb.Error as error:
+            # A file that is gone: a compaction may have swapped it away, and then the next look shows others.
+            if attempt < _ATTEMPTS - 1 and lake.is_gone(error):
+                lake.snapshot(fresh=True)
+                continue
+            if lake.files.trouble(str(error)) is not None:
+                raise lake.explained(error) from error
             raise QueryError(_message(error)) from error
     raise AssertionError  # the last attempt returned or raised
 

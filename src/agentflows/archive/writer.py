@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from agentflows.archive.files import Files
-from agentflows.archive.manifest import Batch, FileEntry, Part, SessionVersion, SourceEntry, to_json
+from agentflows.archive.files import FileEntry, Files
+from agentflows.archive.manifest import Batch, Part, SessionVersion, SourceEntry, to_json
 from agentflows.archive.rows import chars, row_sha256, session_row, turn_rows, turns_sha256
 from agentflows.archive.schema import SCHEMAS, to_parquet
 from agentflows.archive.steps import step_rows, text_rows

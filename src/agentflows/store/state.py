@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import col, select
 
 from agentflows.store.abandoned import Abandoned
+from agentflows.store.agreeing import Agreements
 from agentflows.store.batching import BatchLog
 from agentflows.store.caching import Cache
 from agentflows.store.decisions import Decisions
@@ -57,6 +58,7 @@ class State(
     Abandoned,
     BatchLog,
     Outcomes,
+    Agreements,
 ):
     """One state database, open. Use it as a context manager, or call `close`.
 
