@@ -50,7 +50,7 @@ def run(
     pipes = [os.pipe() for _ in range(3)]
     (read_in, write_in), (read_out, write_out), (read_err, write_err) = pipes
     with ours, ThreadPoolExecutor(3) as pool:
-        socket.send_fds(_server(), [b"."], [theirs.fileno(), read_in, write_out, write_err])
+        socket.send_fds(command_socket(), [b"."], [theirs.fileno(), read_in, write_out, write_err])
         theirs.close()
         for file in (read_in, write_out, write_err):
             os.close(file)
@@ -94,7 +94,7 @@ def _all_of(file: int) -> bytes:
 
 
 @cache
-def _server() -> socket.socket:
+def command_socket() -> socket.socket:
     """The socket of the one server of this process; it ends with this process."""
     ours, theirs = socket.socketpair()
     variables = {name: value for name, value in foreign_variables().items() if name != "COLUMNS"}

@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import resource
+import runpy
 import signal
 import socket
 import struct
@@ -95,5 +96,9 @@ def _heed_rights() -> None:
 
 if __name__ == "__main__":
     gc.freeze()
-    become(serve(socket.socket(fileno=int(sys.argv[1]))))
-    main()
+    given = serve(socket.socket(fileno=int(sys.argv[1])))
+    become(given)
+    if given.get("script"):
+        runpy.run_path(given["words"][0], run_name="__main__")
+    else:
+        main()

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from agentflows.home import Home
 from agentflows.orchestrating import orchestrate
 from agentflows.orchestrating.merging import KEPT_ASIDE, stays_inside
 from agentflows.orchestrating.staging import Staging
+from agentflows.pursuing.seen import Seen
+from agentflows.pursuing.versions import Versions
 from agentflows.team import Orchestration, Plan, SubTask, make_team
+from agentflows.testing import Reply
 
 FUNCTIONS = '''
 import os
@@ -209,3 +213,59 @@ def test_what_nobody_touched_is_not_read_again(home: Home, workspace: Path):
     second = staging.take()
     assert first.files["mine.txt"] != second.files["mine.txt"]
     assert staging.take() == second
+
+
+def test_a_change_right_after_a_copy_was_made_is_seen(home: Home, workspace: Path, tmp_path: Path):
+    """Within one tick of the clock, in place and of the same length, as a program may write it."""
+    staging = Staging(home, "job_x", workspace)
+    begun = staging.take()
+    copies = [tmp_path / f"copy{number}" for number in range(20)]
+    for copy in copies:
+        copy.mkdir()
+        own = Versions(staging.folder, copy, Seen(), staging.contents)
+        own.lay_down(begun)
+        assert own.take() == begun
+        with (copy / "mine.txt").open("r+") as file:
+            file.write("THE")
+        assert own.take().files["mine.txt"] != begun.files["mine.txt"]
+    assert Versions(staging.folder, copies[0], None, staging.contents).take() != begun
+
+
+def test_who_only_replaces_files_shares_them_and_changes_nobody_elses(
+    judged: Home, fake: Any, workspace: Path
+):
+    """Agents without a shell get further names of the kept contents instead of copies."""
+    script = workspace / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    shared: list[int] = []
+
+    def answer(request: Any) -> Any:
+        replies = sum(message["role"] == "assistant" for message in request.body["messages"])
+        if replies == 0:
+            copies = list((judged.settings.home_path / "jobs").glob("*/turns/*/*/mine.txt"))
+            shared.append(min(copy.stat().st_nlink for copy in copies))
+            return Reply.tool_use("read", {"path": "mine.txt"})
+        if replies == 1 and "Edit." in request.text:
+            return Reply.tool_use("edit", {"path": "mine.txt", "old": "user's", "new": "user's very"})
+        return "Done."
+
+    fake.script(answer)
+    agents = [
+        AgentDefinition(name="editor", prompt="Edit.", tools=("read", "edit")),
+        AgentDefinition(name="reader", prompt="Read.", tools=("read", "bash")),
+    ]
+    plan = Plan(subtasks=(SubTask(subtask_id="a", agent="editor", task="Edit"),))
+    team = make_team("editors", None, agents)
+    job = orchestrate(team=team, plan=plan, workspace=workspace, home=judged)
+    assert shared == [2]
+    assert [change.path for change in job.turns[0].changes] == ["mine.txt"]
+    assert (workspace / "mine.txt").read_text() == "the user's very own\n"
+    assert (workspace / "mine.txt").stat().st_nlink == 1
+    assert script.stat().st_mode & stat.S_IXUSR
+    shell = Plan(subtasks=(SubTask(subtask_id="b", agent="reader", task="Read"),))
+    shared.clear()
+    orchestrate(team=team, plan=shell, workspace=workspace, home=judged)
+    assert shared == [1]
+    contents = judged.settings.home_path / "jobs" / job.job_id / "objects"
+    assert all(path.name == sha256(path.read_bytes()).hexdigest() for path in contents.iterdir())

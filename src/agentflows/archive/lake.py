@@ -168,7 +168,7 @@ class Lake:
                 connection = self._open()
                 engine.show(connection, self.files, snapshot)
                 if self._shown is None:
-                    engine.define_patterns(connection)
+                    engine.define_macros(connection)
                 self._shown = snapshot
             return snapshot
 
@@ -181,6 +181,7 @@ class Lake:
                     self.files, threads=self._threads, memory_limit=self._memory_limit
                 )
                 engine.show(connection, self.files, snapshot)
+                engine.define_macros(connection)
                 engine.define_patterns(connection)
                 tables = ("sessions", "turns", "steps", "texts", "quarantine")
                 engine.lock(

@@ -367,8 +367,8 @@ def resumed(home: Home, name: str) -> JobRun:
 
 def _is_as_left(home: Home, request: JobRequest, job: Orchestration) -> bool:
     staging = Staging(home, job.job_id, request.workspace)
-    kept = staging.kept(_final(job)) if job.status != "failed" else None
-    return kept is not None and staging.take().sha256 == kept.sha256
+    kept = staging.kept(_final(job)) if job.status != "failed" else ""
+    return bool(kept) and staging.take().sha256 == staging.version(kept).sha256
 
 
 def _final(job: Orchestration) -> str:

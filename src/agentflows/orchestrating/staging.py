@@ -7,19 +7,37 @@ killed process goes on in the same copy, and a killed merge is done again with t
 import hashlib
 import secrets
 import shutil
-import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
-from agentflows.errors import OutcomeError
+from agentflows.errors import AgentflowsError, ConflictError, OutcomeError
+from agentflows.gathering import Gathering
 from agentflows.home import Home
 from agentflows.orchestrating.merging import Merge
-from agentflows.pursuing.versions import Seen, Snapshot, Versions
+from agentflows.pursuing.contents import Contents
+from agentflows.pursuing.seen import Seen
+from agentflows.pursuing.versions import Snapshot, Versions
+from agentflows.store import Holder, Lease
 from agentflows.store.failpoints import failpoint
 from agentflows.team import FileChange, ThreadTurn
 
+_LISTS = 16
+"""Lists of files that are remembered: turns that begin at about the same time begin from the same one."""
+_MERGE_LEASE = timedelta(minutes=5)
+_RENEWED_AFTER = 60.0
+"""Seconds of merging after which the lease on it is renewed."""
+_MERGE_PAUSE = 0.05
+"""Seconds between two looks whether another process's merge is over."""
+
+Merging = tuple["Stage", tuple[FileChange, ...]]
+Merged = tuple[FileChange, ...] | AgentflowsError
+
 
 class Staging:
-    """The files of one job in this process: what was read once is not read again.
+    """The files of one job in this process: what was read once is not read again, and what many want is done once.
 
     Args:
         home: the doors.
@@ -30,20 +48,39 @@ class Staging:
     def __init__(self, home: Home, job_id: str, workspace: Path) -> None:
         self.home = home
         self.folder = home.settings.home_path / "jobs" / job_id
-        self.shared = Versions(self.folder, workspace, Seen())
-        self._reading = threading.Lock()
+        self.job_id = job_id
+        self.contents = Contents(self.folder / "objects")
+        self.shared = Versions(self.folder, workspace, Seen(), self.contents)
+        self._lists: OrderedDict[str, Snapshot] = OrderedDict()
+        self._taking = Gathering[None, Snapshot](lambda asked: [self._taken()] * len(asked))
+        self._merging = Gathering[Merging, Merged](self._merged)
 
     def take(self) -> Snapshot:
-        """Freeze the workspace as it is now, one reader at a time: the second finds what the first one read.
+        """Freeze the workspace as it is now. All who ask before a reading begins share it.
 
         Raises:
             OutcomeError: it is too large, or cannot be read.
         """
-        with self._reading:
-            return self.shared.take()
+        return self._taking.ask(None)
 
-    def keep(self, name: str, snapshot: Snapshot) -> None:
-        """Keep a version under a name. Its list of files lies once beside the contents, however many turns share it."""
+    def _taken(self) -> Snapshot:
+        found = self.shared.take()
+        for known in list(self._lists.values()):
+            if known.files == found.files:
+                return known
+        return found
+
+    def keep(self, name: str, snapshot: Snapshot) -> str:
+        """Keep a version under a name. Its list of files lies once beside the contents, however many turns share it.
+
+        Returns:
+            The sha256 of the list.
+        """
+        sha256 = self._remembered(snapshot) or self._written(snapshot)
+        self.home.state.keep_runner_state(name, sha256)
+        return sha256
+
+    def _written(self, snapshot: Snapshot) -> str:
         text = snapshot.model_dump_json().encode()
         sha256 = hashlib.sha256(text).hexdigest()
         target = self._list(sha256)
@@ -52,17 +89,29 @@ class Staging:
             draft = target.with_name(f"draft-{secrets.token_hex(8)}")
             draft.write_bytes(text)
             draft.replace(target)
-        self.home.state.keep_runner_state(name, sha256)
+        self._remember(sha256, snapshot)
+        return sha256
 
-    def kept(self, name: str) -> Snapshot | None:
-        """The version kept under that name, if there is one.
+    def _remembered(self, snapshot: Snapshot) -> str:
+        return next((sha256 for sha256, known in list(self._lists.items()) if known is snapshot), "")
+
+    def _remember(self, sha256: str, snapshot: Snapshot) -> None:
+        self._lists[sha256] = snapshot
+        while len(self._lists) > _LISTS:
+            self._lists.popitem(last=False)
+
+    def kept(self, name: str) -> str:
+        """What `keep` returned under that name; "" when nothing was kept."""
+        return self.home.state.runner_state(name)
+
+    def version(self, sha256: str) -> Snapshot:
+        """The version of that list.
 
         Raises:
             OutcomeError: its list of files is missing or damaged.
         """
-        sha256 = self.home.state.runner_state(name)
-        if not sha256:
-            return None
+        if (known := self._lists.get(sha256)) is not None:
+            return known
         path = self._list(sha256)
         text = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(text).hexdigest() != sha256:
@@ -71,7 +120,45 @@ class Staging:
                 "another --key to start over."
             )
             raise OutcomeError(msg)
-        return Snapshot.model_validate_json(text)
+        found = Snapshot.model_validate_json(text)
+        self._remember(sha256, found)
+        return found
+
+    def merge(self, stage: "Stage", changes: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+        """Bring a turn's changes into the workspace: one merge at a time, whatever process it is in.
+
+        Raises:
+            OutcomeError: the workspace cannot be read or written, or a kept content is damaged.
+        """
+        found = self._merging.ask((stage, changes))
+        if isinstance(found, AgentflowsError):
+            raise found
+        return found
+
+    def _merged(self, asked: Sequence[Merging]) -> list[Merged]:
+        """All that wait for it in this process, one after the other, under one lease."""
+        lease, taken_at = self._lease(), time.monotonic()
+        found: list[Merged] = []
+        try:
+            for stage, changes in asked:
+                if time.monotonic() - taken_at > _RENEWED_AFTER:
+                    self.home.state.renew(lease)
+                    taken_at = time.monotonic()
+                try:
+                    found.append(stage.merge(changes))
+                except AgentflowsError as error:
+                    found.append(error)
+        finally:
+            self.home.state.release(lease)
+        return found
+
+    def _lease(self) -> Lease:
+        owner = str(Holder.here(self.home.actor().name, self.job_id))
+        while True:
+            try:
+                return self.home.state.lease(f"merge:{self.job_id}", owner, _MERGE_LEASE)
+            except ConflictError:
+                time.sleep(_MERGE_PAUSE)
 
     def tidy(self) -> None:
         """Throw the copies away; the versions stay."""
@@ -85,30 +172,37 @@ class Stage:
     """Where one turn works.
 
     Args:
-        staging: of the job.
+        staging: the job's.
         turn: whose files.
         is_staged: whether the turn works in a copy of the workspace.
+        is_linked: whether its copy may share files with the kept contents: nobody there changes one in place.
     """
 
-    def __init__(self, staging: Staging, turn: ThreadTurn, *, is_staged: bool) -> None:
-        self._staging = staging
+    def __init__(
+        self, staging: Staging, turn: ThreadTurn, *, is_staged: bool, is_linked: bool = False
+    ) -> None:
+        self.staging = staging
         self._state = staging.home.state
         self._turn = turn
         self._is_staged = is_staged
+        self._is_linked = is_linked
         self._seen = Seen()
+        self._kept: dict[str, str] = {}
+        self._copy: str | None = None
 
     @property
     def folder(self) -> Path:
         """Where the agent works."""
         if not self._is_staged:
-            return self._staging.shared.workspace
-        name = self._state.runner_state(self._name("copy")) or str(self._turn.number)
-        return self._staging.folder / "turns" / self._turn.thread_id / name
+            return self.staging.shared.workspace
+        if self._copy is None:
+            self._copy = self._state.runner_state(self._name("copy")) or str(self._turn.number)
+        return self.staging.folder / "turns" / self._turn.thread_id / self._copy
 
     @property
     def own(self) -> Versions:
         """Versions of that folder."""
-        return Versions(self._staging.folder, self.folder, self._seen)
+        return Versions(self.staging.folder, self.folder, self._seen, self.staging.contents)
 
     def prepare(self, *, goes_on: bool) -> None:
         """Lay the copy down.
@@ -117,37 +211,49 @@ class Stage:
             goes_on: whether what an earlier process left in it is gone on with, as the agent knows of it. If not, the
                 turn gets a new copy of the same version: what is left of a killed agent may still write to the old one.
         """
-        base = self._staging.kept(self._name("base"))
+        base = self._version("base")
         if base is not None and (goes_on or not self._is_staged):
             return
-        if base is None:
-            base = self._staging.take()
+        is_new = base is None
+        base = self.staging.take() if base is None else base
         if self._is_staged:
             self._lay_down(base)
-        self._staging.keep(self._name("base"), base)
+        if is_new:
+            self._keep("base", base)
         failpoint("turn.staged")
 
     def _lay_down(self, base: Snapshot) -> None:
         old = self.folder
         if old.exists():
-            self._state.keep_runner_state(self._name("copy"), f"{self._turn.number}-{secrets.token_hex(4)}")
+            self._copy = f"{self._turn.number}-{secrets.token_hex(4)}"
+            self._state.keep_runner_state(self._name("copy"), self._copy)
             shutil.rmtree(old, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
-        self.own.restore(base, Snapshot())
+        self.own.lay_down(base, is_linked=self._is_linked)
 
     def after(self) -> Snapshot:
         """The files as the agent left them, taken once."""
-        kept = self._staging.kept(self._name("after"))
+        kept = self._version("after")
         if kept is None:
-            kept = self.own.take() if self._is_staged else self._staging.take()
-            self._staging.keep(self._name("after"), kept)
+            kept = self.own.take() if self._is_staged else self.staging.take()
+            self._keep("after", kept)
             failpoint("turn.frozen")
         return kept
 
     @property
     def base(self) -> Snapshot:
         """The files as the agent found them."""
-        return self._staging.kept(self._name("base")) or Snapshot()
+        return self._version("base") or Snapshot()
+
+    def _version(self, name: str) -> Snapshot | None:
+        sha256 = self._kept.get(name) or self.staging.kept(self._name(name))
+        if not sha256:
+            return None
+        self._kept[name] = sha256
+        return self.staging.version(sha256)
+
+    def _keep(self, name: str, version: Snapshot) -> None:
+        self._kept[name] = self.staging.keep(self._name(name), version)
 
     def merge(self, changes: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
         """Bring the changes into the workspace; those that met another version there come back marked.
@@ -158,7 +264,7 @@ class Stage:
         if not self._is_staged or not changes:
             return changes
         aside = f"{self._turn.thread_id}/{self._turn.number}"
-        merged = Merge(self._staging.shared, self.base, self.after(), aside).bring(changes)
+        merged = Merge(self.staging.shared, self.base, self.after(), aside).bring(changes)
         failpoint("turn.merged")
         return merged
 

@@ -6,15 +6,14 @@ which can be done twice; then the turn itself. A re-run takes the newest of thes
 """
 
 import fnmatch
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflows.agent import AgentDefinition, Job, Runner, Transcript
 from agentflows.change import Budget
-from agentflows.errors import BudgetError, ConflictError
+from agentflows.errors import BudgetError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.orchestrating.merging import file_states, left_out
@@ -24,9 +23,8 @@ from agentflows.orchestration import changes_between, ending_of, promised
 from agentflows.pursuing import OutcomeRequest, begin, go_on
 from agentflows.recording import record_run
 from agentflows.rubric import Rubric, parse_rubric, read_rubric
-from agentflows.store import Holder
 from agentflows.store.failpoints import failpoint
-from agentflows.team import LEAD, FileChange, SubTask, ThreadTurn
+from agentflows.team import LEAD, SubTask, ThreadTurn
 
 if TYPE_CHECKING:
     from agentflows.claude import Tool
@@ -44,9 +42,6 @@ POINTS = (
 """Failpoints, in the order a turn passes them. The last is passed by the database."""
 _TEXT_CHARS = 80_000
 """Of a report: longer than any one reply."""
-_MERGE_LEASE = timedelta(minutes=5)
-_MERGE_PAUSE = 0.05
-"""Seconds between two looks whether another merge is over."""
 _RUBRIC_MARKS = ("\n", "- ")
 """What no file name holds: a rubric given as its text."""
 
@@ -92,7 +87,17 @@ def perform(
 
 def stage_of(request: JobRequest, turn: ThreadTurn, staging: Staging) -> Stage:
     """Where a turn works. Graded work is always done in a copy: its versions are put back and compared."""
-    return Stage(staging, turn, is_staged=request.files == "staged" or bool(turn.order.rubric))
+    return Stage(
+        staging,
+        turn,
+        is_staged=request.files == "staged" or bool(turn.order.rubric),
+        is_linked=_only_replaces(request.agent(turn.order)),
+    )
+
+
+def _only_replaces(agent: AgentDefinition) -> bool:
+    """Whether all it can do to a file is to have our own tools put another one in its place."""
+    return agent.runner == "messages" and "bash" not in agent.tools and not agent.mcp_servers
 
 
 def _ran(
@@ -191,7 +196,9 @@ def _ended(
 ) -> ThreadTurn:
     base, left = stage.base, stage.after()
     after = file_states(left)
-    changes = _merged(home, turn, stage, changes_between(file_states(base), after))
+    changes = changes_between(file_states(base), after)
+    if changes:
+        changes = stage.staging.merge(stage, changes)
     outputs, missing = promised(turn.order.outputs, after)
     changed = [
         change for change in changes if _is_promised(change.path, turn.order) or not turn.order.outputs
@@ -230,26 +237,6 @@ def _ended(
 
 def _is_promised(path: str, order: SubTask) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern.removeprefix("./")) for pattern in order.outputs)
-
-
-def _merged(
-    home: Home, turn: ThreadTurn, stage: Stage, changes: tuple[FileChange, ...]
-) -> tuple[FileChange, ...]:
-    """One merge into a workspace at a time, whatever process it is in."""
-    if not changes:
-        return changes
-    owner = str(Holder.here(home.actor().name, turn_name(turn)))
-    while True:
-        try:
-            lease = home.state.lease(f"merge:{turn.job_id}", owner, _MERGE_LEASE)
-        except ConflictError:
-            time.sleep(_MERGE_PAUSE)
-            continue
-        break
-    try:
-        return stage.merge(changes)
-    finally:
-        home.state.release(lease)
 
 
 # -- graded turns ------------------------------------------------------------------------------------

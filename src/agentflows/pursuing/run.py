@@ -26,6 +26,7 @@ from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.judging import Judging
 from agentflows.pursuing.labels import label
 from agentflows.pursuing.request import ANSWER, ANSWER_FILE, OutcomeRequest
+from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Snapshot, Versions
 from agentflows.recording import record_run
 from agentflows.store.failpoints import failpoint
@@ -56,7 +57,7 @@ class OutcomeRun:
         self.outcome = outcome
         self.is_done = outcome.result in FINAL
         """Whether nothing is left to do: an earlier run of the same command finished it."""
-        self._versions = versions_of(home, outcome.outcome_id, request.workspace)
+        self._versions = versions_of(home, outcome.outcome_id, request.workspace, Seen())
         self._versions.sweep()
         self._hold = hold
         self.also_stop: Callable[[], str] = str
@@ -312,9 +313,9 @@ def go_on(run: OutcomeRun, steps: Steps | None = None) -> Outcome:
         return pursue_loop(run.outcome, run.request.rubric, steps or run)
 
 
-def versions_of(home: Home, outcome_id: str, workspace: Path) -> Versions:
-    """Where the versions of an outcome lie."""
-    return Versions(home.settings.home_path / "outcomes" / outcome_id, workspace)
+def versions_of(home: Home, outcome_id: str, workspace: Path, seen: Seen | None = None) -> Versions:
+    """Where the versions of an outcome lie. `seen` are earlier readings of the workspace in this process."""
+    return Versions(home.settings.home_path / "outcomes" / outcome_id, workspace, seen)
 
 
 def check_request(home: Home, request: OutcomeRequest) -> None:

@@ -21,14 +21,15 @@ from pydantic import BaseModel, ConfigDict
 from agentflows.errors import OutcomeError
 from agentflows.evaluation import Deliverable
 from agentflows.outcome import Frozen
+from agentflows.pursuing.contents import Contents, Kept, hashed
+from agentflows.pursuing.seen import Seen
 from agentflows.sandbox.beneath import opened
 from agentflows.sandbox.walk import Found, kind_of, matcher, walk
 
 MOST_FILES = 50_000
 MOST_BYTES = 2 << 30
-_BLOCK = 1 << 20
-_SETTLED_NS = 2_000_000_000
-"""A file changed less than this before it was read could be changed again under the same time stamp."""
+_PAST_NS = 3_600_000_000_000
+"""How old the files of a new copy are made, so that any write to one gives it another time, even within a tick."""
 _NOT_DELIVERED = frozenset(
     {
         ".git",
@@ -43,18 +44,6 @@ _NOT_DELIVERED = frozenset(
     }
 )
 """Folders whose files are by-products: put back with a version, and no deliverables unless a glob names them."""
-
-
-class Kept(BaseModel):
-    """One file or link of a version."""
-
-    model_config = ConfigDict(frozen=True)
-
-    sha256: str = ""
-    size: int = 0
-    is_executable: bool = False
-    link: str | None = None
-    """Where a link leads; None for a file."""
 
 
 class Snapshot(BaseModel):
@@ -110,37 +99,6 @@ class Snapshot(BaseModel):
         )
 
 
-Stamp = tuple[int, int, int, int, int]
-"""Inode, size, change and modification time, mode: no program can change a file and leave all of them as they were."""
-
-
-class Seen:
-    """What files held when they were read last, so that those that nobody touched since are not read again.
-
-    For one folder, in memory. A file is read again when its stamp differs, and when it had just been changed as it was
-    read: two writes within one tick of the file system's clock have the same time.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Stamp, Kept]] = {}
-
-    def find(self, found: Found) -> Kept | None:
-        """What the file holds, if it is known."""
-        known = self._known.get(found.path)
-        return known[1] if known is not None and known[0] == _stamp(found) else None
-
-    def note(self, found: Found, kept: Kept, read_at_ns: int) -> None:
-        """Remember what it held at `read_at_ns`, the time before it was read."""
-        if found.changed_ns and found.changed_ns + _SETTLED_NS < read_at_ns:
-            self._known[found.path] = (_stamp(found), kept)
-        else:
-            self._known.pop(found.path, None)
-
-
-def _stamp(found: Found) -> Stamp:
-    return (found.inode, found.size, found.changed_ns, found.modified_ns, found.mode)
-
-
 class Versions:
     """The versions of one outcome's workspace, in a folder of the home.
 
@@ -148,12 +106,15 @@ class Versions:
         folder: where they lie.
         workspace: what is frozen and put back.
         seen: what earlier readings of the same workspace found; None reads every file.
+        contents: those of that folder, where several share them and what was read of them.
     """
 
-    def __init__(self, folder: Path, workspace: Path, seen: Seen | None = None) -> None:
+    def __init__(
+        self, folder: Path, workspace: Path, seen: Seen | None = None, contents: Contents | None = None
+    ) -> None:
         self.folder = folder
         self.workspace = workspace
-        self._objects = folder / "objects"
+        self._contents = contents or Contents(folder / "objects")
         self._seen = seen
 
     def take(self) -> Snapshot:
@@ -162,7 +123,7 @@ class Versions:
         Raises:
             OutcomeError: it is too large, or cannot be read.
         """
-        self._objects.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         files: dict[str, Kept] = {}
         left = MOST_BYTES
         try:
@@ -197,7 +158,7 @@ class Versions:
 
     def _known(self, found: Found) -> Kept | None:
         kept = self._seen.find(found) if self._seen else None
-        return kept if kept is not None and (self._objects / kept.sha256).exists() else None
+        return kept if kept is not None and self._contents.has(kept.sha256) else None
 
     def _read(self, found: Found) -> Kept:
         now = time.time_ns()
@@ -207,26 +168,8 @@ class Versions:
         return kept
 
     def _store(self, found: Found) -> Kept:
-        is_executable = bool(found.mode & stat.S_IXUSR)
-        with opened(self.workspace, found.path) as source:
-            sha256, size = _hashed(source)
-        if (self._objects / sha256).exists():  # most files of most versions: nothing is written for them
-            return Kept(sha256=sha256, size=size, is_executable=is_executable)
-        draft = self._objects / f"draft-{secrets.token_hex(8)}"
-        digest, size = hashlib.sha256(), 0
-        try:
-            with opened(self.workspace, found.path) as source, draft.open("xb") as copy:
-                while block := os.read(source, _BLOCK):
-                    digest.update(block)
-                    size += len(block)
-                    copy.write(block)
-            target = self._objects / digest.hexdigest()
-            if not target.exists():
-                draft.chmod(0o400)
-                draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        return Kept(sha256=digest.hexdigest(), size=size, is_executable=is_executable)
+        sha256, size = self._contents.store(self.workspace, found.path)
+        return Kept(sha256=sha256, size=size, is_executable=bool(found.mode & stat.S_IXUSR))
 
     def look(self, path: str) -> "Kept | Literal['folder'] | None":
         """What stands at one path now, without keeping it; None for nothing that has a content.
@@ -246,7 +189,7 @@ class Versions:
             if kind != "file":
                 return None
             with opened(self.workspace, path) as source:
-                sha256, size = _hashed(source)
+                sha256, size = hashed(source)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -319,7 +262,7 @@ class Versions:
             if kept.link is not None:
                 draft.symlink_to(kept.link)
             else:
-                draft.write_bytes(self._content(kept))
+                draft.write_bytes(self._contents.read(kept.sha256))
                 draft.chmod(0o755 if kept.is_executable else 0o644)
             draft.replace(target)
         finally:
@@ -327,28 +270,58 @@ class Versions:
 
     def _make_folder(self, folder: Path) -> None:
         """Folders on the way, where a link or file may stand in their place."""
-        for step in [*reversed(folder.parents), folder]:
-            if self.workspace in step.parents and (step.is_symlink() or step.is_file()):
-                step.unlink()
+        if folder != self.workspace:
+            step = self.workspace
+            for part in folder.relative_to(self.workspace).parts:
+                step /= part
+                if step.is_symlink() or step.is_file():
+                    step.unlink()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def _content(self, kept: Kept) -> bytes:
-        path = self._objects / kept.sha256
-        content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != kept.sha256:
+    # -- new copies ----------------------------------------------------------------------------------
+
+    def lay_down(self, wanted: Snapshot, *, is_linked: bool = False) -> None:
+        """Fill the workspace, a new folder that nobody else knows of yet. `take` then reads only what changes later.
+
+        Args:
+            wanted: with what.
+            is_linked: whether its files may be further names of the kept contents, which costs a fraction of copies.
+                Only for a folder whose files nobody changes in place.
+
+        Raises:
+            OutcomeError: a kept content is damaged, or the folder cannot be written.
+        """
+        top, made = os.fspath(self.workspace), {""}
+        past = time.time_ns() - _PAST_NS
+        try:
+            for path, kept in wanted.files.items():
+                above = path.rpartition("/")[0]
+                if above not in made:
+                    os.makedirs(f"{top}/{above}", exist_ok=True)  # noqa: PTH103 - thousands of them
+                    made.add(above)
+                if kept.link is None:
+                    self._lay_one(f"{top}/{path}", path, kept, past, is_linked=is_linked)
+            for path, kept in wanted.files.items():  # links last, so that no path can lead through one
+                if kept.link is not None:
+                    os.symlink(kept.link, f"{top}/{path}")  # noqa: PTH211 - as above
+        except OSError as error:
             msg = (
-                f"The kept content {kept.sha256[:12]}… in {self._objects} is missing or damaged. Nothing was written from "
-                "it. Run again with another --key to start over."
+                f"The copy {self.workspace} cannot be made: {error.strerror or error} ({error.filename}). "
+                "Free some space, and run the same command again."
             )
-            raise OutcomeError(msg)
-        return content
+            raise OutcomeError(msg) from error
+
+    def _lay_one(self, target: str, path: str, kept: Kept, past: int, *, is_linked: bool) -> None:
+        linked = self._contents.link(kept.sha256, target) if is_linked and not kept.is_executable else None
+        written = linked or _made(target, self._contents.read(kept.sha256), kept, past)
+        if self._seen:
+            self._seen.laid_down(path, written, kept, is_linked=linked is not None)
 
     def sweep(self) -> None:
         """Remove what a killed process left half-made. Only whoever holds the workspace may."""
         for left in self.folder.glob("copy-*"):
             shutil.rmtree(left, ignore_errors=True)
-        for left in self._objects.glob("draft-*"):
-            left.unlink(missing_ok=True)
+        self._contents.sweep()
 
     # -- for grading ---------------------------------------------------------------------------------
 
@@ -375,21 +348,29 @@ class Versions:
     @contextmanager
     def _laid_down(self, files: Mapping[str, Kept]) -> Generator[Path]:
         draft = self.folder / f"copy-{secrets.token_hex(8)}"
-        copy = Versions(self.folder, draft)
+        copy = Versions(self.folder, draft, contents=self._contents)
         try:
             draft.mkdir(parents=True, mode=0o755)
-            copy.restore(Snapshot(files=dict(files)), Snapshot())
+            copy.lay_down(Snapshot(files=dict(files)))
             yield draft
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _hashed(source: int) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    while block := os.read(source, _BLOCK):
-        digest.update(block)
-        size += len(block)
-    return digest.hexdigest(), size
+def _made(target: str, content: bytes, kept: Kept, modified_ns: int) -> os.stat_result:
+    """Write a new file, modified at that time, whatever the process's own mask of rights is."""
+    mode = 0o755 if kept.is_executable else 0o644
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(target, flags, mode), "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+        left = memoryview(content)
+        while left:
+            left = left[file.write(left) :]
+        os.utime(file.fileno(), ns=(modified_ns, modified_ns))
+        written = os.fstat(file.fileno())
+        if stat.S_IMODE(written.st_mode) != mode:
+            os.fchmod(file.fileno(), mode)
+            written = os.fstat(file.fileno())
+    return written
 
 
 def _close(folder: Path) -> None:
