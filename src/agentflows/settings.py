@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """What DuckDB may take per process, such as 512MB; beyond it, DuckDB uses the disk."""
     probes: dict[str, str] = {}
     """Folders of probes by memory store, as JSON: a dream over the store replays them (`agentflows.probe`)."""
+    publish: dict[str, str] = {}
+    """The folder that agents mount by memory store, as JSON: a night writes the store's files there."""
     sandbox: Literal["required", "off"] = "required"
     """Commands of agents run in a sandbox, or not at all; "off" runs them without walls, and each run says so."""
     batch_sessions: int = Field(default=50, ge=1, le=1000)
@@ -102,7 +104,7 @@ def load_settings(**overrides: object) -> Settings:
         msg = f"A setting cannot be used. {'; '.join(lines)}. Correct the variable, or unset it."
         raise SettingsError(msg) from error
     except SourceError as error:
-        msg = f"A setting cannot be read: {error}. AGENTFLOWS_PRICES and AGENTFLOWS_PROBES are JSON; correct the variable, or unset it."
+        msg = f"A setting cannot be read: {error}. AGENTFLOWS_PRICES, AGENTFLOWS_PROBES and AGENTFLOWS_PUBLISH are JSON; correct the variable, or unset it."
         raise SettingsError(msg) from error
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agentflows import lineage
-from agentflows.cli import ages, pinning
+from agentflows.cli import ages, pinning, publishing
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, print_table
 from agentflows.cli.trace import show_forgotten, show_why
 from agentflows.errors import NotFoundError, UsageError
@@ -206,12 +206,12 @@ def export_(
     """
     with open_home(home) as doors:
         found = doors.state.get_store(store)
-        written = doors.state.export_store(found.store_id, folder, overwrite=force)
+        done = doors.state.export_store(found.store_id, folder, overwrite=force)
     if json:
-        print_json({"folder": str(folder), "written": written})
+        print_json({"folder": str(folder), "written": list(done.files)})
     else:
         console.print(
-            f"{len(written)} memories of {found.name!r} version {found.version} written to {folder}",
+            f"{len(done.files)} memories of {found.name!r} version {done.version} written to {folder}",
             markup=False,
         )
 
@@ -324,6 +324,7 @@ def forget(
         raise typer.Exit(3)
 
 
+app.command("publish")(publishing.publish)
 app.command("recheck")(ages.recheck)
 app.command("pin")(pinning.pin)
 app.command("unpin")(pinning.unpin)

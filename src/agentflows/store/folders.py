@@ -46,33 +46,49 @@ class FolderRead:
     skipped: tuple[Skipped, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FolderWritten:
+    """What an export did to a folder. Paths are those of memories."""
+
+    store: MemoryStore
+    version: int
+    files: tuple[str, ...]
+    """All that the folder now holds of the store."""
+    written: tuple[str, ...]
+    """Of those, what was not there before or said something else."""
+    removed: tuple[str, ...]
+    """What an earlier export wrote and the store no longer has."""
+
+
 class Folders(Stores, Commits):
     """The part of `State` that writes and reads folders."""
 
     def export_store(
         self, store: StoreRef, folder: Path | str, *, version: int | None = None, overwrite: bool = False
-    ) -> list[str]:
-        """Write a store's memories as files; returns the paths written or already there.
+    ) -> FolderWritten:
+        """Write a store's memories as files, those that differ and no others.
 
         Each file is complete or not there at all. Files of an earlier export that the store no longer has are
         removed; any other file stays.
 
         Raises:
-            ConflictError: files differ that no export wrote, or that were edited since; nothing was written.
-                `overwrite` replaces them.
+            ConflictError: files differ that no export wrote, or that were edited since, or the folder holds another
+                store; nothing was written. `overwrite` replaces them.
             StoreError: the folder cannot be written.
         """
-        files = self.files(store, version)
+        found = self.get_store(store)
+        number = found.version if version is None else version
+        files = self.files(found.store_id, number)
         root = Path(folder)
         try:
-            _export(root, files, overwrite=overwrite)
+            written, removed = _export(root, found, files, overwrite=overwrite)
         except OSError as error:
             msg = (
                 f"The export to {str(root)!r} stopped: {error}. Each file there is complete, old or new. Check the rights "
                 "and the space of the folder, then export again."
             )
             raise StoreError(msg) from error
-        return sorted(files)
+        return FolderWritten(found, number, tuple(sorted(files)), tuple(written), tuple(removed))
 
     def import_folder(
         self,
@@ -189,14 +205,23 @@ def _read(path: Path, base: Path, *, named: bool) -> tuple[str, str | None]:
         raise StoreError(msg) from error
 
 
-def _export(root: Path, files: Mapping[str, str], *, overwrite: bool) -> None:
-    ours = _manifest(root)
-    wanted = {_place(root, path): content for path, content in files.items()}
-    stale = {place: shas for name, shas in ours.items() if (place := _place(root, name)) not in wanted}
+def _export(
+    root: Path, store: MemoryStore, files: Mapping[str, str], *, overwrite: bool
+) -> tuple[list[str], list[str]]:
+    """Returns the paths (written, removed)."""
+    name, ours = _manifest(root)
+    if name not in {"", store.name} and not overwrite:
+        msg = (
+            f"{str(root)!r} holds the files of the store {name!r}, not of {store.name!r}. Nothing was written. Name "
+            "another folder for each store, or ask to overwrite."
+        )
+        raise ConflictError(msg)
+    wanted = {_place(root, path): path for path in sorted(files)}
+    stale = {place: path for path in sorted(ours) if (place := _place(root, path)) not in wanted}
     foreign = [
         str(place)
-        for place in [*wanted, *stale]
-        if _foreign(place, wanted.get(place), ours.get("/" + place.relative_to(root).as_posix(), []))
+        for place, path in {**wanted, **stale}.items()
+        if _foreign(place, files.get(path), ours.get(path, []))
     ]
     if foreign and not overwrite:
         shown = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")
@@ -205,32 +230,43 @@ def _export(root: Path, files: Mapping[str, str], *, overwrite: bool) -> None:
             f"{shown}. Nothing was written. Import them first, export to another folder, or ask to overwrite."
         )
         raise ConflictError(msg)
+    written = [path for place, path in wanted.items() if not _says(place, files[path])]
+    removed = [path for place, path in stale.items() if os.path.lexists(place)]
     root.mkdir(parents=True, exist_ok=True)
     now = {path: [sha256(content)] for path, content in files.items()}
     both = {path: [*ours.get(path, []), *now.get(path, [])] for path in {*ours, *now}}
-    _write(root / MANIFEST, json.dumps({"files": both}, indent=1, sort_keys=True))
-    for place, content in wanted.items():
+    if not written and not removed and (name, ours) == (store.name, now):
+        return [], []
+    _write_manifest(root, store, both)
+    for path in written:
         failpoint("export.file")
-        if not _says(place, content):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _write(place, content)
+        place = _place(root, path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _write(place, files[path])
     for place in stale:
         place.unlink(missing_ok=True)
-    _write(root / MANIFEST, json.dumps({"files": now}, indent=1, sort_keys=True))
+    _write_manifest(root, store, now)
+    return written, removed
 
 
-def _manifest(root: Path) -> dict[str, list[str]]:
-    """Memory path → the sha256 of each text that an export wrote, or was about to write, there."""
+def _write_manifest(root: Path, store: MemoryStore, files: Mapping[str, list[str]]) -> None:
+    _write(root / MANIFEST, json.dumps({"store": store.name, "files": files}, indent=1, sort_keys=True))
+
+
+def _manifest(root: Path) -> tuple[str, dict[str, list[str]]]:
+    """The store's name, "" where none is named; memory path → the sha256 of each text an export wrote there."""
     path = root / MANIFEST
     if not path.exists():
-        return {}
+        return "", {}
     try:
-        return {
-            str(name): list(map(str, shas))
-            for name, shas in json.loads(path.read_text("utf-8"))["files"].items()
-        }
+        found = json.loads(path.read_text("utf-8"))
+        files = {str(name): list(map(str, shas)) for name, shas in found["files"].items()}
+        return str(found.get("store", "")), files
     except (ValueError, KeyError, AttributeError, TypeError):
-        return {}  # someone else's file: then no file here is known as ours, and none is overwritten unasked
+        return (
+            "",
+            {},
+        )  # someone else's file: then no file here is known as ours, and none is overwritten unasked
 
 
 def _place(root: Path, path: str) -> Path:

@@ -1,0 +1,30 @@
+"""Words for forms: how a parameter of a flow reads in Prefect's form, and what the form refuses.
+
+Prefect calls a field by its parameter's name unless the JSON schema itself carries a title, and shows `X | None` as two
+unlabelled tabs: so both are said in the schema, and Python keeps its types.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+_CONSTRAINTS = {"ge", "gt", "le", "lt", "max_length", "min_length", "pattern"}
+
+
+def titled(title: str, **words: Any) -> Any:
+    """The title of a parameter, within `Annotated[…]`, and what its value must be.
+
+    `words` are pydantic's constraints, or words of the JSON schema such as `enum` and `examples`.
+    """
+    constraints = {name: words.pop(name) for name in _CONSTRAINTS & words.keys()}
+    return Field(json_schema_extra={"title": title, **words}, **constraints)
+
+
+def may_be_empty(schema: dict[str, Any]) -> None:
+    """Show a field of type `X | None` as an X that may be left empty: `Field(json_schema_extra=may_be_empty)`."""
+    some = [kind for kind in schema.pop("anyOf", []) if kind.get("type") != "null"]
+    if len(some) == 1:
+        schema.update(some[0])
+    else:
+        schema["anyOf"] = some
+    schema.pop("default", None)
