@@ -15,11 +15,11 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
 
 from agentflows.change import Budget
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
+from agentflows.form import titled
 from agentflows.home import open_home
 from agentflows.replay import ProbeRun
 
@@ -209,35 +209,35 @@ def _postponed(work: Work) -> dict[str, Any]:
 
 @flow(name="dream", flow_run_name="dream · {store}", persist_result=False)
 def dream(
-    store: str = "team",
-    sessions: SessionFilter = SessionFilter(),
-    engine: Literal["auto", "rules", "claude"] = "auto",
-    commit: Literal["review", "auto"] = "review",
-    output: Literal["update_existing", "create_new"] = "update_existing",
-    instructions: Annotated[str, Field(max_length=4096)] = "",
-    budget: Budget = Budget(),
-    support: Annotated[int, Field(ge=1)] = 2,
-    model: str = "",
-    read_at_most: Annotated[int, Field(ge=0)] = 0,
-    calls: Literal["interactive", "batch", "auto"] = "interactive",
-    probes: str = "",
-    replay_budget: Budget = Budget(),
-    home: str = "",
+    store: Annotated[str, titled("Memory store", min_length=1)] = "team",
+    engine: Annotated[Literal["auto", "rules", "claude"], titled("Engine")] = "auto",
+    commit: Annotated[Literal["review", "auto"], titled("Commit")] = "review",
+    budget: Annotated[Budget, titled("Budget")] = Budget(),
+    instructions: Annotated[str, titled("Instructions", max_length=4096)] = "",
+    sessions: Annotated[SessionFilter, titled("Sessions")] = SessionFilter(),
+    support: Annotated[int, titled("Sessions that must agree", ge=1)] = 2,
+    calls: Annotated[Literal["interactive", "batch", "auto"], titled("Calls")] = "interactive",
+    read_at_most: Annotated[int, titled("Read at most", ge=0)] = 0,
+    model: Annotated[str, titled("Model")] = "",
+    output: Annotated[Literal["update_existing", "create_new"], titled("Output")] = "update_existing",
+    probes: Annotated[str, titled("Folder of probes")] = "",
+    replay_budget: Annotated[Budget, titled("Budget of the probes")] = Budget(),
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Review past sessions beside a memory store and propose what it should say, with proof.
 
     Args:
-        store: The memory store's name. It is created empty when it does not exist.
-        sessions: The sessions to read: by date, project, agent, outcome, id or SQL. All of them when left empty.
-        engine: auto is claude when a key or endpoint is configured (that costs money), else rules (free).
-        commit: review holds everything for a person; auto commits what is safe and holds the rest.
-        output: update_existing writes new versions of this store; create_new writes to a copy of it.
-        instructions: What to look for or leave out, up to 4,096 characters.
+        store: The store to dream over. It is created empty when it does not exist.
+        engine: rules is free; claude asks a model, which costs money; auto is claude where a key or endpoint is configured.
+        commit: review holds every change for a person; auto commits what is safe and holds the rest.
         budget: Ceilings for this run. What fits is read, chosen by what it shows; where nothing fits, nothing starts.
+        instructions: What to look for or leave out, in words, up to 4,096 characters.
+        sessions: Which sessions to read. All of them when left as it is.
         support: How many distinct sessions must say the same before it is proposed.
-        model: The model of the claude engine; empty takes AGENTFLOWS_MODEL.
+        calls: interactive asks now; batch is answered within a day, at half the price at Anthropic's endpoint; auto takes batches where there is much to ask.
         read_at_most: Sessions to read anew, chosen by what they show; 0 is as many as the budget allows.
-        calls: batch asks the model in batches, answered within a day and at half the price at Anthropic's endpoint.
+        model: The model of the claude engine; empty takes AGENTFLOWS_MODEL.
+        output: update_existing writes new versions of this store; create_new writes to a copy of it.
         probes: A folder of probes to run with the changed memory; what makes one fail waits. Empty takes AGENTFLOWS_PROBES.
         replay_budget: Ceilings of running the probes; what they spend counts for the budget of the run too.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.

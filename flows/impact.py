@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from pydantic import Field
 
+from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.impact import MINIMUM, Impact, markdown, measure, record, table
 
@@ -43,21 +43,21 @@ def publish(found: Impact) -> None:
 
 @flow(name="impact", flow_run_name="impact · {store}", persist_result=False)
 def impact(
-    store: str = "team",
-    project: str = "",
-    agent: str = "",
-    against: Literal["previous", "all"] = "previous",
-    minimum: Annotated[int, Field(ge=1)] = MINIMUM,
-    home: str = "",
+    store: Annotated[str, titled("Memory store", min_length=1)] = "team",
+    project: Annotated[str, titled("Project")] = "",
+    agent: Annotated[str, titled("Agent")] = "",
+    against: Annotated[Literal["previous", "all"], titled("Compared with")] = "previous",
+    minimum: Annotated[int, titled("Sessions on each side", ge=1)] = MINIMUM,
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Compare how sessions ended before and after each version of a store, within tasks.
 
     Args:
-        store: The memory store's name.
+        store: The store whose versions are compared.
         project: Only sessions of this project; empty takes those that the store's dreams read.
         agent: Only sessions of this agent; empty takes those that the store's dreams read.
-        against: previous compares with the sessions since the version before; all with all sessions before.
-        minimum: Sessions needed on each side before anything is said.
+        against: previous is the sessions since the version before; all is all sessions before.
+        minimum: How many are needed before anything is said.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:

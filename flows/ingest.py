@@ -1,7 +1,7 @@
 """Ingest: native session logs → archive. Idempotent: what was read before is passed over."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from agentflows import readers
 from agentflows.archive import AddReport
+from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.ingesting import batches, ingest_files
 
@@ -37,12 +38,16 @@ class Work:
 
 
 @flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False)
-def ingest(path: str = "~/.claude/projects", source: str = "auto", home: str = "") -> dict[str, Any]:
+def ingest(
+    path: Annotated[str, titled("Session logs", min_length=1)] = "~/.claude/projects",
+    source: Annotated[str, titled("Format", enum=readers.formats())] = "auto",
+    home: Annotated[str, titled("Home folder")] = "",
+) -> dict[str, Any]:
     """Read native session logs into the archive: redacted, with the trust of every turn.
 
     Args:
-        path: A folder or file of session logs.
-        source: The format; auto recognises it by content.
+        path: A folder or a file of session logs, as the worker's machine names it.
+        source: auto recognises the format of each file by its content.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:

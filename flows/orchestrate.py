@@ -20,10 +20,10 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.states import Cancelling, Crashed
-from pydantic import Field
 
 from agentflows.agent import Transcript
 from agentflows.errors import OrchestrationError, UsageError
+from agentflows.form import titled
 from agentflows.home import open_home
 from agentflows.orchestrating import (
     Files,
@@ -36,7 +36,7 @@ from agentflows.orchestrating import (
     resumed,
 )
 from agentflows.orchestration import Crew, headline, markdown, summary, table
-from agentflows.team import LEAD, TeamLimits, ThreadTurn
+from agentflows.team import LEAD, TeamCaps, ThreadTurn
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -240,7 +240,12 @@ class Sent:
 
 
 @flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)
-def orchestrate_turn(job: str, thread: str, number: int, home: str = "") -> dict[str, Any]:
+def orchestrate_turn(
+    job: Annotated[str, titled("Job")],
+    thread: Annotated[str, titled("Thread")],
+    number: Annotated[int, titled("Turn", ge=0)],
+    home: Annotated[str, titled("Home folder")] = "",
+) -> dict[str, Any]:
     """Carry out one turn of one thread. Runs are made by orchestrate with dispatch=deployment, not by hand.
 
     Args:
@@ -257,29 +262,29 @@ def orchestrate_turn(job: str, thread: str, number: int, home: str = "") -> dict
 
 @flow(name="orchestrate", flow_run_name="orchestrate · {task:.60}{job}", persist_result=False)
 def orchestrate(
-    task: Annotated[str, Field(max_length=100_000)] = "",
-    team: str = "",
-    workspace: str = "",
-    plan: str = "",
-    limits: TeamLimits | None = None,
-    files: Files = "staged",
-    dispatch: Literal["tasks", "deployment"] = "tasks",
-    key: str = "",
-    job: str = "",
-    home: str = "",
+    task: Annotated[str, titled("Task", max_length=100_000)] = "",
+    team: Annotated[str, titled("Team folder")] = "",
+    workspace: Annotated[str, titled("Workspace folder")] = "",
+    plan: Annotated[str, titled("Plan file")] = "",
+    limits: Annotated[TeamCaps, titled("Limits")] = TeamCaps(),
+    files: Annotated[Files, titled("Files")] = "staged",
+    dispatch: Annotated[Literal["tasks", "deployment"], titled("Where turns run")] = "tasks",
+    job: Annotated[str, titled("Go on with job", pattern=r"^(job_.+)?$")] = "",
+    key: Annotated[str, titled("Word of your own")] = "",
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Have a team do a job: its lead splits it among specialists who work at once, or a plan says who does what.
 
     Args:
-        task: What the lead is to do; with a plan it may be left out.
-        team: The team's folder: an agent file per specialist, and lead.md.
+        task: What the lead is to do, in words; with a plan it may be left out.
+        team: The folder with an agent file per specialist, and lead.md; as the worker's machine names it.
         workspace: The folder they all work in.
-        plan: A plan file (YAML). It needs no model to lead.
-        limits: Caps of the job; empty takes those of the team.
+        plan: A YAML file that says who does what. With it no model leads.
+        limits: Caps of the job; what is empty is as the team's team.yaml says.
         files: staged gives every turn a copy and merges it; shared lets all work in the folder itself.
-        dispatch: tasks runs every turn in this process; deployment sends each to the work pool.
-        key: Your own word, to have the same job done anew.
-        job: Go on with this job (job_…) and leave the fields above empty.
+        dispatch: tasks runs every turn in this process; deployment sends each to the work pool, for several workers.
+        job: The id (job_…) of a job to go on with; then leave the fields above empty.
+        key: Any word, to have done anew what was done before with the same fields.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
@@ -301,10 +306,8 @@ def orchestrate(
                 dispatch=dispatch,
                 key=key,
             )
-            if limits is not None:
-                request = request.model_copy(
-                    update={"team": request.team.model_copy(update={"limits": limits})}
-                )
+            capped = request.team.model_copy(update={"limits": limits.over(request.team.limits)})
+            request = request.model_copy(update={"team": capped})
             begun = begin(doors, request)
         with begun as run:
             return _done(Work(run, home))

@@ -19,6 +19,7 @@ from pydantic import Field, create_model
 from agentflows.change import Budget
 from agentflows.errors import UsageError
 from agentflows.evaluation import Attempt, Evaluation, Outcome
+from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.outcome import Waiting, headline, iteration_name, markdown, summary, table
 from agentflows.pursuing import (
@@ -193,38 +194,38 @@ def _ask(home: Home, work: Work) -> bool:
 
 @flow(name="outcome", flow_run_name="outcome · {description:.60}{outcome_id}", persist_result=False)
 def outcome(
-    description: Annotated[str, Field(max_length=100_000)] = "",
-    rubric: str = "",
-    agent: str = "",
-    workspace: str = "",
-    max_iterations: Annotated[int, Field(ge=0, le=20)] = 3,
-    deliverables: list[str] = [],
-    budget: Budget = Budget(),
-    writer_budget: Budget = Budget(),
-    grader_budget: Budget = Budget(),
-    grading: Grading = Grading(),
-    memory: str = "",
-    key: str = "",
-    outcome_id: str = "",
-    home: str = "",
+    description: Annotated[str, titled("Task", max_length=100_000)] = "",
+    rubric: Annotated[str, titled("Rubric file")] = "",
+    agent: Annotated[str, titled("Agent file")] = "",
+    workspace: Annotated[str, titled("Workspace folder")] = "",
+    max_iterations: Annotated[int, titled("Revisions", ge=0, le=20)] = 3,
+    budget: Annotated[Budget, titled("Budget")] = Budget(),
+    deliverables: Annotated[list[str], titled("Deliverables")] = [],
+    memory: Annotated[str, titled("Memory store")] = "",
+    grading: Annotated[Grading, titled("Grading")] = Grading(),
+    writer_budget: Annotated[Budget, titled("Budget of the writer")] = Budget(),
+    grader_budget: Annotated[Budget, titled("Budget of the grader")] = Budget(),
+    outcome_id: Annotated[str, titled("Go on with outcome", pattern=r"^(outc_.+)?$")] = "",
+    key: Annotated[str, titled("Word of your own")] = "",
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Have an agent work on a task until its rubric is satisfied, or there is a reason to stop.
 
     Args:
-        description: The task, in words.
-        rubric: The Markdown file that says what done looks like.
-        agent: The agent file: Markdown with front matter.
+        description: What is to be done, in words.
+        rubric: The Markdown file that says what done looks like; as the worker's machine names it.
+        agent: The Markdown file, with front matter, of the agent that works.
         workspace: The folder the agent works in. Every version of it is kept.
-        max_iterations: Revisions after the draft, 0 to 20. Everything that is returned was graded.
+        max_iterations: How often the agent may revise after its draft, 0 to 20. Everything that is returned was graded.
+        budget: Ceilings for writer and grader together.
         deliverables: Globs of the files to grade, such as docs/*.md, or @answer for the agent's last words, which then
             stand in answer.md; empty means every file created or changed.
-        budget: Ceilings for writer and grader together.
+        memory: The store shown to the agent, read-only; empty takes the one its file names.
+        grading: How the grader works: its model, how many graders, one call or many.
         writer_budget: Ceilings for the writer, within the budget.
         grader_budget: Ceilings for the grader, within the budget.
-        grading: How the grader works: its model, how many graders, one call or many.
-        memory: A memory store to show to the agent, read-only; empty takes the agent's own.
-        key: Your own word, to have the same task done anew.
-        outcome_id: Go on with this outcome (outc_…) and leave the first four fields empty.
+        outcome_id: The id (outc_…) of an outcome to go on with; then leave the first four fields empty.
+        key: Any word, to have done anew what was done before with the same fields.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
@@ -269,7 +270,7 @@ def outcome(
 def _check_given(**values: str) -> None:
     missing = [name for name, value in values.items() if not value.strip()]
     if missing:
-        msg = f"The outcome needs {', '.join(missing)}. Fill them in, or give the outcome_id of one to go on with."
+        msg = f"The outcome needs {', '.join(missing)} (of a form's first four fields). Fill them in, or give the outcome_id of one to go on with."
         raise UsageError(msg)
 
 

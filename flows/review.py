@@ -1,6 +1,6 @@
 """Review: decide on a dream's held changes; what is approved is committed in one transaction."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from agentflows.dream import markdown
 from agentflows.dream.resolving import Answer
 from agentflows.errors import UsageError
+from agentflows.form import titled
 from agentflows.home import open_home
 from agentflows.review import ReviewResult, approve, reject
 from agentflows.store import State
@@ -43,13 +44,13 @@ def show(work: Work, dream_id: str) -> None:
 
 @flow(name="review", flow_run_name="review · {dream_id}", persist_result=False)
 def review(
-    dream_id: str = "",
-    decision: Literal["show", "approve", "reject"] = "show",
-    only: list[str] = [],
-    answers: list[FlagAnswer] = [],
-    reason: str = "",
-    reviewer: str = "",
-    home: str = "",
+    dream_id: Annotated[str, titled("Dream", pattern=r"^(drm_.+)?$")] = "",
+    decision: Annotated[Literal["show", "approve", "reject"], titled("Decision")] = "show",
+    only: Annotated[list[str], titled("Only these changes")] = [],
+    answers: Annotated[list[FlagAnswer], titled("Answers to flags")] = [],
+    reason: Annotated[str, titled("Reason")] = "",
+    reviewer: Annotated[str, titled("Your name")] = "",
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Show, approve or reject the held changes of a dream.
 

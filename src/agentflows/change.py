@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentflows.form import may_be_empty
 from agentflows.replay import Replay
 from agentflows.session import Trust, TurnKind, Usage
 
@@ -397,5 +398,17 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    dollars: float | None = Field(default=None, ge=0, title="Dollars", description="At list price")
-    tokens: int | None = Field(default=None, ge=0, title="Tokens", description="Input and output")
+    dollars: float | None = Field(
+        default=None,
+        ge=0,
+        title="Dollars",
+        description="At list price; empty is no ceiling",
+        json_schema_extra=may_be_empty,
+    )
+    tokens: int | None = Field(
+        default=None,
+        ge=0,
+        title="Tokens",
+        description="Input and output; empty is no ceiling",
+        json_schema_extra=may_be_empty,
+    )

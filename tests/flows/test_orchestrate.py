@@ -87,7 +87,7 @@ def test_the_form_asks_for_what_matters_first_with_words_beside_every_field():
 
 def test_the_limits_of_the_form_have_titles_and_descriptions():
     """A cap nobody understands is left empty."""
-    nested = schema()["definitions"]["TeamLimits"]["properties"]
+    nested = schema()["definitions"]["TeamCaps"]["properties"]
     assert {"max_dollars", "max_tokens", "max_seconds", "at_once", "max_threads"} <= nested.keys()
     assert [
         name for name, shown in nested.items() if not (shown.get("title") and shown.get("description"))

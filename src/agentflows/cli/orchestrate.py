@@ -29,7 +29,7 @@ from agentflows.orchestrating import FINAL, Files, make_request, transcript
 from agentflows.orchestration import headline, not_begun, plan_of, summary
 from agentflows.session import Turn
 from agentflows.settings import load_settings
-from agentflows.team import LEAD, Orchestration, TeamLimits, Thread, ThreadTurn, read_team, render_plan
+from agentflows.team import LEAD, Orchestration, TeamCaps, Thread, ThreadTurn, read_team, render_plan
 
 NOT_WHOLE = 3
 """Exit code where some of the work is not done: partial, stopped or interrupted."""
@@ -61,13 +61,15 @@ def orchestrate(
         typer.Option(help="tasks: every turn in this process; deployment: each on the work pool"),
     ] = "tasks",
     max_dollars: Annotated[
-        float | None, typer.Option(help="Spend at most this on the job, at list price", min=0)
+        float | None, typer.Option(help="Spend at most this on the job, at list price", min=0.000_001)
     ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(help="Spend at most so many tokens on the job", min=1)
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Work at most so long", min=1)] = None,
-    at_once: Annotated[int | None, typer.Option(help="Turns that run at the same time", min=1)] = None,
+    at_once: Annotated[
+        int | None, typer.Option(help="Turns that run at the same time", min=1, max=1000)
+    ] = None,
     key: Annotated[str, typer.Option(help="Your own word, to have the same job done anew")] = "",
     resume: Annotated[str, typer.Option("--resume", help="Go on with this job (job_…)")] = "",
     home: HomeOption = None,
@@ -83,16 +85,7 @@ def orchestrate(
     if not resume and (team is None or workspace is None):
         message = "A job needs --team DIR and --workspace DIR, or --resume JOB to go on with one."
         raise UsageError(message)
-    changed = {
-        "max_dollars": max_dollars,
-        "max_tokens": max_tokens,
-        "max_seconds": max_seconds,
-        "at_once": at_once,
-    }
-    given = {name: value for name, value in changed.items() if value is not None}
-    limits = (
-        TeamLimits.model_validate(read_team(team)[0].limits.model_dump() | given) if team and given else None
-    )
+    caps = TeamCaps(max_dollars=max_dollars, max_tokens=max_tokens, max_seconds=max_seconds, at_once=at_once)
     told = task_text(task)
     if not resume and team and workspace:
         _check(told, team, workspace, plan, home)
@@ -103,7 +96,7 @@ def orchestrate(
         team=str(team or ""),
         workspace=str(workspace or ""),
         plan=str(plan or ""),
-        limits=limits,
+        limits=caps,
         files=files,
         dispatch=dispatch,
         key=key,

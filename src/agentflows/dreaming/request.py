@@ -11,6 +11,8 @@ from agentflows.change import (
 )
 from agentflows.home import EngineChoice
 
+_TIME = r"^\s*(\d+[hdw]|\d{4}-?\d{2}-?\d{2}.*)?\s*$"
+"""What a form takes for a time before `parse_time` reads it."""
 MAX_INSTRUCTIONS = 4_096
 """Hosted limit, in characters."""
 
@@ -21,14 +23,26 @@ class SessionFilter(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     since: str = Field(
-        default="", title="Since", description="A date such as 2026-11-01, or an age such as 7d"
+        default="",
+        title="Since",
+        description="A date such as 2026-11-01, or an age such as 36h, 7d or 2w",
+        json_schema_extra={"pattern": _TIME},
     )
-    until: str = Field(default="", title="Until", description="A date (exclusive), or an age")
-    project: str = Field(default="", title="Project", description="The folder or product worked on")
+    until: str = Field(
+        default="",
+        title="Until",
+        description="A date, which is left out itself, or an age",
+        json_schema_extra={"pattern": _TIME},
+    )
+    project: str = Field(default="", title="Project", description="The folder or product that was worked on")
     agent: str = Field(default="", title="Agent", description="Such as claude-code")
-    outcome: Literal["any", "success", "failure"] = Field(default="any", title="Outcome")
-    query: str = Field(default="", title="SQL condition", description="Over the view sessions: errors > 3")
-    ids: list[str] = Field(default=[], title="Session ids", description="Exactly these")
+    outcome: Literal["any", "success", "failure"] = Field(
+        default="any", title="Outcome", description="How they ended"
+    )
+    query: str = Field(
+        default="", title="SQL condition", description="Over the view sessions, such as errors > 3"
+    )
+    ids: list[str] = Field(default=[], title="Session ids", description="These and no others")
     limit: int = Field(default=0, ge=0, title="At most", description="The newest so many; 0 is all")
 
     @field_validator("since", "until")

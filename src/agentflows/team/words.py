@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentflows.agent import AgentDefinition, AgentLimits
 from agentflows.evaluation import Deliverable, RunEnd
+from agentflows.form import may_be_empty
 from agentflows.session import Usage
 
 MAX_SPECIALISTS = 20
@@ -42,10 +43,18 @@ class TeamLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_dollars: float | None = Field(
-        default=None, gt=0, title="Dollars", description="Spent on the whole job at most, at list price"
+        default=None,
+        gt=0,
+        title="Dollars",
+        description="Spent on the whole job at most, at list price",
+        json_schema_extra=may_be_empty,
     )
     max_tokens: int | None = Field(
-        default=None, ge=1, title="Tokens", description="Spent on the whole job at most"
+        default=None,
+        ge=1,
+        title="Tokens",
+        description="Spent on the whole job at most",
+        json_schema_extra=may_be_empty,
     )
     max_seconds: float = Field(
         default=7200, gt=0, title="Seconds", description="How long the job may take; a re-run goes on"
@@ -55,12 +64,14 @@ class TeamLimits(BaseModel):
         gt=0,
         title="Dollars per thread",
         description="Spent on each specialist's thread at most, follow-ups and gradings included",
+        json_schema_extra=may_be_empty,
     )
     max_thread_tokens: int | None = Field(
         default=None,
         ge=1,
         title="Tokens per thread",
         description="Spent on each specialist's thread at most, follow-ups and gradings included",
+        json_schema_extra=may_be_empty,
     )
     at_once: int = Field(
         default=8, ge=1, le=1000, title="Turns at once", description="How many work at the same time"
@@ -75,6 +86,69 @@ class TeamLimits(BaseModel):
     max_specialists: int = Field(
         default=MAX_SPECIALISTS, ge=1, le=1000, title="Specialists", description="How many a team may have"
     )
+
+
+class TeamCaps(BaseModel):
+    """What one job changes in the limits of its team; what is left empty stays as the team has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_dollars: float | None = Field(
+        default=None,
+        gt=0,
+        title="Dollars",
+        description="Spent on the whole job at most, at list price",
+        json_schema_extra=may_be_empty,
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        title="Tokens",
+        description="Spent on the whole job at most",
+        json_schema_extra=may_be_empty,
+    )
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        title="Seconds",
+        description="How long the job may take; a re-run goes on",
+        json_schema_extra=may_be_empty,
+    )
+    at_once: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        title="Turns at once",
+        description="How many work at the same time",
+        json_schema_extra=may_be_empty,
+    )
+
+    max_thread_dollars: float | None = Field(
+        default=None,
+        gt=0,
+        title="Dollars per thread",
+        description="Spent on each specialist's thread at most, follow-ups and gradings included",
+        json_schema_extra=may_be_empty,
+    )
+    max_thread_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        title="Tokens per thread",
+        description="Spent on each specialist's thread at most, follow-ups and gradings included",
+        json_schema_extra=may_be_empty,
+    )
+    max_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        title="Threads",
+        description="How many may exist at once, idle ones included, until they are archived",
+        json_schema_extra=may_be_empty,
+    )
+
+    def over(self, limits: TeamLimits) -> TeamLimits:
+        """The team's limits with these in their place."""
+        return limits.model_copy(update=self.model_dump(exclude_none=True))
 
 
 class Team(BaseModel):
