@@ -23,7 +23,7 @@ def test_every_flow_loads_and_bears_its_files_name(name: str):
 
 def test_an_unknown_flow_names_those_there_are():
     """The message helps whoever mistyped."""
-    with pytest.raises(NotFoundError, match="dream, impact, ingest, orchestrate, outcome, review"):
+    with pytest.raises(NotFoundError, match="dream, impact, ingest, nightly, orchestrate, outcome, review"):
         load_flow("dreams", ROOT)
 
 

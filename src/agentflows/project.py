@@ -16,7 +16,7 @@ from typing import Any
 
 from agentflows.errors import NotFoundError, UsageError
 
-FLOWS = ("ingest", "dream", "review", "impact", "outcome", "orchestrate")
+FLOWS = ("ingest", "dream", "review", "impact", "outcome", "orchestrate", "nightly")
 """The flows every project has; a file of the same name in `flows/` holds each."""
 MARKER = ".agentflows-project"
 """The file by which `init` marks a folder whose flows may run; it is to be committed with them."""
