@@ -8,7 +8,8 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from docutils import nodes
@@ -54,11 +55,19 @@ def setting_meanings() -> dict[str, str]:
 
 def _setting(name: str, meaning: str) -> str:
     field = Settings.model_fields[name]
-    kind = inspect.formatannotation(field.annotation).replace("pydantic.types.", "")
     bounds = ", ".join(_bound(one) for one in field.metadata)
-    default = "none" if field.default in (None, "", {}) else f"`{field.default}`"
-    told = f"`{kind}`{f', {bounds}' if bounds else ''}; default: {default}"
-    return f"## `{variable(name)}`\n\n{meaning}\n\n{told}"
+    default = "not set" if field.default in (None, "", {}) else f"`{field.default}`"
+    told = f"{_kind(field.annotation)}{f', {bounds}' if bounds else ''}; {default} by default"
+    return f"## `{variable(name)}`\n\n{meaning}\n\n*{told}*"
+
+
+def _kind(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return "JSON"
+    words = {str: "text", int: "a whole number", float: "a number", Path: "a folder"}
+    return words.get(annotation, "text, kept secret" if "SecretStr" in str(annotation) else str(annotation))
 
 
 def _bound(one: object) -> str:
@@ -106,7 +115,10 @@ def _row(option: Any, context: typer.Context) -> str:
 
 
 def _prose(text: str) -> str:
-    """The text with what Markdown would take for a link, a tag or emphasis kept as it is."""
+    """The text with what Markdown would take for a link, a tag or emphasis kept as it is, and the form of JSON as code."""
+    text, _, form = text.partition("JSON: ")
+    if form:
+        return f"{_prose(text)}\n\nWith `--json`: `{' '.join(form.split())}`"
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(
         part if part.startswith("`") else re.sub(r"([\[\]<>*_{}])", r"\\\1", part) for part in parts
