@@ -150,8 +150,11 @@ class Sent:
             BudgetError: the job cannot pay for it now.
         """
         lost, number = 0, 0
+        self._run.offer(self._turn)
         with get_client(sync_client=True) as client:
             while lost < _MOST_LOST:
+                if ended := self._run.brought_home(self._turn):
+                    return ended  # to an earlier process that sent it
                 found = self._send(number)
                 number += 1
                 if found.state is not None and found.state.is_final():
@@ -185,9 +188,8 @@ class Sent:
         looks = 0
         self._silent_since, self._was_held = None, False
         while True:
-            now = self._now()
-            if now.status in {"ended", "skipped"}:
-                return now
+            if ended := self._run.brought_home(self._turn):
+                return ended
             if why := self._run.stop():
                 client.set_flow_run_state(sent.id, Cancelling(message=why[:200]), force=True)
                 return self._turn.model_copy(update={"detail": why})
@@ -205,9 +207,8 @@ class Sent:
             OrchestrationError: it cannot be carried out.
             BudgetError: the job cannot pay for it now.
         """
-        now = self._now()
-        if now.status in {"ended", "skipped"}:
-            return now
+        if ended := self._run.brought_home(self._turn):
+            return ended
         if not state.is_final():
             client.set_flow_run_state(sent.id, Crashed(message="Its worker was lost."), force=True)
             return None
@@ -216,7 +217,7 @@ class Sent:
         if refusal := refused(self._run.home, self._turn):
             raise refusal
         if state.is_completed():
-            return now.model_copy(update={"detail": self._run.stop() or "it was stopped"})
+            return self._turn.model_copy(update={"detail": self._run.stop() or "it was stopped"})
         msg = f"The worker's run {sent.name} ended as {state.name} and left the turn undone: {state.message or 'no message'}"
         raise OrchestrationError(" ".join(msg.split())[:500])
 
@@ -234,9 +235,6 @@ class Sent:
         now = time.monotonic()
         self._silent_since = now if self._silent_since is None else self._silent_since
         return now - self._silent_since >= seconds
-
-    def _now(self) -> ThreadTurn:
-        return self._run.home.state.turn(self._turn.job_id, self._turn.thread_id, self._turn.number)
 
 
 @flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)

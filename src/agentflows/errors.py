@@ -17,6 +17,7 @@
   x OutcomeError             an outcome cannot start or go on
   x PlanError                a plan or a team cannot be carried out as written (exit code 2)
   x OrchestrationError       a job of a team cannot start or go on
+  x StagingError             a content cannot be handed over between machines, or is missing or damaged there
   x AgentFileError           an agent file cannot be used as written (exit code 2)
   x ProbeError               a probe cannot be run as written (exit code 2)
   x BudgetError              the next step would cost more than is left
@@ -114,6 +115,10 @@ class PlanError(AgentflowsError):
 
 class OrchestrationError(AgentflowsError):
     """A job of a team cannot start or go on."""
+
+
+class StagingError(AgentflowsError):
+    """A content cannot be handed over between machines, or is missing or damaged there."""
 
 
 class AgentFileError(AgentflowsError):

@@ -23,6 +23,7 @@ from agentflows.archive import Archive
 from agentflows.asking import Asker
 from agentflows.budget import Purse
 from agentflows.change import Budget
+from agentflows.depot import Depot
 from agentflows.dream.engine import Engine
 from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.rules import RulesEngine
@@ -62,6 +63,8 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._kept: list[Closing] = []
+        self._depots: dict[str, Depot] = {}
+        self._opening = threading.Lock()
 
     @cached_property
     def archive(self) -> Archive:
@@ -86,6 +89,18 @@ class Home:
         with contextlib.suppress(StoreError):
             state.fail_abandoned()
         return state
+
+    def depot(self, job_id: str) -> Depot:
+        """Where the files of one job travel between machines, at `AGENTFLOWS_STAGING_URL`. The same one each time.
+
+        Raises:
+            SettingsError: the URL cannot be used.
+        """
+        with self._opening:
+            if job_id not in self._depots:
+                folder = self.settings.home_path / "jobs" / job_id / "objects"
+                self._depots[job_id] = Depot(self.settings.staging_url, job_id, folder)
+            return self._depots[job_id]
 
     def redactor(self, *, pii: Sequence[str] = DEFAULT_PII) -> Redactor:
         """A redactor under this home's key, so that a secret has one placeholder in all sessions.

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """How large copies of a remote archive's files, in the home, may become, such as 500MB; 0 fetches them anew each time."""
     archive_lock: Literal["required", "off"] = "required"
     """On S3: compacting and forgetting need a store with conditional writes; "off" trusts that only one does so at a time."""
+    staging_url: str = ""
+    """Where the files of jobs travel between workers that share no folder; "" is that they share the home's `jobs/`."""
     api_key: SecretStr | None = Field(default=None, alias="ANTHROPIC_API_KEY")
     """Read from `ANTHROPIC_API_KEY`, as the SDK does."""
     base_url: str = Field(default="", alias="ANTHROPIC_BASE_URL")

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
+from agentflows.orchestrating.begun import begin, resumed
 from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
 from agentflows.orchestrating.request import Files, JobRequest
-from agentflows.orchestrating.run import DONE, FINAL, JobRun, begin, resumed
+from agentflows.orchestrating.run import DONE, FINAL, JobRun
 from agentflows.orchestrating.transcripts import transcript
 from agentflows.orchestrating.turning import POINTS, perform
 from agentflows.team import Orchestration, Plan, Team, read_plan, read_team

@@ -3,6 +3,9 @@
 The process that works on a turn holds a lease on it, told apart by the turn's identity and renewed for as long as it
 lives. So two never work on one turn, also when one was taken for dead and was not; and one that died is seen: on the
 same machine at once, on another when its lease has run out.
+
+Where files travel, whoever leads offers the turn's files before it is sent. The worker leaves the turn ended but for
+its merge, and whoever leads brings it home: it merges the changes into the workspace, which only its machine has.
 """
 
 import json
@@ -11,11 +14,14 @@ from collections.abc import Callable
 
 from agentflows.errors import AgentflowsError, BudgetError, ConflictError
 from agentflows.home import Home
+from agentflows.orchestrating.borrowed import borrow
+from agentflows.orchestrating.kit import unpack
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
-from agentflows.orchestrating.turning import perform, stage_of, turn_name
+from agentflows.orchestrating.turning import keep_rubric, perform, stage_of, turn_name
 from agentflows.orchestration import conflicts
 from agentflows.pursuing.holding import Hold
+from agentflows.store.failpoints import failpoint
 from agentflows.team import ThreadTurn
 
 _LOOK_SECONDS = 1.0
@@ -34,12 +40,14 @@ def carry_out_turn(home: Home, job_id: str, thread_id: str, number: int) -> Thre
     """
     state = home.state
     request = JobRequest.model_validate_json(state.job_request(job_id))
+    borrow(home, job_id)
     hold = _taken(home, state.turn(job_id, thread_id, number))
     turn = state.turn(job_id, thread_id, number)
     if hold is None:
-        return turn
+        return ended(home, turn) or turn
     try:
-        return turn if turn.status in {"ended", "skipped"} else _carried_out(home, request, turn, hold)
+        found = ended(home, turn)
+        return found if found is not None else _carried_out(home, request, turn, hold)
     except BudgetError as error:
         if f"job:{job_id}" not in error.levels:
             raise
@@ -54,12 +62,56 @@ def _carried_out(home: Home, request: JobRequest, turn: ThreadTurn, hold: Hold) 
     state = home.state
     state.keep_runner_state(_refusal_name(turn), "")
     staging = Staging(home, turn.job_id, request.workspace)
-    ended = perform(home, request, turn, stop=_stop(home, turn.job_id, hold), staging=staging)
+    if staging.depot:
+        request = unpack(staging, request)
+    done = perform(home, request, turn, stop=_stop(home, turn.job_id, hold), staging=staging)
     hold.check()
-    if ended.status == "ended":
-        state.put_turn(conflicts(ended, state.job(turn.job_id).turns))
+    if done.status == "ended":
+        if staging.depot:
+            state.keep_runner_state(_left_name(turn), done.model_dump_json())
+            failpoint("turn.left")
+        else:
+            state.put_turn(conflicts(done, state.job(turn.job_id).turns))
         stage_of(request, turn, staging).tidy()
-    return ended
+    return done
+
+
+def offer(home: Home, request: JobRequest, turn: ThreadTurn, staging: Staging) -> None:
+    """Put what the turn needs where a worker gets it, if the job's files travel.
+
+    Raises:
+        OutcomeError, StagingError: the workspace cannot be read, or the files cannot be put there.
+        NotFoundError, RubricError: the turn's rubric cannot be used.
+    """
+    if staging.depot:
+        keep_rubric(home, request, turn)
+        stage_of(request, turn, staging).offer()
+
+
+def brought_home(home: Home, request: JobRequest, turn: ThreadTurn, staging: Staging) -> ThreadTurn | None:
+    """The turn as it ended elsewhere, its changes in the workspace; None while it has not ended.
+
+    Raises:
+        OutcomeError, StagingError: the workspace cannot be written, or a content cannot be brought here.
+    """
+    found = ended(home, turn)
+    if found is None or found.status == "skipped" or staging.depot is None:
+        return found
+    if home.state.turn(turn.job_id, turn.thread_id, turn.number).status == "ended":
+        return found
+    if not found.changes:
+        return found
+    changes = staging.merge(stage_of(request, turn, staging), found.changes)
+    return found.model_copy(update={"changes": changes})
+
+
+def ended(home: Home, turn: ThreadTurn) -> ThreadTurn | None:
+    """The turn as it ended: as it is recorded, or as a worker left it; None while it has not."""
+    now = home.state.turn(turn.job_id, turn.thread_id, turn.number)
+    if now.status in {"ended", "skipped"}:
+        return now
+    left = home.state.runner_state(_left_name(turn))
+    return ThreadTurn.model_validate_json(left) if left else None
 
 
 def is_at_work(home: Home, turn: ThreadTurn) -> bool:
@@ -85,8 +137,7 @@ def _taken(home: Home, turn: ThreadTurn) -> Hold | None:
             return Hold(home.state, turn_name(turn), home.actor().name, turn_name(turn), kind="turn")
         except ConflictError:
             time.sleep(_LOOK_SECONDS)
-        now = home.state.turn(turn.job_id, turn.thread_id, turn.number)
-        if now.status in {"ended", "skipped"} or home.state.job_stop(turn.job_id):
+        if ended(home, turn) is not None or home.state.job_stop(turn.job_id):
             return None
 
 
@@ -109,6 +160,10 @@ def _stop(home: Home, job_id: str, hold: Hold) -> Callable[[], str]:
 
 def _lease_name(turn: ThreadTurn) -> str:
     return f"turn:{turn_name(turn)}"
+
+
+def _left_name(turn: ThreadTurn) -> str:
+    return f"{turn_name(turn)}/ended"
 
 
 def _refusal_name(turn: ThreadTurn) -> str:

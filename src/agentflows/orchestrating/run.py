@@ -1,6 +1,5 @@
 """One job under way: its crew over the doors of a home, and its end."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,9 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from agentflows.agent import Transcript
-from agentflows.change import Budget
-from agentflows.errors import BudgetError, ConflictError, OrchestrationError
+from agentflows.errors import BudgetError, ConflictError
 from agentflows.home import Home
+from agentflows.orchestrating.kit import pack
+from agentflows.orchestrating.remote import brought_home, offer
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
 from agentflows.orchestrating.turning import perform, stage_of
@@ -20,7 +20,6 @@ from agentflows.orchestration import (
     Estimate,
     Work,
     carry_out,
-    check_estimate,
     ending_of,
     estimate,
     job_status,
@@ -67,6 +66,7 @@ class JobRun:
         self._turns = threading.Condition()
         self._at_work, self._returned = 0, 0
         self._untidy: list[ThreadTurn] = []
+        self._packing, self._is_packed = threading.Lock(), False
 
     @property
     def estimate(self) -> Estimate | None:
@@ -108,11 +108,33 @@ class JobRun:
                 continue
             if self._broken:
                 return turn.model_copy(update={"detail": self._broken})
+            if ended.status != "ended":
+                self._looked_at = 0.0  # a worker may have heard of a stop before this process did
             self._untidy.append(ended)
             return ended
 
     def _here(self, turn: ThreadTurn) -> ThreadTurn:
         return perform(self.home, self.request, turn, stop=self.stop, staging=self._staging)
+
+    def offer(self, turn: ThreadTurn) -> None:
+        """Put what a turn needs where workers get it, if the job's files travel. Call it before the turn is sent.
+
+        Raises:
+            AgentflowsError: the workspace or the team's files cannot be read, or not be put there.
+        """
+        with self._packing:
+            if self._staging.depot and not self._is_packed:
+                pack(self._staging, self.request)
+                self._is_packed = True
+        offer(self.home, self.request, turn, self._staging)
+
+    def brought_home(self, turn: ThreadTurn) -> ThreadTurn | None:
+        """The turn as a worker ended it, its changes in the workspace; None while it has not ended.
+
+        Raises:
+            AgentflowsError: the workspace cannot be written, or a content cannot be brought here.
+        """
+        return brought_home(self.home, self.request, turn, self._staging)
 
     def _performed(self, turn: ThreadTurn, work: Work) -> ThreadTurn:
         with self._turns:
@@ -280,7 +302,7 @@ class JobRun:
             }
         )
         if status in DONE:
-            self._staging.keep(_final(self.job), self._staging.take())
+            self._staging.keep(final_name(self.job), self._staging.take(), travels=False)
         state.save_job(self.job)
         failpoint("job.ended")
         if status in DONE:
@@ -299,119 +321,14 @@ class JobRun:
         self._hold.close()
 
 
-def begin(home: Home, request: JobRequest) -> JobRun:
-    """The job that this command means: the one it began earlier and did not finish, or a new one.
-
-    One that was stopped, by hand or at a cap, goes on too. One that is done is returned as it is while the workspace
-    is as it left it, unless it failed; once that has changed, the same command is new work.
-
-    Raises:
-        UsageError, PlanError: what is asked for cannot be done; nothing was spent.
-        ConflictError: another process works in the workspace.
-    """
-    request.check()
-    _check_home(home, request)
-    hold = Hold(home.state, str(request.workspace), home.actor().name, (request.task or "a plan")[:60])
-    try:
-        earlier = home.state.jobs(base_id=request.base_id, limit=10_000)
-        if earlier and earlier[0].status not in DONE:
-            home.state.stop_job(earlier[0].job_id, "")
-            home.state.save_job_request(earlier[0].job_id, request.model_dump_json())
-            return JobRun(home, request, earlier[0], hold)
-        if earlier:  # a process that was killed after the end left its copies
-            Staging(home, earlier[0].job_id, request.workspace).tidy()
-        if earlier and _is_as_left(home, request, earlier[0]):
-            return JobRun(home, request, earlier[0], hold)
-        name = hashlib.sha256(f"{request.base_id}\x1f{len(earlier)}".encode()).hexdigest()[:16]
-        plan, team = request.plan, request.team
-        job = Orchestration(
-            job_id=f"job_{name}",
-            title=_title(request),
-            task=request.task or (plan.task if plan else ""),
-            team=team.name,
-            team_sha256=team.sha256,
-            workspace=str(request.workspace),
-            mode="plan" if plan else "live",
-            dispatch=request.dispatch,
-            plan=plan,
-        )
-        begun = home.state.begin_job(job, base_id=request.base_id, request=request.model_dump_json())
-        failpoint("job.begun")
-        return JobRun(home, request, begun, hold)
-    except BaseException:
-        hold.close()
-        raise
-
-
-def resumed(home: Home, name: str) -> JobRun:
-    """The job of that id, to go on from where it stands.
-
-    Raises:
-        NotFoundError: there is none.
-        OrchestrationError: it came to its end.
-    """
-    job = home.state.job(name)
-    if job.status in DONE:
-        msg = f"The job {job.job_id} ended as {job.status!r}; nothing is left to go on with. Run it again with another --key."
-        raise OrchestrationError(msg)
-    request = JobRequest.model_validate_json(home.state.job_request(job.job_id))
-    hold = Hold(home.state, str(request.workspace), home.actor().name, job.job_id)
-    try:
-        home.state.stop_job(job.job_id, "")
-        home.state.save_job(job.model_copy(update={"status": "running", "detail": ""}))
-        return JobRun(home, request, home.state.job(job.job_id), hold)
-    except BaseException:
-        hold.close()
-        raise
-
-
-def _is_as_left(home: Home, request: JobRequest, job: Orchestration) -> bool:
-    staging = Staging(home, job.job_id, request.workspace)
-    kept = staging.kept(_final(job)) if job.status != "failed" else ""
-    return bool(kept) and staging.take().sha256 == staging.version(kept).sha256
-
-
-def _final(job: Orchestration) -> str:
+def final_name(job: Orchestration) -> str:
     """The name of the version that the job left."""
     return f"{job.job_id}/final"
-
-
-def _check_home(home: Home, request: JobRequest) -> None:
-    request.check_apart(home.settings.home_path)
-    for agent in (
-        *request.team.specialists,
-        *([request.team.lead] if request.team.lead and not request.plan else []),
-    ):
-        if agent.memory:
-            home.state.get_store(agent.memory)
-    _check_models(home, request)
-    if request.plan is not None:
-        found = estimate(request.plan, request.team, home.prices, model=home.settings.model)
-        check_estimate(found, request.team, request.plan.source or "the plan")
-
-
-def _check_models(home: Home, request: JobRequest) -> None:
-    """An agent that needs a model fails before the first turn, not after the last but one."""
-    needed = (
-        [request.agent(task) for task in request.plan.subtasks]
-        if request.plan
-        else [*request.team.specialists, *([request.team.lead] if request.team.lead else [])]
-    )
-    for agent in needed:
-        if agent.runner == "messages":
-            home.runner(agent, home.state.purse({"job:check": Budget(tokens=0)}))
-            break
 
 
 def _ending(transcript: Transcript) -> Ending:
     """Of a turn of the lead, which promises nothing but words."""
     return ending_of(transcript.end, report=transcript.text, promised=0, missing=0, changed=0)
-
-
-def _title(request: JobRequest) -> str:
-    plan = request.plan
-    said = (plan.title or plan.task if plan else "") or request.task or request.team.name
-    return said.strip().splitlines()[0][:80]
 
 
 def _summary(turns: Sequence[ThreadTurn]) -> str:

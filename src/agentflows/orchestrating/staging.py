@@ -2,6 +2,9 @@
 
 A turn's copy, the version it began from and the version it ended with are kept by content under the job, so that a
 killed process goes on in the same copy, and a killed merge is done again with the same result.
+
+Where machines share no folder, contents and lists travel through a depot: whoever leads offers the version that a turn
+begins from, the worker keeps what its agent has left after each step, and the changes are merged where the workspace is.
 """
 
 import hashlib
@@ -13,7 +16,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from agentflows.errors import AgentflowsError, ConflictError, OutcomeError
+from agentflows.depot import Depot
+from agentflows.errors import AgentflowsError, ConflictError, OutcomeError, SettingsError
 from agentflows.gathering import Gathering
 from agentflows.home import Home
 from agentflows.orchestrating.merging import Merge
@@ -49,7 +53,8 @@ class Staging:
         self.home = home
         self.folder = home.settings.home_path / "jobs" / job_id
         self.job_id = job_id
-        self.contents = Contents(self.folder / "objects")
+        self.depot = depot_of(home, job_id)
+        self.contents = Contents(self.folder / "objects", self.depot)
         self.shared = Versions(self.folder, workspace, Seen(), self.contents)
         self._lists: OrderedDict[str, Snapshot] = OrderedDict()
         self._taking = Gathering[None, Snapshot](lambda asked: [self._taken()] * len(asked))
@@ -70,25 +75,33 @@ class Staging:
                 return known
         return found
 
-    def keep(self, name: str, snapshot: Snapshot) -> str:
+    def keep(self, name: str, snapshot: Snapshot, *, travels: bool = True) -> str:
         """Keep a version under a name. Its list of files lies once beside the contents, however many turns share it.
+
+        Args:
+            name: what it is asked for by.
+            snapshot: the version.
+            travels: whether other machines need it, where files travel at all.
 
         Returns:
             The sha256 of the list.
+
+        Raises:
+            StagingError: its contents cannot be put where others get them.
         """
         sha256 = self._remembered(snapshot) or self._written(snapshot)
+        if self.depot and travels:
+            self.shared.share(snapshot)
+            if not (self.depot.folder / sha256).exists():
+                _write_once(self.depot.folder / sha256, self._list(sha256).read_bytes())
+            self.depot.share([sha256])
         self.home.state.keep_runner_state(name, sha256)
         return sha256
 
     def _written(self, snapshot: Snapshot) -> str:
         text = snapshot.model_dump_json().encode()
         sha256 = hashlib.sha256(text).hexdigest()
-        target = self._list(sha256)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = target.with_name(f"draft-{secrets.token_hex(8)}")
-            draft.write_bytes(text)
-            draft.replace(target)
+        _write_once(self._list(sha256), text)
         self._remember(sha256, snapshot)
         return sha256
 
@@ -108,11 +121,14 @@ class Staging:
         """The version of that list.
 
         Raises:
-            OutcomeError: its list of files is missing or damaged.
+            OutcomeError, StagingError: its list of files is missing or damaged.
         """
         if (known := self._lists.get(sha256)) is not None:
             return known
         path = self._list(sha256)
+        if self.depot and not path.is_file():
+            self.depot.fetch([sha256])
+            _write_once(path, (self.depot.folder / sha256).read_bytes())
         text = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(text).hexdigest() != sha256:
             msg = (
@@ -161,11 +177,45 @@ class Staging:
                 time.sleep(_MERGE_PAUSE)
 
     def tidy(self) -> None:
-        """Throw the copies away; the versions stay."""
+        """Throw the copies away, and what travelled; the versions stay."""
         shutil.rmtree(self.folder / "turns", ignore_errors=True)
+        if self.depot:
+            self.depot.clear()
+            settle(self.home, self.job_id, "")
 
     def _list(self, sha256: str) -> Path:
         return self.folder / "versions" / f"{sha256}.json"
+
+
+def settle(home: Home, job_id: str, url: str) -> None:
+    """Record where the files of a job travel; "" is that all who work on it share a folder."""
+    home.state.keep_runner_state(f"{job_id}/staging", url)
+
+
+def depot_of(home: Home, job_id: str) -> Depot | None:
+    """Where a job's files travel; None where all who work on it share a folder. It is settled when the job begins.
+
+    Raises:
+        SettingsError: this process is set up for another place.
+    """
+    settled = home.state.runner_state(f"{job_id}/staging")
+    if not settled:
+        return None
+    if home.settings.staging_url != settled:
+        msg = (
+            f"The files of the job {job_id} travel through {settled}, and AGENTFLOWS_STAGING_URL is "
+            f"{home.settings.staging_url!r} here. Set it to the same for all who work on the job."
+        )
+        raise SettingsError(msg)
+    return home.depot(job_id)
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"draft-{secrets.token_hex(8)}")
+        draft.write_bytes(content)
+        draft.replace(path)
 
 
 class Stage:
@@ -189,6 +239,7 @@ class Stage:
         self._seen = Seen()
         self._kept: dict[str, str] = {}
         self._copy: str | None = None
+        self._left: Snapshot | None = None
 
     @property
     def folder(self) -> Path:
@@ -198,6 +249,11 @@ class Stage:
         if self._copy is None:
             self._copy = self._state.runner_state(self._name("copy")) or str(self._turn.number)
         return self.staging.folder / "turns" / self._turn.thread_id / self._copy
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the job's files travel, so that nothing is merged where a turn is carried out."""
+        return self.staging.depot is not None
 
     @property
     def own(self) -> Versions:
@@ -212,6 +268,10 @@ class Stage:
                 turn gets a new copy of the same version: what is left of a killed agent may still write to the old one.
         """
         base = self._version("base")
+        if self.is_elsewhere:
+            self._from_elsewhere(base, goes_on=goes_on)
+            failpoint("turn.staged")
+            return
         if base is not None and (goes_on or not self._is_staged):
             return
         is_new = base is None
@@ -221,6 +281,35 @@ class Stage:
         if is_new:
             self._keep("base", base)
         failpoint("turn.staged")
+
+    def offer(self) -> None:
+        """Put the version that the turn begins from where whoever carries it out gets it.
+
+        Raises:
+            OutcomeError: the workspace is too large, or cannot be read.
+            StagingError: it cannot be put there.
+        """
+        self._keep("base", self._version("base") or self.staging.take())
+        failpoint("turn.offered")
+
+    def note(self) -> None:
+        """Keep what the agent has left so far, where another machine may have to go on with it."""
+        if self.is_elsewhere:
+            left = self.own.take()
+            if self._left is None or left.files != self._left.files:
+                self._keep("left", left)
+                self._left = left
+
+    def _from_elsewhere(self, base: Snapshot | None, *, goes_on: bool) -> None:
+        if base is None:
+            msg = (
+                f"No files were offered for the turn {self._turn.number} of {self._turn.thread_id}. Whoever leads the job "
+                "offers them when it sends the turn: start the job, not the turn."
+            )
+            raise OutcomeError(msg)
+        # As its agent left it, on this machine or another: what it did after that, it does again.
+        left = self._version("left") if goes_on else None
+        self._lay_down(left or base)
 
     def _lay_down(self, base: Snapshot) -> None:
         old = self.folder

@@ -6,6 +6,7 @@ which can be done twice; then the turn itself. A re-run takes the newest of thes
 """
 
 import fnmatch
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from agentflows.agent import AgentDefinition, Job, Runner, Transcript
 from agentflows.change import Budget
-from agentflows.errors import BudgetError
+from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.orchestrating.merging import file_states, left_out
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Stage, Staging
 from agentflows.orchestration import changes_between, ending_of, promised
-from agentflows.pursuing import OutcomeRequest, begin, go_on
+from agentflows.pursuing import OutcomeRequest, OutcomeRun, begin, go_on
 from agentflows.recording import record_run
 from agentflows.rubric import Rubric, parse_rubric, read_rubric
 from agentflows.store.failpoints import failpoint
@@ -40,6 +41,9 @@ POINTS = (
     "turn.recorded",
 )
 """Failpoints, in the order a turn passes them. The last is passed by the database."""
+_LOOK_SECONDS = 1.0
+_HOLD_SECONDS = 180.0
+"""Longer than the lease on a workspace whose holder died on another machine."""
 _TEXT_CHARS = 80_000
 """Of a report: longer than any one reply."""
 _RUBRIC_MARKS = ("\n", "- ")
@@ -56,7 +60,8 @@ def perform(
 ) -> ThreadTurn:
     """Carry out one turn and give it back ended, or, when it was stopped, as it was: to be gone on with.
 
-    Its copy of the workspace stays until the caller has recorded the turn.
+    Its copy of the workspace stays until the caller has recorded the turn. Where the job's files travel, its changes
+    are not merged yet: the workspace is elsewhere.
 
     Args:
         home: the doors.
@@ -113,6 +118,7 @@ def _ran(
         workspace=stage.folder,
         task=turn.order.task,
         runner=runner_of(home, request, turn, agent),
+        note=stage.note,
     )
     if transcript.end == "interrupted":
         return turn.model_copy(update={"detail": transcript.detail})
@@ -131,12 +137,21 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
     workspace: Path,
     task: str,
     runner: Runner,
+    note: Callable[[], None] = lambda: None,
 ) -> Transcript:
-    """Run an agent on one turn, or take what a killed process left of the same run."""
+    """Run an agent on one turn, or take what a killed process left of the same run.
+
+    `note` is called before anything of the run is kept, so that the files it belongs to may be kept first.
+    """
     state, name = home.state, turn_name(turn)
     if kept := state.runner_state(f"{name}/done"):
         return Transcript.model_validate_json(kept)
     store = agent.memory
+
+    def keep(text: str) -> None:
+        note()
+        state.keep_runner_state(name, text)
+
     transcript = runner.run(
         agent,
         Job(
@@ -148,11 +163,12 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
             project=str(request.workspace),
             parent_id=turn.job_id,
         ),
-        keep=lambda text: state.keep_runner_state(name, text),
+        keep=keep,
         stop=stop,
     )
     failpoint("turn.ran")
     if transcript.end != "interrupted":
+        note()
         state.keep_runner_state(f"{name}/done", transcript.model_dump_json())
     return transcript
 
@@ -197,7 +213,7 @@ def _ended(
     base, left = stage.base, stage.after()
     after = file_states(left)
     changes = changes_between(file_states(base), after)
-    if changes:
+    if changes and not stage.is_elsewhere:
         changes = stage.staging.merge(stage, changes)
     outputs, missing = promised(turn.order.outputs, after)
     changed = [
@@ -249,7 +265,7 @@ def _pursued(
     order, levels = turn.order, purses(request, turn)
     asked = OutcomeRequest(
         description=order.task,
-        rubric=_rubric(order.rubric, request),
+        rubric=_rubric(home, request, turn),
         agent=request.agent(order),
         workspace=stage.folder,
         deliverables=order.outputs,
@@ -257,11 +273,13 @@ def _pursued(
         key=turn_name(turn),
         within=levels,
         context=context(home, turn),
+        place=turn_name(turn),
+        depot=turn.job_id if stage.is_elsewhere else "",
         project=str(request.workspace),
         parent_id=turn.job_id,
     )
-    with begin(home, asked) as run:
-        run.also_stop = stop
+    with _begun(home, asked) as run:
+        run.also_stop, run.also_keep = stop, stage.note
         home.state.put_turn(turn.model_copy(update={"outcome_id": run.outcome.outcome_id}))
         outcome = go_on(run)
     _check_purse(outcome, levels)
@@ -277,6 +295,18 @@ def _pursued(
         f"{turn_name(turn)}/done", kept
     )  # its context goes with the files that are kept
     return _ended(home, turn, stage, Transcript.model_validate_json(kept), outcome)
+
+
+def _begun(home: Home, asked: OutcomeRequest) -> OutcomeRun:
+    """The outcome for this process. Who holds it cannot live, as the turn is ours: on another machine its lease runs out."""
+    until = time.monotonic() + _HOLD_SECONDS
+    while True:
+        try:
+            return begin(home, asked)
+        except ConflictError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_SECONDS)
 
 
 def _check_purse(outcome: Outcome, levels: dict[str, Budget]) -> None:
@@ -304,12 +334,41 @@ def _outcome_detail(outcome: Outcome | None) -> str:
     return f"{outcome.result}: {outcome.explanation}"[:2_000]
 
 
-def _rubric(text: str, request: JobRequest) -> Rubric:
-    if any(mark in text for mark in _RUBRIC_MARKS):
+def keep_rubric(home: Home, request: JobRequest, turn: ThreadTurn) -> None:
+    """Keep the rubric of a turn that is given as a file, for a worker that does not have it.
+
+    Raises:
+        NotFoundError, RubricError: there is no such file, or it cannot be graded as written.
+    """
+    text = turn.order.rubric
+    if text and not _is_text(text):
+        path = _beside(text, request) or Path(text)
+        read_rubric(path)
+        home.state.keep_runner_state(_rubric_name(turn), path.read_text("utf-8"))
+
+
+def _rubric(home: Home, request: JobRequest, turn: ThreadTurn) -> Rubric:
+    text = turn.order.rubric
+    if _is_text(text):
         return parse_rubric(text)
+    path = _beside(text, request)
+    kept = "" if path else home.state.runner_state(_rubric_name(turn))
+    return parse_rubric(kept, source=text) if kept else read_rubric(path or Path(text))
+
+
+def _is_text(rubric: str) -> bool:
+    return any(mark in rubric for mark in _RUBRIC_MARKS)
+
+
+def _beside(text: str, request: JobRequest) -> Path | None:
+    """The rubric file of that name beside the plan or the team, if there is one."""
     for beside in (request.plan.source if request.plan else "", request.team.source):
         if beside:
             folder = Path(beside) if Path(beside).is_dir() else Path(beside).parent
             if (folder / text).is_file():
-                return read_rubric(folder / text)
-    return read_rubric(Path(text))
+                return folder / text
+    return None
+
+
+def _rubric_name(turn: ThreadTurn) -> str:
+    return f"{turn_name(turn)}/rubric"

@@ -29,7 +29,7 @@ def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
         SettingsError: it needs a model and none can be called.
     """
     check_request(home, request)
-    hold = Hold(home.state, str(request.workspace), home.actor().name, request.description[:60])
+    hold = _held(home, request, request.description[:60])
     try:
         earlier = home.state.outcomes(base_id=request.base_id, limit=10_000)
         if earlier:
@@ -62,7 +62,7 @@ def resumed(home: Home, name: str, *, max_iterations: int | None = None) -> Outc
         )
         raise OutcomeError(msg)
     check_request(home, request)
-    hold = Hold(home.state, str(request.workspace), home.actor().name, outcome.outcome_id)
+    hold = _held(home, request, outcome.outcome_id)
     try:
         return _revived(home, request, home.state.outcome(outcome.outcome_id), hold)
     except BaseException:
@@ -75,6 +75,10 @@ def can_go_on(outcome: Outcome, request: OutcomeRequest) -> bool:
     if outcome.result in _AGAIN or (outcome.result == "stopped" and outcome.stop_reason == "budget"):
         return True
     return outcome.result == "max_iterations_reached" and request.max_iterations > outcome.revisions
+
+
+def _held(home: Home, request: OutcomeRequest, work: str) -> Hold:
+    return Hold(home.state, request.place or str(request.workspace), home.actor().name, work)
 
 
 def _revived(home: Home, request: OutcomeRequest, outcome: Outcome, hold: Hold) -> OutcomeRun:
@@ -106,10 +110,11 @@ def _new(home: Home, request: OutcomeRequest, earlier: int, hold: Hold) -> Outco
     store = home.state.get_store(request.store) if request.store else None
     # one folder for each workspace, which this process holds: what a killed one left there is used again
     place = hashlib.sha256(str(request.workspace).encode()).hexdigest()[:16]
-    probe = versions_of(home, f"draft-{place}", request.workspace)
+    probe = versions_of(home, f"draft-{place}", request)
     start = probe.take()
+    probe.share(start)
     name = outcome_id(request, start, earlier)
-    versions = versions_of(home, name, request.workspace)
+    versions = versions_of(home, name, request)
     if versions.folder.exists():  # a process that was killed here left the same
         shutil.rmtree(probe.folder)
     else:
@@ -135,5 +140,5 @@ def _is_as_left(home: Home, request: OutcomeRequest, outcome: Outcome) -> bool:
     kept = home.state.runner_state(f"{outcome.outcome_id}/final")
     if not kept:
         return False
-    versions = versions_of(home, outcome.outcome_id, request.workspace)
+    versions = versions_of(home, outcome.outcome_id, request)
     return versions.take().sha256 == Snapshot.model_validate_json(kept).sha256

@@ -4,10 +4,12 @@ import hashlib
 import os
 import secrets
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from agentflows.depot import Depot
 from agentflows.errors import OutcomeError
 from agentflows.sandbox.beneath import opened
 
@@ -33,10 +35,12 @@ class Contents:
 
     Args:
         folder: made when the first content is kept.
+        depot: where other machines get them, if they have to; its folder here is the same.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, depot: Depot | None = None) -> None:
         self._folder = folder
+        self._depot = depot
         self._known: set[str] = set()
         self._checked: set[str] = set()
         self._read: dict[str, bytes] = {}
@@ -116,6 +120,24 @@ class Contents:
             return None
         return os.stat(target, follow_symlinks=False)  # noqa: PTH116 - thousands of them
 
+    def share(self, files: Iterable[Kept]) -> None:
+        """Put what these files hold where other machines get it, if there is such a place.
+
+        Raises:
+            StagingError: it cannot be put there.
+        """
+        if self._depot:
+            self._depot.share(kept.sha256 for kept in files if kept.link is None)
+
+    def fetch(self, files: Iterable[Kept]) -> None:
+        """Bring here what these files hold, if it may lie elsewhere.
+
+        Raises:
+            StagingError: it is missing there, or damaged.
+        """
+        if self._depot:
+            self._depot.fetch(kept.sha256 for kept in files if kept.link is None)
+
     def _remember(self, sha256: str, content: bytes) -> None:
         if len(content) > _REMEMBERED // 8:
             return
@@ -128,8 +150,8 @@ class Contents:
             self._read[sha256] = content
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-made. Only whoever holds the workspace may."""
-        for left in self._folder.glob("draft-*"):
+        """Remove what a killed process left half-made. Only whoever holds the workspace may, if the folder is its own."""
+        for left in self._folder.glob("draft-*") if self._depot is None else ():
             left.unlink(missing_ok=True)
 
 

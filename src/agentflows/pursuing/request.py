@@ -92,6 +92,10 @@ class OutcomeRequest(BaseModel):
     """The caller's own word, to tell two outcomes apart that are alike in all else."""
     context: str = ""
     """The writer's own state from earlier work, to go on from; see `Job.state`."""
+    place: str = ""
+    """What tells the workspace apart where its path does not: a turn's copy lies elsewhere on each machine."""
+    depot: str = ""
+    """The job through whose depot its versions travel between machines; "" keeps them in the home alone."""
     project: str = ""
     """What the work is about, for the archive; "" is the workspace's path."""
     parent_id: str = ""
@@ -119,8 +123,8 @@ class OutcomeRequest(BaseModel):
         parts = [
             self.description,
             _said(self.rubric.model_dump(mode="json", exclude={"source"})),
-            _said(self.agent.model_dump(mode="json", exclude={"source"})),
-            str(self.workspace),
+            self._agent,
+            self.place or str(self.workspace),
             list(self.deliverables),
             self.memory,
             self.key,
@@ -128,6 +132,12 @@ class OutcomeRequest(BaseModel):
             *([] if self.is_archived else ["not archived"]),
         ]
         return hashlib.sha256(_said(parts).encode()).hexdigest()
+
+    @property
+    def _agent(self) -> str:
+        """What tells the agent apart. Where the workspace has no path of its own, the agent's files have none either."""
+        named = self.agent.sha256 if self.place else ""
+        return named or _said(self.agent.model_dump(mode="json", exclude={"source"}))
 
     @property
     def has_money_cap(self) -> bool:

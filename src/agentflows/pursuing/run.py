@@ -22,6 +22,7 @@ from agentflows.errors import OutcomeError, SettingsError, UsageError
 from agentflows.evaluation import Attempt, Deliverable, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_loop
+from agentflows.pursuing.contents import Contents
 from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.judging import Judging
 from agentflows.pursuing.labels import label
@@ -57,11 +58,13 @@ class OutcomeRun:
         self.outcome = outcome
         self.is_done = outcome.result in FINAL
         """Whether nothing is left to do: an earlier run of the same command finished it."""
-        self._versions = versions_of(home, outcome.outcome_id, request.workspace, Seen())
+        self._versions = versions_of(home, outcome.outcome_id, request, Seen())
         self._versions.sweep()
         self._hold = hold
         self.also_stop: Callable[[], str] = str
         """Asked beside the database: whoever delegated the task may have a reason of its own to end it."""
+        self.also_keep: Callable[[], None] = _nothing
+        """Called before anything is kept that the workspace belongs to: whoever delegated it may keep that, too."""
 
     @property
     def folder(self) -> Path:
@@ -137,6 +140,7 @@ class OutcomeRun:
         self._hold.check()
         if outcome.result in FINAL:
             self._take("final")
+        self.also_keep()
         self.home.state.save_outcome(outcome)
         self.outcome = outcome
         failpoint("outcome.kept")
@@ -166,14 +170,16 @@ class OutcomeRun:
         runner = self.home.runner(
             self.request.agent, state.purse(levels), is_money_capped=self.request.has_money_cap
         )
-        transcript = runner.run(
-            self.request.agent,
-            self._job(outcome, job_id, feedback, midway),
-            keep=lambda text: state.keep_runner_state(job_id, text),
-            stop=self.stop,
-        )
+
+        def keep(text: str) -> None:
+            self.also_keep()
+            state.keep_runner_state(job_id, text)
+
+        job = self._job(outcome, job_id, feedback, midway)
+        transcript = runner.run(self.request.agent, job, keep=keep, stop=self.stop)
         failpoint("outcome.ran")
         if transcript.end != "interrupted":
+            self.also_keep()
             state.keep_runner_state(done, transcript.model_dump_json())
         return transcript
 
@@ -247,12 +253,14 @@ class OutcomeRun:
     def _put_back(self, wanted: Snapshot) -> None:
         present = self._versions.take()
         if present.sha256 != wanted.sha256:
+            self._versions.share(present)
             kept = f"{self._name('aside')}/{present.sha256[:12]}"
             self.home.state.keep_runner_state(kept, present.model_dump_json())
             self._versions.restore(wanted, present)
 
     def _take(self, name: str) -> Snapshot:
         snapshot = self._versions.take()
+        self._versions.share(snapshot)
         self.home.state.keep_runner_state(self._name(name), snapshot.model_dump_json())
         return snapshot
 
@@ -313,9 +321,16 @@ def go_on(run: OutcomeRun, steps: Steps | None = None) -> Outcome:
         return pursue_loop(run.outcome, run.request.rubric, steps or run)
 
 
-def versions_of(home: Home, outcome_id: str, workspace: Path, seen: Seen | None = None) -> Versions:
-    """Where the versions of an outcome lie. `seen` are earlier readings of the workspace in this process."""
-    return Versions(home.settings.home_path / "outcomes" / outcome_id, workspace, seen)
+def versions_of(home: Home, outcome_id: str, request: OutcomeRequest, seen: Seen | None = None) -> Versions:
+    """Where the versions of an outcome lie: in the home, or, as part of a job whose files travel, with the job's.
+
+    `seen` are earlier readings of the workspace in this process.
+    """
+    above = home.settings.home_path
+    if not request.depot:
+        return Versions(above / "outcomes" / outcome_id, request.workspace, seen)
+    folder, depot = above / "jobs" / request.depot, home.depot(request.depot)
+    return Versions(folder / "outcomes" / outcome_id, request.workspace, seen, Contents(depot.folder, depot))
 
 
 def check_request(home: Home, request: OutcomeRequest) -> None:
@@ -352,6 +367,10 @@ def outcome_id(request: OutcomeRequest, start: Snapshot, earlier: int) -> str:
     """The same command over the same workspace has the same id, until it came to its end there."""
     whole = f"{request.base_id}\x1f{start.sha256}\x1f{earlier}"
     return f"outc_{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+
+
+def _nothing() -> None:
+    pass
 
 
 def _now() -> datetime:

@@ -141,6 +141,14 @@ class Versions:
             raise OutcomeError(msg) from error
         return Snapshot(files=files)
 
+    def share(self, snapshot: Snapshot) -> None:
+        """Put a version's contents where other machines get them, if there is such a place.
+
+        Raises:
+            StagingError: they cannot be put there.
+        """
+        self._contents.share(snapshot.files.values())
+
     def _keep(self, found: Found, left: int) -> Kept | None:
         """None for what is no file and no link, went away meanwhile, or has a name that is not UTF-8."""
         try:
@@ -206,7 +214,9 @@ class Versions:
 
         Raises:
             OutcomeError: a kept content is damaged, or the workspace cannot be written.
+            StagingError: one that lies on another machine cannot be brought here.
         """
+        self._contents.fetch(kept for path, kept in wanted.files.items() if present.files.get(path) != kept)
         try:
             for path in sorted(present.files.keys() - wanted.files.keys(), reverse=True):
                 self._remove(path)
@@ -290,7 +300,9 @@ class Versions:
 
         Raises:
             OutcomeError: a kept content is damaged, or the folder cannot be written.
+            StagingError: one that lies on another machine cannot be brought here.
         """
+        self._contents.fetch(wanted.files.values())
         top, made = os.fspath(self.workspace), {""}
         past = time.time_ns() - _PAST_NS
         try:
