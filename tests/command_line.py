@@ -94,12 +94,12 @@ def _all_of(file: int) -> bytes:
 
 
 @cache
-def command_socket() -> socket.socket:
-    """The socket of the one server of this process; it ends with this process."""
+def command_socket(*modules: str) -> socket.socket:
+    """The socket of the one server of this process that has also imported `modules`; it ends with this process."""
     ours, theirs = socket.socketpair()
     variables = {name: value for name, value in foreign_variables().items() if name != "COLUMNS"}
     process = subprocess.Popen(
-        [sys.executable, _SERVER, str(theirs.fileno())],
+        [sys.executable, _SERVER, str(theirs.fileno()), *modules],
         env=variables,
         cwd=ROOT,
         pass_fds=[theirs.fileno()],

@@ -1,6 +1,6 @@
 """A process that has imported the command line, and becomes `agentflows …` in a fork of itself for each command.
 
-It is started by `tests.command_line`, with a socket as its only argument. For each command it is sent four files: a
+It is started by `tests.command_line`, with a socket, and with the name of a module to import too, if any. For each command it is sent four files: a
 connection, and what shall be standard input, output and error. Over the connection come the words and what they run
 under; back go the process id and, when it ended, how.
 """
@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+from importlib import import_module
 from typing import Any
 
 from agentflows.cli import main
@@ -94,11 +95,24 @@ def _heed_rights() -> None:
         raise PermissionError
 
 
+def run(order: dict[str, Any]) -> None:
+    """Be `agentflows …`, or the Python program or the `prefect …` that was asked for."""
+    program = order.get("program", "agentflows")
+    if "prefect" in sys.modules:
+        import_module("prefect.context").refresh_global_settings_context()
+    if program == "python-block":
+        runpy.run_path(order["words"][0], run_name="__main__")
+    elif program == "prefect":
+        sys.argv[0] = "prefect"
+        import_module("prefect.cli").app()
+    else:
+        main()
+
+
 if __name__ == "__main__":
+    for module in sys.argv[2:]:
+        import_module(module)
     gc.freeze()
     given = serve(socket.socket(fileno=int(sys.argv[1])))
     become(given)
-    if given.get("script"):
-        runpy.run_path(given["words"][0], run_name="__main__")
-    else:
-        main()
+    run(given)

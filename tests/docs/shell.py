@@ -95,8 +95,9 @@ def run_page(page: Page, folder: Path, variables: Mapping[str, str], model: Mapp
     steps = page.to_run
     script = record / "page.sh"
     script.write_text(_script(steps, record, model), "utf-8")
-    with _commands(folder) as shell_variables:
-        environment = _environment(folder, home) | shell_variables | dict(variables)
+    modules = ("prefect", "prefect.cli") if page.needs_prefect else ()
+    with _commands(folder, *modules) as shell_variables:
+        environment = _environment(folder, home, page) | shell_variables | dict(variables)
         process = subprocess.Popen(
             ["bash", "--norc", "--noprofile", script], cwd=project, env=environment, stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -130,9 +131,9 @@ def _lay_out(home: Path, project: Path) -> None:
         (project / name).symlink_to(ROOT / name)
 
 
-def _environment(folder: Path, home: Path) -> dict[str, str]:
+def _environment(folder: Path, home: Path, page: Page) -> dict[str, str]:
     (folder / "bin").mkdir()
-    for name in ("agentflows", "python-block"):
+    for name in ("agentflows", "python-block", *(["prefect"] if page.needs_prefect else [])):
         program = folder / "bin" / name
         program.write_text(f"#!{sys.executable} -ISu\n{_SHIM.read_text('utf-8')}", "utf-8")
         program.chmod(0o755)
@@ -180,7 +181,7 @@ def _done(steps: Sequence[Step], record: Path) -> list[Done]:
 
 
 @contextmanager
-def _commands(folder: Path) -> Generator[dict[str, str]]:
+def _commands(folder: Path, *modules: str) -> Generator[dict[str, str]]:
     """Take commands from the shell's stand-ins and hand them to the command server, until the block ends."""
     address = folder / "commands"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -196,7 +197,7 @@ def _commands(folder: Path) -> Generator[dict[str, str]]:
                 with connection:
                     _, files, _, _ = socket.recv_fds(connection, 1, 3)
                     if files:
-                        socket.send_fds(command_socket(), [b"."], [connection.fileno(), *files])
+                        socket.send_fds(command_socket(*modules), [b"."], [connection.fileno(), *files])
                     for file in files:
                         os.close(file)
 

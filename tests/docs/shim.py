@@ -1,4 +1,4 @@
-"""`agentflows …`, or `python FILE`, for the shell that runs a page: asks the process that has imported it already.
+"""`agentflows …`, `prefect …` or `python-block FILE` for the shell that runs a page: asks the process that has imported it already.
 
 It hands its own standard input, output and error over, so that pipes and redirections are the shell's. The address of the
 socket is `COMMAND_SOCKET`; see `tests.docs.shell`.
@@ -22,7 +22,7 @@ def main() -> int:
             "folder": os.getcwd(),  # noqa: PTH109 - pathlib would be most of its time
             "file_bytes": 0,
             "is_bound": False,
-            "script": sys.argv[0].endswith("/python-block"),
+            "program": sys.argv[0].rpartition("/")[2],
         }
         connection.sendall(json.dumps(order).encode())
         connection.shutdown(socket.SHUT_WR)
