@@ -21,6 +21,7 @@ from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.form import titled
 from agentflows.home import open_home
+from agentflows.picturing import dream_markdown
 from agentflows.replay import ProbeRun
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
@@ -136,12 +137,17 @@ def settle(work: Work) -> None:
     work.report = work.run.settle()
 
 
+def _slug(store: str) -> str:
+    """A store's name as Prefect wants it in a key."""
+    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in store.lower())
+    return name.strip("-") or "store"
+
+
 @task(name="report", task_run_name="report", **_STEP)
 def publish(work: Work) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
     report = work.report
-    name = report.dream.store_name.lower().replace("_", "-")
-    slug = "".join(char if char.isalnum() or char == "-" else "-" for char in name).strip("-") or "store"
+    slug = _slug(report.dream.store_name)
     create_markdown_artifact(
         markdown(report), key=f"dream-{slug}", description=f"Dream {report.dream.dream_id}"
     )
@@ -153,6 +159,17 @@ def publish(work: Work) -> None:
         create_table_artifact(
             ledger_table(report), key=f"dream-{slug}-ledger", description="What became of every entry"
         )
+
+
+@task(name="draw", task_run_name="draw pictures", **_STEP)
+def draw(work: Work) -> None:
+    """Lay what recurs over time, and what was read and spent, on the run's page."""
+    dream = work.report.dream
+    create_markdown_artifact(
+        dream_markdown(work.run.home, dream),
+        key=f"dream-{_slug(dream.store_name)}-pictures",
+        description=f"Pictures of dream {dream.dream_id}",
+    )
 
 
 def _answered(work: Work, what: str) -> bool:
@@ -268,6 +285,7 @@ def dream(
             say(f"The same dream was dreamt before ({run.dream.dream_id}): nothing is done twice.")
             settle(work)
             publish(work)
+            draw(work, return_state=True)
             return summary_json(work.report)
         try:
             mine(work, len(run.infos))
@@ -286,6 +304,9 @@ def dream(
             run.fail(error)
             raise
         publish(work)
+        draw(
+            work, return_state=True
+        )  # what is saved already is not failed by a picture: its own task run says why
         counts = summary_json(work.report)
         say(
             f"9/9 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"

@@ -8,7 +8,8 @@ from prefect.cache_policies import NO_CACHE
 
 from agentflows.form import titled
 from agentflows.home import Home, open_home
-from agentflows.impact import MINIMUM, Impact, markdown, measure, record, table
+from agentflows.impact import MINIMUM, Impact, markdown, measure, record, success_of, table
+from agentflows.pictures import markdown_image
 
 
 class Work:
@@ -30,7 +31,7 @@ def publish(found: Impact) -> None:
     name = found.store.lower()
     slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
     create_markdown_artifact(
-        markdown(found),
+        markdown(found, markdown_image(success_of(found))),
         key=f"impact-{slug}",
         description=f"Impact of {found.store} version {found.store_version}",
     )

@@ -21,7 +21,7 @@ def test_a_worse_version_is_found_told_undone_and_told_as_undone(tmp_path: Path)
     with open_home(folder) as home:
         written(home, [(10, "- one\n"), (20, "- two\n")])
         archived(home, [*many("a", 2, 15, 5), *many("b", 12, 15, 5), *many("c", 21, 2, 18)])
-    shown = run("impact", "--svg", tmp_path / "page.svg", "--home", folder)
+    shown = run("impact", "--picture", tmp_path / "page.svg", "--home", folder)
     assert shown.returncode == 0, shown.stderr
     assert "Version 2: sessions went worse after it" in shown.stdout
     assert f"memory restore 1 --store team --home {folder}" in shown.stdout
@@ -43,7 +43,7 @@ def test_a_picture_that_cannot_be_written_is_one_line(tmp_path: Path):
     """And names the file."""
     with open_home(tmp_path) as home:
         written(home, [(10, "- one\n")])
-    done = run("impact", "--svg", tmp_path / "none" / "page.svg", "--home", tmp_path)
+    done = run("impact", "--picture", tmp_path / "none" / "page.svg", "--home", tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "page.svg" in done.stderr

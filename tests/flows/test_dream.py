@@ -55,8 +55,10 @@ def test_the_report_is_on_the_page_of_the_run(harbor: Path):
     report = run_dream("example", home=harbor)
     with get_client(sync_client=True) as client:
         artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
-    assert {"dream-example", "dream-example-changes", "dream-example-ledger"} <= artifacts.keys()
+    kinds = ("", "-changes", "-ledger", "-pictures")
+    assert {f"dream-example{kind}" for kind in kinds} <= artifacts.keys()
     assert report.changes[0].quotes[0].address in str(artifacts["dream-example"].data)
+    assert str(artifacts["dream-example-pictures"].data).count("](data:image/svg+xml;base64,") == 2
 
 
 def test_the_same_dream_twice_is_one_dream(harbor: Path):

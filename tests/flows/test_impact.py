@@ -27,7 +27,7 @@ def test_the_page_shows_what_made_things_worse_and_the_flag_is_kept(tmp_path: Pa
     with get_client(sync_client=True) as client:
         artifacts = {artifact.key: str(artifact.data) for artifact in client.read_artifacts()}
     assert "Undo: `agentflows memory restore 1 --store team`" in artifacts["impact-team"]
-    assert "── version 2" in artifacts["impact-team"]
+    assert "](data:image/svg+xml;base64," in artifacts["impact-team"]
     assert "WORSE" in artifacts["impact-team-versions"]
     with open_home(tmp_path) as home:
         assert [flag.status for flag in home.state.impact_flags("team")] == ["open"]

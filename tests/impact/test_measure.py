@@ -9,6 +9,7 @@ from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.errors import DreamError
 from agentflows.home import Home
 from agentflows.impact import Impact
+from agentflows.pictures import picture
 from tests.impact.sessions import ADA, archived, at, many, session, written
 
 ONE = [(10.0, "# Notes\n\n- Ask before you delete.\n")]
@@ -205,9 +206,13 @@ def test_the_page_shows_the_table_the_picture_and_the_command(home: Home):
     assert "| 1 | 2026-03-11 00:00 | ada | 18 of 20 (90 %, 70–97) | 2 of 20 (10 %, 3–30) |" in page
     assert "── version 1" in page
     assert "Undo: `agentflows memory restore 0 --store team`" in page
-    drawn = impact.svg(found)
+    drawn = picture(impact.success_of(found))
     assert drawn.count("<circle") == len(found.buckets) > 5
-    assert ">v1<" in drawn
+    assert "v1 ▼ worse" in drawn
+    assert "90 % of 20" in drawn
+    assert "10 % of 20" in drawn
+    assert "── version 1" not in impact.markdown(found, picture="![it](data:)"), "one picture is enough"
+    assert "![it](data:)" in impact.markdown(found, picture="![it](data:)")
 
 
 def test_time_is_cut_into_whole_days(home: Home):

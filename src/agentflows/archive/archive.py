@@ -275,10 +275,13 @@ class Archive:
 
         return self._lake.query(ask)
 
-    def over_time(self, name: str, *, session_ids: Sequence[str] | None = None, top: int = 12) -> OverTime:
+    def over_time(
+        self, name: str, *, session_ids: Sequence[str] | None = None, top: int = 12, at_least: int = 1
+    ) -> OverTime:
         """How often what one pattern query finds came up, by when its sessions started, exact over all of them.
 
-        The `top` things in most sessions stand by themselves, the rest together. A session counts once for each.
+        The `top` things in most sessions, and in no fewer than `at_least`, stand by themselves, the rest together. A
+        session counts once for each.
 
         Raises:
             NotFoundError: there is no pattern of that name, or it finds nothing that comes up at a time.
@@ -289,7 +292,9 @@ class Archive:
             msg = f"The pattern {name!r} counts nothing that comes up over time. These do: {names}."
             raise NotFoundError(msg)
         return self._lake.query(
-            lambda cursor, _: read_over_time(cursor, _scope(cursor, session_ids), found, top=top)
+            lambda cursor, _: read_over_time(
+                cursor, _scope(cursor, session_ids), found, top=top, at_least=at_least
+            )
         )
 
     def signals(self, session_ids: Sequence[str] | None = None) -> list[Signal]:

@@ -21,7 +21,7 @@ _TOP = """
 CREATE TEMP TABLE top AS
 SELECT kind, key, min(label) AS label, count(*) AS sessions,
        row_number() OVER (ORDER BY count(*) DESC, kind, key) AS place
-FROM temp.shown GROUP BY kind, key QUALIFY place <= ?
+FROM temp.shown GROUP BY kind, key HAVING count(*) >= ? QUALIFY place <= ?
 """
 _NAMED = "SELECT place, kind, label, sessions FROM temp.top ORDER BY place"
 _THINGS = "SELECT count(*) FROM (SELECT DISTINCT kind, key FROM temp.shown)"
@@ -34,13 +34,15 @@ Scoped = Callable[[str], str]
 """Narrows a query over the views to the sessions that count."""
 
 
-def read_over_time(cursor: Connection, scoped: Scoped, pattern: PatternQuery, *, top: int) -> OverTime:
+def read_over_time(
+    cursor: Connection, scoped: Scoped, pattern: PatternQuery, *, top: int, at_least: int
+) -> OverTime:
     """See `Archive.over_time`."""
     cursor.execute(_SHOWN.format(moments=scoped(pattern.moments)))
     cursor.execute(f"CREATE TEMP TABLE started AS {scoped(_STARTED)}")
     first, last = cursor.execute(_SPAN).fetchall()[0]
     unit: Literal["hour", "day"] = "hour" if first is not None and last - first <= _HOURS else "day"
-    cursor.execute(_TOP, [top])
+    cursor.execute(_TOP, [at_least, top])
     named = cursor.execute(_NAMED).fetchall()
     at: dict[int, dict[datetime, int]] = {}
     totals: dict[int, int] = {}

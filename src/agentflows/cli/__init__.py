@@ -15,7 +15,18 @@ import typer
 from typer.core import TyperGroup
 
 from agentflows import __version__
-from agentflows.cli import archive, doctor, impact, memory, orchestrate, outcome, review, rubric, work
+from agentflows.cli import (
+    archive,
+    doctor,
+    impact,
+    memory,
+    orchestrate,
+    outcome,
+    picture,
+    review,
+    rubric,
+    work,
+)
 from agentflows.cli.output import report_error
 from agentflows.errors import AgentflowsError, UsageError
 
@@ -73,6 +84,7 @@ app.command("threads")(orchestrate.threads)
 app.add_typer(memory.app, name="memory")
 app.add_typer(archive.app, name="archive")
 app.command("impact")(impact.impact)
+app.command("picture")(picture.pictures)
 app.command("doctor")(doctor.doctor)
 app.command("init")(work.init)
 app.command("demo")(work.demo)

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from agentflows import readers
 from agentflows.archive import Archive
 from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_rows, print_table
+from agentflows.cli.picture import PictureOption, write_pictures
 from agentflows.cli.show import show_stats
 from agentflows.errors import NotFoundError
 from agentflows.home import open_home
+from agentflows.picturing import picture_pattern
 
 app = typer.Typer(
     help="Question all archived sessions: figures, text search, pattern queries, SQL.", no_args_is_help=True
@@ -63,11 +65,15 @@ def patterns(
     home: HomeOption = None,
     *,
     sql: Annotated[bool, typer.Option("--sql", help="Print the query's SQL instead of running it")] = False,
+    picture: PictureOption = None,
+    store: Annotated[
+        str, typer.Option("--store", help="With --picture: mark the versions of this store")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """List the named pattern queries, or run one over the whole archive.
 
-    JSON: {patterns: [{name, title, description, columns}]} or {pattern, rows}
+    JSON: {patterns: [{name, title, description, columns}]} or {pattern, rows}; with --picture {file, bytes}
     """
     known = {item.name: item for item in Archive.patterns()}
     if not name:
@@ -83,6 +89,12 @@ def patterns(
         print_json({"pattern": known[name]}) if json else typer.echo(known[name].sql)
         return
     with open_home(home) as doors:
+        if picture is not None:
+            size = write_pictures(picture, known[name].title, [picture_pattern(doors, name, store=store)])
+            print_json({"file": str(picture), "bytes": size}) if json else console.print(
+                f"{picture}: {known[name].title} over time ({size:,} bytes)", markup=False
+            )
+            return
         rows = doors.archive.pattern(name, limit=limit)
     if json:
         print_json({"pattern": known[name], "rows": rows})

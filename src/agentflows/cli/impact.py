@@ -15,7 +15,7 @@ from agentflows.cli.output import (
     print_table,
     program,
 )
-from agentflows.errors import UsageError
+from agentflows.cli.picture import PictureOption, write_pictures
 from agentflows.home import open_home
 
 
@@ -30,9 +30,7 @@ def impact(
     minimum: Annotated[
         int, typer.Option(help="Sessions needed on each side before anything is said", min=1)
     ] = impacts.MINIMUM,
-    svg: Annotated[
-        Path | None, typer.Option("--svg", help="Write a picture of success over time to this file")
-    ] = None,
+    picture: PictureOption = None,
     home: HomeOption = None,
     *,
     json: JsonOption = False,
@@ -58,8 +56,8 @@ def impact(
         narrowed = project or agent or against != "previous" or minimum != impacts.MINIMUM
         if not narrowed:
             impacts.record(doors.state, found, actor=doors.actor())
-    if svg is not None:
-        _write(svg, impacts.svg(found))
+    if picture is not None:
+        write_pictures(picture, f"Impact of {found.store}", [impacts.success_of(found)])
     if json:
         print_json(found)
         return
@@ -90,11 +88,3 @@ def _show(found: impacts.Impact, home: Path | None) -> None:
             console.print(f"  Undo: {program()}{command}{at_home}{also}", markup=False)
         else:
             console.print(f"  Undone by version {step.undone_by}.", markup=False)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        message = f"--svg {path}: the file cannot be written ({error.strerror}). Name another."
-        raise UsageError(message) from error

@@ -3,7 +3,7 @@
 measure(…)        from the archive and the state database, version by version; writes nothing
 record(…)         keeps which versions made things worse, until a restore undoes them
 compare(…)        the same from words alone
-markdown(…)       a page to read; `svg(…)` a picture of success over time
+markdown(…)       a page to read; `success_of(…)` what its picture is drawn from
 """
 
 from agentflows.impact.compare import MINIMUM, Against, buckets, compare, points
@@ -16,10 +16,10 @@ from agentflows.impact.page import (
     notes,
     restore_command,
     share,
-    svg,
     table,
     timeline,
 )
+from agentflows.impact.picture import success_of
 from agentflows.impact.rates import Difference, Rate, mantel_haenszel, newcombe, wilson
 from agentflows.impact.words import Bucket, Ended, Impact, Step, Stratum, Verdict, Version
 
@@ -51,7 +51,7 @@ __all__ = [
     "record",
     "restore_command",
     "share",
-    "svg",
+    "success_of",
     "table",
     "timeline",
     "wilson",

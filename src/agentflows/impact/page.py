@@ -1,14 +1,11 @@
-"""Page: an impact as Markdown, as rows of a table, and as a small picture of success over time."""
+"""Page: an impact as Markdown, as rows of a table, and as success over time in plain text."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from html import escape
 
 from agentflows.impact.compare import points
 from agentflows.impact.rates import Rate
-from agentflows.impact.words import Bucket, Impact, Step
+from agentflows.impact.words import Impact, Step
 
-_WIDE, _HIGH, _EDGE = 640, 180, 28
 _BAR = 20
 _TOLD = {
     "better": "better",
@@ -105,8 +102,8 @@ def _sign(low: float, high: float) -> int:
     return (low > 0) - (high < 0)
 
 
-def markdown(impact: Impact) -> str:
-    """The whole page."""
+def markdown(impact: Impact, picture: str = "") -> str:
+    """The whole page; `picture` is an image in Markdown to show in place of success over time in plain text."""
     lines = [f"# Impact of the memory {impact.store!r}, version {impact.store_version}", ""]
     for step in impact.worse:
         lines += [f"**{named(step).capitalize()}: {step.why}.** {undoing(impact, step)}", ""]
@@ -120,7 +117,13 @@ def markdown(impact: Impact) -> str:
     else:
         lines.append("The store has no version that says anything yet.")
     lines += ["", "## Each step", "", *(f"- {named(step)}: {step.why}" for step in impact.steps)]
-    lines += ["", "## Success over time", "", "```", *timeline(impact), "```", ""]
+    lines += [
+        "",
+        "## Success over time",
+        "",
+        *([picture] if picture else ["```", *timeline(impact), "```"]),
+        "",
+    ]
     return "\n".join([*lines, *(f"- {line}" for line in notes(impact)), ""])
 
 
@@ -140,49 +143,3 @@ def timeline(impact: Impact) -> list[str]:
         while marks and marks[0][0] < bucket.end:
             lines.append(marks.pop(0)[1])
     return [*lines, *(text for _, text in marks)] or ["no session that counts"]
-
-
-def svg(impact: Impact) -> str:
-    """Success over time as a picture: a dot with its interval for each stretch, a line for each version."""
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {_HIGH}" role="img" font-size="10">',
-        f"<title>Success over time, {escape(impact.store)}</title>",
-        f'<rect width="{_WIDE}" height="{_HIGH}" fill="white"/>',
-    ]
-    for percent in (0, 50, 100):
-        y = _y(percent / 100)
-        parts.append(f'<line x1="{_EDGE}" y1="{y}" x2="{_WIDE - _EDGE}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="2" y="{y + 3}">{percent}%</text>')
-    if impact.buckets:
-        start, end = impact.buckets[0].start, impact.buckets[-1].end
-        parts += [_mark(step, start, end) for step in impact.steps if start <= step.at <= end]
-        parts += [_dot(bucket, start, end) for bucket in impact.buckets]
-        parts.append(f'<text x="{_EDGE}" y="{_HIGH - 4}">{start:%Y-%m-%d}</text>')
-        parts.append(f'<text x="{_WIDE - _EDGE}" y="{_HIGH - 4}" text-anchor="end">{end:%Y-%m-%d}</text>')
-    return "".join([*parts, "</svg>"])
-
-
-def _y(value: float) -> float:
-    return round(_HIGH - _EDGE - value * (_HIGH - 2 * _EDGE), 1)
-
-
-def _x(moment: datetime, start: datetime, end: datetime) -> float:
-    return round(_EDGE + (_WIDE - 2 * _EDGE) * ((moment - start) / (end - start)), 1)
-
-
-def _mark(step: Step, start: datetime, end: datetime) -> str:
-    x = _x(step.at, start, end)
-    colour = {"worse": "#c00", "better": "#080"}.get(step.verdict, "#888")
-    return (
-        f'<line x1="{x}" y1="{_EDGE}" x2="{x}" y2="{_HIGH - _EDGE}" stroke="{colour}" stroke-dasharray="3 2"/>'
-        f'<text x="{x}" y="{_EDGE - 6}" text-anchor="middle" fill="{colour}">v{step.version}</text>'
-    )
-
-
-def _dot(bucket: Bucket, start: datetime, end: datetime) -> str:
-    x = _x(bucket.start + (bucket.end - bucket.start) / 2, start, end)
-    low, high = bucket.rate.interval
-    return (
-        f'<line x1="{x}" y1="{_y(low)}" x2="{x}" y2="{_y(high)}" stroke="#69c"/>'
-        f'<circle cx="{x}" cy="{_y(bucket.rate.value or 0)}" r="3" fill="#036"/>'
-    )

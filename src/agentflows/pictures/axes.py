@@ -9,8 +9,9 @@ from agentflows.pictures import calendar
 from agentflows.pictures.calendar import Unit
 from agentflows.pictures.canvas import SMALL, Canvas, across, down
 from agentflows.pictures.lettering import width
+from agentflows.pictures.theme import Role
 
-_GAP = 8.0
+GAP = 8.0
 """Between two labels at least."""
 
 
@@ -88,25 +89,27 @@ class Line(NamedTuple):
         return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
 
 
-def dates(canvas: Canvas, line: Line, y: float, *, finest: Unit = "hour", centred: bool = False) -> None:
-    """Write times below a line: as many as fit, at the beginnings of days, weeks, months or years."""
+def dates(canvas: Canvas, line: Line, y: float, *, finest: Unit, is_column: bool = False) -> None:
+    """Write times below a line: as many as fit, at the beginnings of hours, days, weeks, months or years.
+
+    `is_column` puts the time of a whole `finest` unit below its middle.
+    """
     unit, every = _rhythm(line, finest)
-    ticks = calendar.starts(line.first, line.last, unit)[::every]
-    said = ""
-    free = line.left - 24
-    for moment in ticks:
-        if moment < line.first:
-            continue
+    said, free, free_below = "", line.left - 30, 0.0
+    for moment in calendar.starts(line.first, line.last, unit)[::every]:
         short, long = calendar.tick(moment, unit)
-        x = line.x(moment)
-        half = width(short, SMALL) / 2
-        if x - half < free or x + half > canvas.wide - 2:
+        x, half = line.x(moment), width(short, SMALL) / 2
+        if is_column and unit == finest:
+            x = (x + line.x(calendar.after(moment, unit))) / 2
+        if moment < line.first or x - half < free or x + half > canvas.wide:
             continue
-        canvas.line(down(x, y, y + 4), "grid") if not centred else None
+        canvas.line(down(x, y, y + 4), "grey")
         canvas.text(x, y + 16, short, role="quiet", anchor="middle")
-        if long and long != said and _write_below(canvas, x, y + 29, long):
-            said = long
-        free = x + half + _GAP
+        free = x + half + GAP
+        half = width(long, SMALL) / 2
+        if long and long != said and x - half >= max(0.0, free_below) and x + half <= canvas.wide:
+            canvas.text(x, y + 30, long, role="quiet", anchor="middle")
+            said, free_below = long, x + half + GAP
 
 
 _EVERY: dict[Unit, tuple[int, ...]] = {"hour": (1, 3, 6, 12), "day": (1, 2), "week": (1, 2)}
@@ -124,16 +127,6 @@ def _rhythm(line: Line, finest: Unit) -> tuple[Unit, int]:
     return "year", max(1, -(-years // room))
 
 
-def _write_below(canvas: Canvas, x: float, y: float, text: str) -> bool:
-    """The second line of a tick, unless it would touch the one before or run out."""
-    half = width(text, SMALL) / 2
-    before = [box.right for box in canvas.boxes if box.top < y <= box.bottom + SMALL]
-    if (before and max(before) + _GAP > x - half) or x + half > canvas.wide:
-        return False
-    canvas.text(x, y, text, role="quiet", anchor="middle")
-    return True
-
-
 class Label(NamedTuple):
     """A text that would like to stand at `x`."""
 
@@ -141,6 +134,7 @@ class Label(NamedTuple):
     text: str
     weight: int
     """The higher, the sooner it gets its place."""
+    role: Role = "quiet"
 
 
 def placed(
@@ -154,6 +148,6 @@ def placed(
         x = min(max(label.x, left + half), right - half)
         if 2 * half > right - left or any(x - half < end and start < x + half for start, end in taken):
             continue
-        taken.append((x - half - _GAP, x + half + _GAP))
+        taken.append((x - half - GAP, x + half + GAP))
         kept.append(label._replace(x=x))
     return sorted(kept)

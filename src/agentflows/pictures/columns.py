@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from agentflows.pictures import calendar
-from agentflows.pictures.axes import Scale
+from agentflows.pictures.axes import GAP, Scale
 from agentflows.pictures.calendar import Unit
 from agentflows.pictures.canvas import SMALL, Canvas, bars
 from agentflows.pictures.lettering import width
@@ -13,7 +13,7 @@ from agentflows.pictures.theme import Role
 
 MOST = 48
 """Columns side by side."""
-_WIDEST = 34.0
+_WIDEST, _PITCH = 34.0, 84.0
 
 Item = TypeVar("Item")
 
@@ -25,13 +25,11 @@ class Columns(NamedTuple):
     right: float
     labels: Sequence[tuple[str, str]]
     """Below each column: one line, and a second one said where it differs from the column before."""
-    unit: Unit | None
-    """What one column stands for; None for one item each."""
 
     @property
     def pitch(self) -> float:
         """From one column to the next."""
-        return min(72.0, (self.right - self.left) / max(1, len(self.labels)))
+        return min(_PITCH, (self.right - self.left) / max(1, len(self.labels)))
 
     @property
     def wide(self) -> float:
@@ -42,62 +40,58 @@ class Columns(NamedTuple):
         """Of the column at a place."""
         return self.left + self.pitch * (place + 0.5)
 
-    def draw(
-        self, canvas: Canvas, scale: Scale, values: Sequence[float], role: Role, below: Sequence[float] = ()
+    def draw(self, canvas: Canvas, scale: Scale, values: Sequence[float], role: Role) -> None:
+        """Fill one bar for each value."""
+        self.stack(canvas, scale, [[value] for value in values], [role])
+
+    def stack(
+        self, canvas: Canvas, scale: Scale, parts: Sequence[Sequence[float]], roles: Sequence[Role]
     ) -> None:
-        """Fill one bar for each value, on top of `below`."""
-        floors = below or [0.0] * len(values)
-        canvas.path(
-            bars(
-                [
-                    (
-                        self.middle(place) - self.wide / 2,
-                        scale.y(floor + value),
-                        self.wide,
-                        max(0.6, scale.y(floor) - scale.y(floor + value)),
-                    )
-                    for place, (value, floor) in enumerate(zip(values, floors, strict=True))
-                    if value > 0
-                ]
-            ),
-            role,
-        )
+        """Fill one bar for each column, its parts upon one another; a scale with its top below its bottom hangs them."""
+        sign = 1 if scale.top <= scale.bottom else -1
+        for kind, role in enumerate(roles):
+            boxes: list[tuple[float, float, float, float]] = []
+            for place, values in enumerate(parts):
+                if values[kind] > 0:
+                    floor = scale.y(sum(values[:kind]))
+                    high = max(0.7, sign * (floor - scale.y(sum(values[: kind + 1]))))
+                    top = floor - high if sign > 0 else floor
+                    boxes.append((self.middle(place) - self.wide / 2, top, self.wide, high))
+            canvas.path(bars(boxes), role)
 
     def write_labels(self, canvas: Canvas, y: float) -> None:
-        """As many labels as fit, from the last to the first, so that the newest has one."""
-        free = canvas.wide - 2.0
-        shown: list[int] = []
-        for place in reversed(range(len(self.labels))):
-            half = width(self.labels[place][0], SMALL) / 2
-            x = self.middle(place)
-            if x + half <= free and x - half >= 0:
-                shown.append(place)
-                free = x - half - 8
+        """As many labels as fit, every second or third and so on, from the newest back."""
+        widest = max(width(short, SMALL) for short, _ in self.labels)
+        every = max(1, -(-int(widest + GAP) // max(1, int(self.pitch))))
         said, free = "", 0.0
-        for place in sorted(shown):
+        for place in sorted(range(len(self.labels) - 1, -1, -every)):
             short, long = self.labels[place]
-            x = self.middle(place)
+            x, half = self.middle(place), width(short, SMALL) / 2
+            if x + half > canvas.wide:
+                continue
             canvas.text(x, y + 15, short, role="quiet", anchor="middle")
             half = width(long, SMALL) / 2
             if long and long != said and x - half >= free and x + half <= canvas.wide:
                 canvas.text(x, y + 29, long, role="quiet", anchor="middle")
-                said, free = long, x + half + 8
+                said, free = long, x + half + GAP
 
 
 def grouped(
-    items: Sequence[Item], when: Callable[[Item], datetime], total: Callable[[Sequence[Item]], Item]
-) -> tuple[list[Item], Unit | None, list[datetime]]:
-    """The items themselves where they fit; else by day, week, month or year, empty ones too, with when each began."""
+    items: Sequence[Item], when: Callable[[Item], datetime], *, finest: Unit | None = None
+) -> tuple[list[Sequence[Item]], Unit | None, list[datetime]]:
+    """Items one by one where they fit, else by day, week, month or year with empty ones between, and when each began.
+
+    `finest` groups them in any case. Of more years than fit, all that came before is counted in the first.
+    """
     ordered = sorted(items, key=when)
-    if len(ordered) <= MOST:
-        return ordered, None, [when(item) for item in ordered]
-    unit = calendar.fitting(when(ordered[0]), when(ordered[-1]), MOST, finest="day")
+    if finest is None and len(ordered) <= MOST:
+        return [[item] for item in ordered], None, [when(item) for item in ordered]
+    unit = calendar.fitting(when(ordered[0]), when(ordered[-1]), MOST, finest=finest or "day")
     starts = calendar.starts(when(ordered[0]), when(ordered[-1]), unit)[-MOST:]
     groups: dict[datetime, list[Item]] = {start: [] for start in starts}
     for item in ordered:
-        start = max(starts[0], calendar.floor(when(item), unit))
-        groups[start].append(item)
-    return [total(group) for group in groups.values()], unit, starts
+        groups[max(starts[0], calendar.floor(when(item), unit))].append(item)
+    return list(groups.values()), unit, starts
 
 
 def date_labels(starts: Sequence[datetime], unit: Unit | None) -> list[tuple[str, str]]:

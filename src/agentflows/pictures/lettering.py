@@ -58,6 +58,18 @@ def cut(text: str, room: float, size: float, *, is_bold: bool = False) -> str:
     return text[:kept].rstrip() + "…" if kept else ""
 
 
+def wrap(text: str, room: float, size: float) -> list[str]:
+    """The text on one line, or on two, the second cut; between words where that leaves the first not too short."""
+    if width(text, size) <= room:
+        return [text]
+    whole = cut(text, room + width("…", size), size).removesuffix("…")
+    space = whole.rfind(" ")
+    first = whole[:space] if space > 0.4 * len(whole) else whole
+    while width(first, size) > room:
+        first = first[:-1]
+    return [first, cut(text[len(first) :].lstrip(), room, size)]
+
+
 def clean(text: str) -> str:
     """Text from outside on one line, as what it is: nothing hidden, nothing turned around, no piled-up marks."""
     shown: list[str] = []

@@ -8,22 +8,21 @@ from datetime import datetime, timedelta
 from agentflows.pictures import calendar
 from agentflows.pictures.axes import Label, Line, dates, placed
 from agentflows.pictures.calendar import Unit
-from agentflows.pictures.canvas import TITLE_SIZE, Canvas, across, bars, down
+from agentflows.pictures.canvas import SMALL, Canvas, across, bars, down
+from agentflows.pictures.frame import LEFT, LOOKS, RIGHT, framed, nothing, weightiest
+from agentflows.pictures.lettering import clean, wrap
 from agentflows.pictures.theme import Role
 from agentflows.pictures.words import Count, Mark, Recurring, Row
 
-_WIDE = 760
-_LEFT, _PLOT, _PLOT_END, _TOTAL, _RIGHT = 16, 268, 610, 680, 744
-_HEAD, _ROW, _BAR, _FOOT = 92, 30, 22, 44
+_PLOT, _PLOT_END, _TOTAL = 292, 640, 700
+_HEAD, _ROW, _GROUP, _BAR, _FOOT = 88, 34, 26, 24, 42
+_LINE = 13.0
 _COLUMNS = 62
 """At most so many stretches of time: two months of days, fourteen months of weeks, five years of months."""
 _STRAY = 0.01
-"""Of the sessions may lie far outside the time of all others, as clocks that were never set make them, and are not drawn."""
-_VERDICTS: dict[str, tuple[Role, str]] = {
-    "worse": ("orange", "▼ "),
-    "better": ("green", "▲ "),
-    "": ("quiet", ""),
-}
+"""Of the sessions may lie far outside the time of all others, as clocks that were never set make them; they are not drawn."""
+_FAR = 10
+"""Times as long as all others took, from them: so far away is a stray."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,12 @@ class _Time:
     end: datetime
     strays: int
 
-    def in_columns(self, counts: Sequence[Count]) -> list[int]:
+    @property
+    def line(self) -> Line:
+        """Where they stand."""
+        return Line(self.starts[0], self.end, _PLOT, _PLOT_END)
+
+    def count(self, counts: Sequence[Count]) -> list[int]:
         """Sessions in each column."""
         found: Counter[datetime] = Counter()
         for at, sessions in counts:
@@ -46,7 +50,8 @@ class _Time:
 def recurring_picture(found: Recurring, *, is_inline: bool = False) -> str:
     """Draw how often things recurred.
 
-    Each strip is as high as its own busiest stretch, which its last number says: it shows when, the numbers how often.
+    Each strip is as high as its own busiest stretch, whose sessions its last number counts: the strip shows when, the
+    numbers show how often.
     """
     return draw(found).svg(is_inline=is_inline)
 
@@ -54,82 +59,97 @@ def recurring_picture(found: Recurring, *, is_inline: bool = False) -> str:
 def draw(found: Recurring) -> Canvas:
     """The picture before it is text."""
     time = _time(found)
-    rows = [*found.rows] or []
-    high = _HEAD + _ROW * (len(rows) + 1) + _FOOT + (16 if found.note else 0)
-    canvas = Canvas(_WIDE, high, title=found.title, told=_told(found, time))
-    canvas.text(_LEFT, 26, found.title, size=TITLE_SIZE, is_bold=True, room=_RIGHT - _LEFT)
-    canvas.text(_LEFT, 45, _subtitle(found, time), role="quiet", room=_RIGHT - _LEFT)
-    bottom = _HEAD + _ROW * (len(rows) + 1)
+    total = sum(count.sessions for count in found.all_sessions) + found.undated
+    if not found.rows:
+        why = f"nothing came up in {total:,} sessions" if total else "there is no session yet"
+        return nothing(found.title, why)
+    everything = Row(label="All sessions", sessions=total, counts=found.all_sessions)
+    places = _places(found.rows)
+    bottom = places[-1] + _ROW
+    canvas = framed(
+        found.title,
+        _subtitle(found, time, total),
+        bottom + (_FOOT if time else 12),
+        told=_told(found, time, total),
+        note=found.note,
+    )
+    canvas.text(_TOTAL, _HEAD - 9, "sessions", role="quiet", anchor="end")
     if time is not None:
-        line = Line(time.starts[0], time.end, _PLOT, _PLOT_END)
-        _draw_marks(canvas, found.marks, line, bottom)
-        dates(canvas, line, bottom, finest=time.unit)
-    canvas.text(_TOTAL, _HEAD - 8, "sessions", role="quiet", anchor="end")
-    if time is not None:
-        canvas.text(_RIGHT, _HEAD - 8, f"most/{time.unit}", role="quiet", anchor="end")
-    everything = Row(label="all sessions", sessions=_total(found), counts=found.all_sessions)
-    for place, row in enumerate([everything, *rows]):
-        role: Role = "grey" if row is everything or row.is_rest else "blue"
-        _draw_row(canvas, row, time, _HEAD + _ROW * place, role)
-    if found.note:
-        canvas.text(_LEFT, high - 10, found.note, role="quiet", room=_RIGHT - _LEFT)
+        canvas.text(RIGHT, _HEAD - 9, "peak", role="quiet", anchor="end")
+        _draw_marks(canvas, found.marks, time.line, bottom)
+        dates(canvas, time.line, bottom, finest=time.unit, is_column=True)
+    _draw_row(canvas, everything, time, _HEAD, everything)
+    group = ""
+    for row, top in zip(found.rows, places, strict=True):
+        if row.group != group:
+            canvas.text(LEFT, top - 7, row.group, role="quiet", is_bold=True, room=_PLOT - LEFT - 14)
+            group = row.group
+        _draw_row(canvas, row, time, top, everything)
     return canvas
 
 
-def _draw_row(canvas: Canvas, row: Row, time: _Time | None, top: float, role: Role) -> None:
-    middle = top + 0.66 * _ROW
-    label_role: Role = "quiet" if role == "grey" else "ink"
-    said = canvas.text(_LEFT, middle, row.kind, role="quiet", room=90) + 6 if row.kind else 0
-    canvas.text(
-        _LEFT + said, middle, row.label, role=label_role, room=_PLOT - _LEFT - said - 12, tip=row.label
-    )
-    canvas.text(_TOTAL, middle, f"{row.sessions:,}", role=label_role, anchor="end", is_bold=role == "blue")
-    bottom = top + _ROW - 3
+def _places(rows: Sequence[Row]) -> list[float]:
+    """The top of each row; a new group has its name above."""
+    tops: list[float] = []
+    top, group = float(_HEAD + _ROW), ""
+    for row in rows:
+        top += _GROUP if row.group != group else 0
+        group = row.group
+        tops.append(top)
+        top += _ROW
+    return tops
+
+
+def _draw_row(canvas: Canvas, row: Row, time: _Time | None, top: float, everything: Row) -> None:
+    is_plain = row.is_rest or row is everything
+    bottom = top + _ROW - 4
+    role: Role = "quiet" if is_plain else "ink"
+    lines = wrap(clean(row.label), _PLOT - LEFT - 16, SMALL)
+    first = bottom - 3 - (_LINE if len(lines) > 1 else 0)
+    for place, text in enumerate(lines):
+        canvas.text(LEFT, first + place * _LINE, text, role=role, tip="" if place else row.label)
+    canvas.text(_TOTAL, bottom - 3, f"{row.sessions:,}", role=role, anchor="end", is_bold=not is_plain)
     canvas.line(across(_PLOT, _PLOT_END, bottom), "grid")
-    if time is None:
+    if time is None:  # how many, where nothing says when
+        share = (_PLOT_END - _PLOT) * row.sessions / max(1, everything.sessions)
+        canvas.path(bars([(_PLOT, bottom - 14, share, 14)]), "grey" if is_plain else "blue", tip=row.label)
         return
-    counts = time.in_columns(row.counts)
-    most = max(counts, default=0)
-    canvas.text(_RIGHT, middle, f"{most:,}" if most else "–", role="quiet", anchor="end")
+    counts = time.count(row.counts)
+    most = max(counts)
     if not most:
         return
-    line = Line(time.starts[0], time.end, _PLOT, _PLOT_END)
-    edges = [line.x(start) for start in time.starts] + [float(_PLOT_END)]
-    gap = 1.0 if len(time.starts) <= _COLUMNS else 0.0
+    canvas.text(RIGHT, bottom - 3, f"{most:,}", role="quiet", anchor="end")
     canvas.path(
-        bars(
-            [
-                (left, bottom - high, max(0.8, min(28.0, right - left - gap)), high)
-                for left, right, count in zip(edges, edges[1:], counts, strict=False)
-                if (high := max(1.5, _BAR * count / most) if count else 0.0)
-            ]
-        ),
-        role,
-        tip=f"{row.label}: {_busiest(counts, time)}",
+        bars(_strip(counts, time, bottom)),
+        "grey" if is_plain else "blue",
+        tip=f"{row.label}: {row.sessions:,} sessions, {_busiest(counts, time)}",
     )
+
+
+def _strip(counts: Sequence[int], time: _Time, bottom: float) -> list[tuple[float, float, float, float]]:
+    """The bars of one row, the highest as high as a bar may be."""
+    most = max(counts)
+    edges = [time.line.x(start) for start in time.starts] + [float(_PLOT_END)]
+    found: list[tuple[float, float, float, float]] = []
+    for place, count in enumerate(counts):
+        if count:
+            high = max(1.5, _BAR * count / most)
+            wide = min(26.0, edges[place + 1] - edges[place] - 1)
+            middle = (edges[place] + edges[place + 1]) / 2
+            found.append((middle - wide / 2, bottom - high, max(0.8, wide), high))
+    return found
 
 
 def _draw_marks(canvas: Canvas, marks: Sequence[Mark], line: Line, bottom: float) -> None:
-    seen = [mark for mark in marks if line.first <= mark.at <= line.last]
-    labels = [
-        Label(
-            line.x(mark.at),
-            _VERDICTS[mark.verdict][1] + mark.label,
-            bool(mark.verdict) * 2 + (mark is seen[-1]),
-        )
-        for mark in seen
-    ]
-    roles: dict[str, Role] = {
-        _VERDICTS[mark.verdict][1] + mark.label: _VERDICTS[mark.verdict][0] for mark in seen
-    }
-    for mark in seen:
-        canvas.line(down(line.x(mark.at), _HEAD - 2, bottom), _VERDICTS[mark.verdict][0], dash="2 3")
-    for label in placed(labels, line.left - 20, line.right + 20):
-        canvas.text(label.x, _HEAD - 8, label.text, role=roles[label.text], anchor="middle")
-
-
-def _total(found: Recurring) -> int:
-    return sum(count.sessions for count in found.all_sessions) + found.undated
+    seen = weightiest([mark for mark in marks if line.first <= mark.at <= line.last])
+    labels: list[Label] = []
+    for place, mark in enumerate(seen):
+        role, sign = LOOKS[mark.verdict]
+        canvas.line(down(line.x(mark.at), _HEAD - 4, bottom), role, dash="2 3", opacity=0.8)
+        weight = 2 * bool(mark.verdict) + (place == len(seen) - 1)
+        labels.append(Label(line.x(mark.at), f"{sign} {clean(mark.label)}".strip(), weight, role))
+    for label in placed(labels, line.left - 20, line.right + 4):
+        canvas.text(label.x, _HEAD - 9, label.text, role=label.role, anchor="middle")
 
 
 def _time(found: Recurring) -> _Time | None:
@@ -140,39 +160,49 @@ def _time(found: Recurring) -> _Time | None:
     finest = calendar.finest_of(count.at for count in counts)
     first, last, strays = _span(counts)
     unit = calendar.fitting(first, last, _COLUMNS, finest=finest)
-    starts = calendar.starts(first, last, unit)[-_COLUMNS:]
-    return _Time(unit, starts, calendar.after(starts[-1], unit), strays)
+    starts = calendar.starts(first, last, unit)
+    strays += sum(count.sessions for count in counts if first <= count.at < starts[-_COLUMNS:][0])
+    return _Time(unit, starts[-_COLUMNS:], calendar.after(starts[-1], unit), strays)
 
 
 def _span(counts: Sequence[Count]) -> tuple[datetime, datetime, int]:
-    """The first and last that is drawn, and how many sessions lie outside."""
-    total = sum(count.sessions for count in counts)
-    kept = list(counts)
-    strays = 0
-    for place in (0, -1):
-        edge, left = list(kept), int(_STRAY * total) - strays
-        while len(edge) > 1 and edge[place].sessions <= left:
-            left -= edge.pop(place).sessions
-        whole, inner = kept[-1].at - kept[0].at, edge[-1].at - edge[0].at
-        if whole > 10 * max(inner, timedelta(days=30)):
-            strays += sum(count.sessions for count in kept) - sum(count.sessions for count in edge)
-            kept = edge
-    return kept[0].at, kept[-1].at, strays
+    """The first and the last that is drawn, and how many sessions lie outside: at most a hundredth of all."""
+    allowed = _STRAY * sum(count.sessions for count in counts) / 2
+    first, last = (_inner(side, allowed) for side in (counts, counts[::-1]))
+    reach = _FAR * max(abs(last - first), timedelta(days=30))
+    kept = [count for count in counts if first - count.at <= reach and count.at - last <= reach]
+    return (
+        kept[0].at,
+        kept[-1].at,
+        sum(count.sessions for count in counts) - sum(count.sessions for count in kept),
+    )
 
 
-def _subtitle(found: Recurring, time: _Time | None) -> str:
+def _inner(counts: Sequence[Count], allowed: float) -> datetime:
+    """The first moment with more than so many sessions up to it."""
+    seen = 0
+    for count in counts:
+        seen += count.sessions
+        if seen > allowed:
+            return count.at
+    return counts[-1].at
+
+
+def _subtitle(found: Recurring, time: _Time | None, total: int) -> str:
     if time is None:
-        why = "no session says when it started" if _total(found) else "no session yet"
-        return f"{_total(found):,} sessions · {why}"
-    left_out = [f"{found.undated:,} without a date"] if found.undated else []
-    left_out += [f"{time.strays:,} far from all others"] if time.strays else []
-    left = f" · not drawn: {' and '.join(left_out)}" if left_out else ""
-    return f"sessions per {time.unit} in which it came up, {_period(time)}{left}"
+        return f"{total:,} sessions; none says when it started, so the bars are all of them"
+    missing = [f"{found.undated:,} without a date"] if found.undated else []
+    missing += [f"{time.strays:,} far from all others"] if time.strays else []
+    left_out = f" · not drawn: {' and '.join(missing)}" if missing else ""
+    return f"sessions per {time.unit}, {_period(time)}; each strip to its own peak{left_out}"
 
 
 def _period(time: _Time) -> str:
-    first = calendar.named(time.starts[0], "day" if time.unit == "week" else time.unit)
-    last = calendar.named(time.end - timedelta(hours=1), "day" if time.unit == "week" else time.unit)
+    unit: Unit = "day" if time.unit == "week" else time.unit
+    first, last = (
+        calendar.named(calendar.floor(one, unit), unit)
+        for one in (time.starts[0], time.end - timedelta(hours=1))
+    )
     return first if first == last else f"{first} to {last}"
 
 
@@ -181,12 +211,10 @@ def _busiest(counts: Sequence[int], time: _Time) -> str:
     return f"most in {calendar.named(time.starts[counts.index(most)], time.unit)} ({most:,})"
 
 
-def _told(found: Recurring, time: _Time | None) -> str:
-    if not found.rows:
-        return "Nothing recurred."
-    parts = [_subtitle(found, time) + "."]
+def _told(found: Recurring, time: _Time | None, total: int) -> str:
+    parts = [f"{_subtitle(found, time, total)}."]
     for row in found.rows[:5]:
-        counts = time.in_columns(row.counts) if time else []
+        counts = time.count(row.counts) if time else []
         when = f", {_busiest(counts, time)}" if time and any(counts) else ""
         parts.append(f"{row.label[:80]}: {row.sessions:,} sessions{when}.")
     return " ".join(parts)

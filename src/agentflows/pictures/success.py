@@ -5,20 +5,16 @@ from datetime import datetime, timedelta
 from math import sqrt
 
 from agentflows.pictures.axes import Label, Line, Scale, dates, levels, percent, placed
-from agentflows.pictures.canvas import SMALL, TITLE_SIZE, Canvas, across, bars, down
-from agentflows.pictures.lettering import width
+from agentflows.pictures.canvas import SMALL, Canvas, across, bars, down
+from agentflows.pictures.frame import LOOKS, RIGHT, framed, nothing, weightiest
+from agentflows.pictures.lettering import clean, width
 from agentflows.pictures.theme import Role
 from agentflows.pictures.words import Era, Point, Success
 
-_WIDE, _HIGH = 760, 340
-_LEFT, _PLOT, _RIGHT = 16, 62, 744
-_TOP, _BOTTOM = 92, 268
-_LOOK: dict[str, tuple[Role, str]] = {
-    "worse": ("orange", "▼ worse"),
-    "better": ("green", "▲ better"),
-    "": ("blue", ""),
-}
+_PLOT, _TOP, _BOTTOM, _HIGH = 62, 92, 272, 334
 _MOST_DOTS = 200
+_TOLD = 12
+"""Versions told in words; the newest ones."""
 
 
 def success_picture(found: Success, *, is_inline: bool = False) -> str:
@@ -28,85 +24,88 @@ def success_picture(found: Success, *, is_inline: bool = False) -> str:
 
 def draw(found: Success) -> Canvas:
     """The picture before it is text."""
-    canvas = Canvas(_WIDE, _HIGH + (16 if found.note else 0), title=found.title, told=_told(found))
-    canvas.text(_LEFT, 26, found.title, size=TITLE_SIZE, is_bold=True, room=_RIGHT - _LEFT)
     ends = _ends(found)
     if ends is None:
-        canvas.text(
-            _LEFT,
-            45,
-            "no session that says how it ended and when it started",
-            role="quiet",
-            room=_RIGHT - _LEFT,
-        )
-    else:
-        told = "share of sessions that ended well · band: 95 % interval of all sessions under a version · dot: some days"
-        canvas.text(_LEFT, 45, told, role="quiet", room=_RIGHT - _LEFT)
+        return nothing(found.title, "no session says both when it started and how it ended")
+    days = (found.points[0].end - found.points[0].start).days
+    dot = "day" if days == 1 else f"{days:,} days"
+    subtitle = (
+        f"sessions that ended well · level and band: all of a version, with the 95 % interval · dot: {dot}"
+    )
+    canvas = framed(found.title, subtitle, _HIGH, told=_told(found), note=found.note)
     scale = Scale(1.0, 0.25, _TOP, _BOTTOM)
-    levels(canvas, scale, _PLOT, _RIGHT, percent)
-    if ends is not None:
-        line = Line(*ends, _PLOT, _RIGHT)
-        _draw_eras(canvas, found.eras, line, scale)
-        _draw_points(canvas, found.points, line, scale)
-        _name_eras(canvas, found.eras, line)
-        dates(canvas, line, _BOTTOM, finest="day")
-    if found.note:
-        canvas.text(_LEFT, _HIGH + 4, found.note, role="quiet", room=_RIGHT - _LEFT)
+    levels(canvas, scale, _PLOT, RIGHT, percent)
+    line = Line(*ends, _PLOT, RIGHT)
+    eras = weightiest(found.eras)
+    for era in eras:
+        _draw_era(canvas, era, line, scale)
+    _draw_points(canvas, found.points, line, scale)
+    _name_eras(canvas, eras, line)
+    dates(canvas, line, _BOTTOM, finest="day")
     return canvas
 
 
 def _ends(found: Success) -> tuple[datetime, datetime] | None:
-    moments = [point.start for point in found.points] + [point.end for point in found.points]
-    if not moments:
+    if not found.points:
         return None
-    moments += [era.start for era in found.eras if era.start and era.rate.sessions]
-    first, last = min(moments), max(moments)
-    return (first, last) if last > first else (first, first + timedelta(days=1))
+    first, last = min(point.start for point in found.points), max(point.end for point in found.points)
+    return first, max(last, first + timedelta(hours=1))
 
 
 def _span(era: Era, line: Line) -> tuple[float, float]:
     return line.x(era.start or line.first), line.x(era.end or line.last)
 
 
-def _draw_eras(canvas: Canvas, eras: Sequence[Era], line: Line, scale: Scale) -> None:
-    for era in eras:
-        role = _LOOK[era.verdict][0]
-        left, right = _span(era, line)
-        if era.start is not None:
-            canvas.line(down(left, _TOP - 2, _BOTTOM), "quiet" if not era.verdict else role, dash="2 3")
-        if not era.rate.sessions:
-            continue
-        high, low = scale.y(era.rate.high), scale.y(era.rate.low)
-        wide = max(2.0, right - left)
-        canvas.path(bars([(left, high, wide, max(1.0, low - high))]), role, opacity=0.16, tip=_era_told(era))
-        canvas.line(across(left, left + wide, scale.y(era.rate.value)), role, wide=2.5)
+def _colour(era: Era) -> Role:
+    return LOOKS[era.verdict][0] if era.verdict else "blue"
+
+
+def _draw_era(canvas: Canvas, era: Era, line: Line, scale: Scale) -> None:
+    left, right = _span(era, line)
+    if era.start is not None and line.first <= era.start <= line.last:
+        canvas.line(down(left, _TOP - 4, _BOTTOM), LOOKS[era.verdict][0], dash="2 3")
+    if not era.rate.sessions:
+        return
+    high, low = scale.y(era.rate.high), scale.y(era.rate.low)
+    wide = max(2.0, right - left)
+    canvas.path(
+        bars([(left, high, wide, max(1.0, low - high))]), _colour(era), opacity=0.16, tip=_era_told(era)
+    )
+    canvas.line(across(left, left + wide, scale.y(era.rate.value)), _colour(era), wide=2.5)
 
 
 def _draw_points(canvas: Canvas, points: Sequence[Point], line: Line, scale: Scale) -> None:
-    most = max((point.rate.sessions for point in points), default=1) or 1
-    shown = points[:: max(1, -(-len(points) // _MOST_DOTS))]
-    for point in shown:
-        x = line.x(point.start + (point.end - point.start) / 2)
-        radius = 1.8 + 3.2 * sqrt(point.rate.sessions / most)
-        told = f"{point.start:%Y-%m-%d}: {point.rate.successes:,} of {point.rate.sessions:,} ({percent(point.rate.value)})"
-        canvas.dot(x, scale.y(point.rate.value), radius, "quiet", tip=told)
+    most = max(point.rate.sessions for point in points) or 1
+    for point in points[:: -(-len(points) // _MOST_DOTS)]:
+        rate = point.rate
+        canvas.dot(
+            line.x(point.start + (point.end - point.start) / 2),
+            scale.y(rate.value),
+            1.8 + 3.2 * sqrt(rate.sessions / most),
+            "quiet",
+            tip=f"{point.start:%Y-%m-%d}: {rate.successes:,} of {rate.sessions:,} ({percent(rate.value)})",
+        )
 
 
 def _name_eras(canvas: Canvas, eras: Sequence[Era], line: Line) -> None:
-    """Two lines above: what it is and how it went; below, its rate where there is room."""
-    looks: dict[str, Role] = {}
-    labels: list[Label] = []
+    """Above, which versions and how they went; below, their rates. What has no room is left to the description."""
+    above: list[Label] = []
+    below: list[Label] = []
     for place, era in enumerate(eras):
         left, right = _span(era, line)
-        role, told = _LOOK[era.verdict]
-        text = f"{era.label} {told}".strip() + (", undone" if era.is_undone else "")
-        looks[text] = "quiet" if not era.verdict else role
-        labels.append(Label((left + right) / 2, text, 2 * bool(era.verdict) + (place == len(eras) - 1)))
+        role, sign = LOOKS[era.verdict]
+        text = " ".join(filter(None, [clean(era.label), sign, era.verdict])) + (
+            ", undone" if era.is_undone else ""
+        )
+        weight = 2 * bool(era.verdict) + (place == len(eras) - 1)
+        above.append(Label((left + right) / 2, text, weight, role))
         rate = f"{percent(era.rate.value)} of {era.rate.sessions:,}"
-        if era.rate.sessions and width(rate, SMALL, is_bold=True) < right - left - 4:
-            canvas.text((left + right) / 2, _BOTTOM + 50, rate, role=role, anchor="middle", is_bold=True)
-    for label in placed(labels, _PLOT, _RIGHT):
-        canvas.text(label.x, _TOP - 10, label.text, role=looks[label.text], anchor="middle")
+        if era.rate.sessions and (era.verdict or width(rate, SMALL, is_bold=True) < right - left):
+            below.append(Label((left + right) / 2, rate, weight, _colour(era)))
+    for label in placed(above, _PLOT, RIGHT):
+        canvas.text(label.x, _TOP - 11, label.text, role=label.role, anchor="middle")
+    for label in placed(below, _PLOT, RIGHT, is_bold=True):
+        canvas.text(label.x, _BOTTOM + 50, label.text, role=label.role, anchor="middle", is_bold=True)
 
 
 def _era_told(era: Era) -> str:
@@ -114,16 +113,12 @@ def _era_told(era: Era) -> str:
     verdict = f", {era.verdict}" if era.verdict else ""
     undone = ", undone since" if era.is_undone else ""
     return (
-        f"{era.label}: {rate.successes:,} of {rate.sessions:,} sessions ended well ({percent(rate.value)}, 95 % interval "
-        f"{percent(rate.low)} to {percent(rate.high)}){verdict}{undone}"
+        f"{era.label}: {rate.successes:,} of {rate.sessions:,} sessions ended well ({percent(rate.value)}, "
+        f"95 % interval {percent(rate.low)} to {percent(rate.high)}){verdict}{undone}"
     )
 
 
 def _told(found: Success) -> str:
-    if not found.points:
-        return "No session that counts."
     told = [_era_told(era) for era in found.eras if era.rate.sessions]
-    left = len(told) - 20
-    return (
-        ". ".join([*told[-20:], *([f"{left} earlier versions are not told here"] if left > 0 else [])]) + "."
-    )
+    left = f"{len(told) - _TOLD} earlier ones are not told here. " if len(told) > _TOLD else ""
+    return left + " ".join(f"{text}." for text in told[-_TOLD:])

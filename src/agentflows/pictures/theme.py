@@ -9,7 +9,7 @@ from typing import Literal
 
 Role = Literal["ground", "ink", "quiet", "grid", "blue", "sky", "orange", "amber", "green", "purple", "grey"]
 
-_COLOURS: dict[Role, tuple[str, str]] = {
+COLOURS: dict[Role, tuple[str, str]] = {
     "ground": ("#ffffff", "#15181c"),
     "ink": ("#1c2430", "#e8ebef"),
     "quiet": ("#59636f", "#a3adb8"),
@@ -19,7 +19,7 @@ _COLOURS: dict[Role, tuple[str, str]] = {
     "orange": ("#d0450b", "#ff8352"),
     "amber": ("#e69f00", "#f2b73a"),
     "green": ("#00805d", "#35c79a"),
-    "purple": ("#a8548a", "#d88fbb"),
+    "purple": ("#6a2a5a", "#a05a8c"),
     "grey": ("#aab2bb", "#5d6772"),
 }
 
@@ -28,17 +28,17 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans'
 
 def fill(role: Role) -> str:
     """The attributes of a filled shape or a text."""
-    return f'class="af-{role}" fill="{_COLOURS[role][0]}"'
+    return f'class="af-{role}" fill="{COLOURS[role][0]}"'
 
 
 def stroke(role: Role) -> str:
     """The attributes of a line."""
-    return f'class="af-{role}-line" fill="none" stroke="{_COLOURS[role][0]}"'
+    return f'class="af-{role}-line" fill="none" stroke="{COLOURS[role][0]}"'
 
 
 def _rules() -> str:
-    fills = "".join(f".af-{role}{{fill:{dark}}}" for role, (_, dark) in _COLOURS.items())
-    lines = "".join(f".af-{role}-line{{stroke:{dark}}}" for role, (_, dark) in _COLOURS.items())
+    fills = "".join(f".af-{role}{{fill:{dark}}}" for role, (_, dark) in COLOURS.items())
+    lines = "".join(f".af-{role}-line{{stroke:{dark}}}" for role, (_, dark) in COLOURS.items())
     return f"@media (prefers-color-scheme:dark){{{fills}{lines}}}"
 
 

@@ -33,8 +33,8 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     label: str
-    kind: str = ""
-    """What sort of thing, said before the label where a picture mixes sorts."""
+    group: str = ""
+    """Rows of one group that follow one another stand below its name."""
     sessions: int
     """Distinct sessions with it, those without a start time included."""
     counts: tuple[Count, ...] = ()
@@ -129,6 +129,11 @@ class Spent(BaseModel):
     """Sent and written to a cache."""
     output_tokens: int = 0
     calls: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.input_tokens + self.cached_tokens + self.written_tokens + self.output_tokens
 
 
 class Spending(BaseModel):

@@ -14,19 +14,20 @@ from agentflows.picturing.collecting import (
     picture_pattern,
     picture_recurring,
     picture_success,
-    success_of,
 )
-from agentflows.picturing.named import PICTURES, PictureName, draw
+from agentflows.picturing.named import PICTURES, PictureName, collect, draw
+from agentflows.picturing.pages import dream_markdown
 
 __all__ = [
     "PICTURES",
     "PictureName",
+    "collect",
     "draw",
+    "dream_markdown",
     "picture_cost",
     "picture_coverage",
     "picture_growth",
     "picture_pattern",
     "picture_recurring",
     "picture_success",
-    "success_of",
 ]

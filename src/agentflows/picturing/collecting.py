@@ -7,29 +7,28 @@ from typing import Literal
 
 from agentflows.archive import OverTime
 from agentflows.home import Home
-from agentflows.impact import Impact, Step, measure
-from agentflows.impact import Rate as Counted
+from agentflows.impact import measure, success_of
 from agentflows.memory import MemoryStore, parse_entries
 from agentflows.pictures import (
     Count,
     Coverage,
     Covered,
-    Era,
     Grown,
     Growth,
     Mark,
-    Point,
-    Rate,
     Recurring,
     Row,
     Spending,
     Spent,
     Success,
-    Verdict,
 )
 
 _ALL = 1_000_000_000
-_MIXED = (("error_signatures", 5), ("user_corrections", 4), ("tool_sequences", 3))
+_MIXED = (
+    ("error_signatures", "Errors", 6),
+    ("user_corrections", "Corrections and rules", 4),
+    ("tool_sequences", "Sequences of steps", 4),
+)
 """What a picture of everything that recurs shows, and how many of each."""
 
 
@@ -44,7 +43,7 @@ def picture_pattern(
     found = home.archive.over_time(name, top=top, session_ids=session_ids)
     return Recurring(
         title=found.title,
-        rows=(*_rows(found, is_mixed=len({one.kind for one in found.top}) > 1), *_rest(found)),
+        rows=tuple(_rows(found, "")),
         all_sessions=_counts(found.all_sessions),
         undated=found.undated,
         marks=_marks(home, store),
@@ -52,32 +51,36 @@ def picture_pattern(
 
 
 def picture_recurring(home: Home, *, store: str = "", session_ids: Sequence[str] | None = None) -> Recurring:
-    """How often the commonest errors, corrections, rules and sequences of steps came up.
+    """How often errors, corrections, rules and sequences of steps came up that two sessions or more show.
 
     Raises:
         NotFoundError: there is no such store.
     """
-    all_found = [home.archive.over_time(name, top=top, session_ids=session_ids) for name, top in _MIXED]
-    first = all_found[0]
+    all_found = [
+        (group, home.archive.over_time(name, top=top, at_least=2, session_ids=session_ids))
+        for name, group, top in _MIXED
+    ]
+    _, first = all_found[0]
     return Recurring(
         title="What recurs",
-        rows=tuple(row for found in all_found for row in (*_rows(found, is_mixed=True), *_rest(found))),
+        rows=tuple(row for group, found in all_found if found.top for row in _rows(found, group)),
         all_sessions=_counts(first.all_sessions),
         undated=first.undated,
         marks=_marks(home, store),
     )
 
 
-def _rows(found: OverTime, *, is_mixed: bool) -> Iterable[Row]:
+def _rows(found: OverTime, group: str) -> Iterable[Row]:
     for one in found.top:
-        kind = one.kind if is_mixed else ""
-        yield Row(label=one.label, kind=kind, sessions=one.sessions, counts=_counts(one.at))
-
-
-def _rest(found: OverTime) -> Iterable[Row]:
+        yield Row(label=one.label, group=group, sessions=one.sessions, counts=_counts(one.at))
     if found.rest is not None:
-        label = f"{found.others:,} {'other' if found.others == 1 else 'others'}"
-        yield Row(label=label, sessions=found.rest.sessions, counts=_counts(found.rest.at), is_rest=True)
+        yield Row(
+            label=f"{found.others:,} other{'' if found.others == 1 else 's'}",
+            group=group,
+            sessions=found.rest.sessions,
+            counts=_counts(found.rest.at),
+            is_rest=True,
+        )
 
 
 def _counts(at: dict[datetime, int]) -> tuple[Count, ...]:
@@ -109,38 +112,6 @@ def picture_success(home: Home, store: str) -> Success:
         NotFoundError: there is no such store.
     """
     return success_of(measure(home.state, home.archive, store))
-
-
-def success_of(impact: Impact) -> Success:
-    """The picture of a comparison that was made already."""
-    eras = [_era(step) for step in impact.steps]
-    if impact.steps:
-        first = impact.steps[0]
-        eras.insert(0, Era(label="before", start=None, end=first.at, rate=_rate(first.before)))
-    return Success(
-        title=f"Success before and after each version of {impact.store}",
-        eras=tuple(eras),
-        points=tuple(Point(start=one.start, end=one.end, rate=_rate(one.rate)) for one in impact.buckets),
-        note="“Worse” and “better” are judged within tasks; the levels are of all sessions that say how they ended.",
-    )
-
-
-def _era(step: Step) -> Era:
-    first, last = step.first_version, step.version
-    verdict: Verdict = "worse" if step.verdict == "worse" else "better" if step.verdict == "better" else ""
-    return Era(
-        label=f"v{last}" if first == last else f"v{first}–{last}",
-        start=step.settled_at,
-        end=step.until,
-        rate=_rate(step.after),
-        verdict=verdict,
-        is_undone=step.undone_by is not None,
-    )
-
-
-def _rate(rate: Counted) -> Rate:
-    low, high = rate.interval
-    return Rate(successes=rate.successes, sessions=rate.sessions, low=low, high=high)
 
 
 def picture_cost(home: Home, store: str = "", *, each: Literal["dream", "day"] = "dream") -> Spending:

@@ -76,7 +76,8 @@ FROM told WHERE values > 1 OR kind = 'replaced'
 ORDER BY said DESC, kind, subject, project, first_at, value
 """,
     moments=f"""{_TOLD}
-SELECT kind, concat_ws(chr(31), subject, project, value) AS key, subject || ' → ' || value AS label, root_id
+SELECT kind, concat_ws(chr(31), subject, project, value) AS key,
+       subject || ' → ' || value || coalesce(' · ' || nullif(project, ''), '') AS label, root_id
 FROM facts JOIN told USING (kind, subject, project, value) WHERE values > 1 OR kind = 'replaced'
 """,
 )

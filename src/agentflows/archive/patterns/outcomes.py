@@ -158,7 +158,8 @@ OUTCOME_FEATURES = PatternQuery(
     },
     sql=_FEATURES,
     moments=f"""
-SELECT 'feature' AS kind, concat_ws(chr(31), project, feature) AS key, feature AS label, unnest(session_ids) AS root_id
+SELECT 'feature' AS kind, concat_ws(chr(31), project, feature) AS key,
+       feature || coalesce(' · ' || nullif(project, ''), '') AS label, unnest(session_ids) AS root_id
 FROM ({_FEATURES}) WHERE believed
 """,
 )
@@ -231,7 +232,8 @@ FROM counted JOIN base USING (project) LEFT JOIN told USING (project, name) WHER
 ORDER BY failed_sessions DESC, sessions DESC, name, project
 """,
     moments="""
-SELECT 'failed check' AS kind, concat_ws(chr(31), roots.project, name) AS key, name AS label, root_id
+SELECT 'failed check' AS kind, concat_ws(chr(31), roots.project, name) AS key,
+       name || coalesce(' · ' || nullif(roots.project, ''), '') AS label, root_id
 FROM checks JOIN roots USING (root_id) WHERE NOT passed
 """,
 )

@@ -69,7 +69,7 @@ ORDER BY counted.sessions DESC, length DESC, occurrences DESC, sequence
 """,
     moments=f"""{_GRAMS}
 SELECT 'sequence' AS kind, concat_ws(' > ', h1, h2, nullif(h3, ''), nullif(h4, ''), nullif(h5, '')) AS key,
-       key AS label, root_id FROM per
+       replace(key, ' > ', ' → ') AS label, root_id FROM per
 QUALIFY count(*) OVER (PARTITION BY h1, h2, h3, h4, h5) >= 2
 """,
 )
