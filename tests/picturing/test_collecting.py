@@ -71,6 +71,7 @@ def test_a_dream_shows_what_it_read_and_what_it_cost(home: Home):
         (4, 0, 0, 0, 4)
     ]
     assert picture_cost(home, "team").spent == picture_cost(home).spent
+    assert picture_cost(home, report.dream.store_id).title == "What dreams over team cost"
     assert picture_cost(home, "team").spent == (
         Spent(at=report.dream.created_at, label=report.dream.dream_id, dollars=0.25, calls=1),
     )

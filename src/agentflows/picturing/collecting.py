@@ -137,7 +137,7 @@ def picture_cost(home: Home, store: str = "", *, each: Literal["dream", "day"] =
                 output_tokens=usage.output_tokens if usage else 0,
             )
         )
-    title = f"What dreams over {store} cost" if store else "What dreams cost"
+    title = f"What dreams over {home.state.get_store(store).name} cost" if store else "What dreams cost"
     return Spending(title=title, each=each, spent=tuple(spent))
 
 
