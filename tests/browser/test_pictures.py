@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from agentflows.pictures import STYLESHEET, Shown, picture
+from agentflows.pictures import STYLESHEET, Shown, markdown_image, picture
+from tests.browser.pages import sign_in
 from tests.pictures.samples import PLAIN, growth, hostile, recurring, success
+from tests.prefect_server import PrefectSite
 
 pytestmark = pytest.mark.browser
 _BOXES = """() => [...document.querySelectorAll('svg')].map(svg => {
@@ -70,3 +72,16 @@ def test_a_picture_follows_the_readers_choice_of_dark(page: Page):
     assert page.evaluate(ground) == "rgb(21, 24, 28)"
     page.emulate_media(color_scheme="light")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+@pytest.mark.slow
+@pytest.mark.prefect
+def test_prefect_shows_a_picture_in_markdown(page: Page, prefect_site: PrefectSite):
+    """A newer interface that no longer does must not go unnoticed: it takes `<svg>` out."""
+    data = f"# Pictures\n\n{markdown_image(PLAIN['success'])}\n"
+    made = prefect_site.call("POST", "/artifacts/", {"key": "pictures", "type": "markdown", "data": data})
+    sign_in(page, prefect_site)
+    page.goto(f"{prefect_site.url}/artifacts/artifact/{made['id']}")
+    image = page.get_by_role("img", name="Success before and after")
+    image.wait_for()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 760

@@ -94,8 +94,10 @@ def _held_on(groups: Sequence[Sequence[Grown]]) -> list[float]:
 def _summary(found: Growth) -> str:
     last = found.versions[-1]
     added, removed = sum(one.added for one in found.versions), sum(one.removed for one in found.versions)
+    entries = f"{last.entries:,} {'entry' if last.entries == 1 else 'entries'}"
+    size = f"{last.bytes / 1024:,.1f} KiB" if last.bytes >= 1024 else f"{last.bytes:,} bytes"
     return (
-        f"version {last.version:,}: {last.entries:,} entries, {last.bytes / 1024:,.1f} KiB · "
+        f"version {last.version:,}: {entries}, {size} · "
         f"since the first, {added:,} added and {removed:,} removed"
     )
 

@@ -137,7 +137,8 @@ def picture_cost(home: Home, store: str = "", *, each: Literal["dream", "day"] =
                 output_tokens=usage.output_tokens if usage else 0,
             )
         )
-    title = f"What dreams over {home.state.get_store(store).name} cost" if store else "What dreams cost"
+    whose = f" over {home.state.get_store(store).name}" if store else ""
+    title = f"What dreams{whose} cost{', day by day' if each == 'day' else ''}"
     return Spending(title=title, each=each, spent=tuple(spent))
 
 
