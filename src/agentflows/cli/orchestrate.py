@@ -1,10 +1,12 @@
 """`agentflows orchestrate` and `agentflows threads`: have a team do a job, and see everything it does."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +31,7 @@ from agentflows.orchestrating import FINAL, Files, make_request, transcript
 from agentflows.orchestration import headline, not_begun, plan_of, summary
 from agentflows.session import Turn
 from agentflows.settings import load_settings
-from agentflows.team import LEAD, Orchestration, TeamCaps, Thread, ThreadTurn, read_team, render_plan
+from agentflows.team import LEAD, Orchestration, SubTask, TeamCaps, Thread, ThreadTurn, read_team, render_plan
 
 NOT_WHOLE = 3
 """Exit code where some of the work is not done: partial, stopped or interrupted."""
@@ -229,18 +231,27 @@ def show_job(job: Orchestration, home: Path | None) -> None:
 
 
 def _table(job: Orchestration) -> Table:
+    order = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
+    return _rows(job, order, not_begun(job))
+
+
+def _rows(
+    job: Orchestration, turns: Sequence[ThreadTurn], left: Sequence[SubTask], *, is_short: bool = False
+) -> Table:
+    """A row for each; with `is_short` one line for each, cut where the screen ends."""
     table = Table(header_style="bold", box=None, pad_edge=False)
     names = ["thread", "turn", "task", "ending", "left", "seconds", "tokens", "why"]
     if not job.usage.total:
         names.remove("tokens")
     for name in names:
         is_prose = name in {"task", "left", "why"}
-        table.add_column(name, overflow="fold" if is_prose else "ellipsis", no_wrap=not is_prose)
-    order = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
-    for turn in order:
+        table.add_column(
+            name, overflow="fold" if is_prose and not is_short else "ellipsis", no_wrap=not is_prose
+        )
+    for turn in turns:
         cells = _cells(turn, is_planned=job.mode == "plan")
-        table.add_row(*(_cell(name, cells[name]) for name in names))
-    for task in not_begun(job):
+        table.add_row(*(_cell(name, cells[name], is_short=is_short) for name in names))
+    for task in left:
         known = {"thread": task.agent, "task": one_line(task.task, 40), "ending": "not begun"}
         table.add_row(*(Text(reveal(known.get(name, ""))) for name in names))
     return table
@@ -263,8 +274,11 @@ def _cells(turn: ThreadTurn, *, is_planned: bool) -> dict[str, str]:
     }
 
 
-def _cell(name: str, text: str) -> Text:
-    return Text(reveal(text), style=_STYLES.get(text, "") if name == "ending" else "")
+def _cell(name: str, text: str, *, is_short: bool) -> Text:
+    style = _STYLES.get(text, "") if name == "ending" else ""
+    return Text(
+        reveal(text), style=style, no_wrap=is_short or None, overflow="ellipsis" if is_short else None
+    )
 
 
 def _count(changes: int) -> str:
@@ -272,14 +286,46 @@ def _count(changes: int) -> str:
 
 
 def _watch(doors: Home, name: str, home: Path | None) -> None:
-    with Live(console=console, auto_refresh=False) as live:
+    """Draw the threads again and again in a terminal; elsewhere say each turn that ended, once."""
+    screen, told = Console(highlight=False), set[tuple[str, int]]()
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
         while True:
             job = doors.state.job(name)
-            live.update(_table(job), refresh=True)
+            if screen.is_terminal:
+                live.update(_view(job, screen.height), refresh=True)
+            else:
+                _tell(job, told)
             if job.status in FINAL or job.status == "interrupted" or not _is_worked_on(doors, job):
                 break
             time.sleep(_EVERY)
     show_job(job, home)
+
+
+def _view(job: Orchestration, height: int) -> Group:
+    """As much of a job as a screen of that height holds: what is at work first, then what ended last."""
+
+    def rank(turn: ThreadTurn) -> tuple[int, float]:
+        at = turn.ended_at or turn.started_at
+        place = {"running": 0, "ended": 1, "queued": 2}.get(turn.status, 3)
+        return place, -at.timestamp() if at else 0.0
+
+    turns = sorted(job.turns, key=rank)
+    shown = turns[: max(1, height - 4)]
+    parts: list[RenderableType] = [
+        Text(headline(job), style="bold", no_wrap=True, overflow="ellipsis"),
+        _rows(job, shown, (), is_short=True),
+    ]
+    if left := len(turns) - len(shown) + len(not_begun(job)):
+        parts.append(Text(f"… {left} more", style="dim"))
+    return Group(*parts)
+
+
+def _tell(job: Orchestration, told: set[tuple[str, int]]) -> None:
+    for turn in job.turns:
+        key = (turn.thread_id, turn.number)
+        if turn.status in {"ended", "skipped"} and key not in told:
+            told.add(key)
+            console.print(Text(f"{turn.thread_id} turn {turn.number}: {turn.ending or turn.status}"))
 
 
 def _is_worked_on(doors: Home, job: Orchestration) -> bool:
