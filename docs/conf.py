@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "agentflows"
 release = version = agentflows.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "references"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "offline", "references"]
 exclude_patterns = ["_ext"]
 
 myst_heading_anchors = 3
