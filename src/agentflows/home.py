@@ -4,6 +4,7 @@ One `Home` is one process's view of an installation: its archive, its state data
 Nothing is opened before it is asked for, and nothing is written by looking.
 """
 
+import atexit
 import contextlib
 import getpass
 import os
@@ -11,7 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
@@ -69,6 +70,7 @@ class Home:
     @cached_property
     def archive(self) -> Archive:
         """All sessions. An archive that does not exist yet is empty, not an error."""
+        _end_quietly()
         settings = self.settings
         return Archive(
             settings.resolved_archive,
@@ -335,6 +337,17 @@ def _checked_key(found: bytes, path: Path) -> bytes:
 def open_home(home: str | Path | None = None, **settings: object) -> Home:
     """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment."""
     return Home(load_settings(home=Path(home) if home else None, **settings))
+
+
+@cache
+def _end_quietly() -> None:
+    """Keep the end of a process that Prefect made for one run out of a worker's log.
+
+    DuckDB's bindings then list every object that Prefect's daemon threads still hold, some fifty lines that say
+    nothing to an operator. By then the run and its logs are over.
+    """
+    if "PREFECT__FLOW_RUN_ID" in os.environ:
+        atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
 def _once(make: Callable[[], Made]) -> Callable[[], Made]:

@@ -99,6 +99,13 @@ def load_flow(name: str, root: Path | None = None) -> Any:
     return getattr(load_module(name, root), name)
 
 
+def load_helper(name: str, root: Path | None = None) -> ModuleType:
+    """A file of `flows/` that is no flow (`_serve`, `_automations`): the project's own, else this installation's."""
+    folder = root or project_root()
+    own = (folder / "flows" / f"{name}.py").is_file()
+    return load_module(name, folder if own else bundled())
+
+
 def init_project(folder: Path) -> list[str]:
     """Lay down a project to edit: `flows/`, `prefect.yaml`, `examples/` and the marker. Existing files are kept.
 

@@ -11,7 +11,7 @@ import pytest
 from agentflows import doctor, open_home
 from agentflows.diagnosis import Diagnosis
 from agentflows.diagnosis.machine import check_packages, check_python
-from agentflows.diagnosis.network import shown
+from agentflows.diagnosis.server import shown
 from agentflows.testing import FakeMessagesAPI
 from tests import command_line
 

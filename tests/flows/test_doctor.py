@@ -1,33 +1,135 @@
 """Doctor before a real Prefect server."""
 
+from collections.abc import Callable, Generator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from agentflows import doctor
+from agentflows.deployments import Deployment, read_deployments
+from agentflows.diagnosis import Check
+from agentflows.notices import CRASHED
+from agentflows.project import bundled
 
 pytestmark = pytest.mark.prefect
 
+Look = Callable[[str], Check]
 
-def test_a_server_is_asked_for_version_pool_and_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """From no pool over a pool without a worker to one that is at work."""
-    url = PREFECT_API_URL.value() or ""
-    monkeypatch.setenv("PREFECT_API_URL", url)
-    found = doctor(tmp_path, timeout_seconds=30)
-    assert found.of("prefect").status == "ok"
-    assert f"version {metadata.version('prefect')}" in found.of("prefect").found
-    httpx2.delete(f"{url}/work_pools/agentflows", timeout=30)
-    assert "prefect work-pool create agentflows" in doctor(tmp_path, timeout_seconds=30).of("work pool").fix
-    httpx2.post(
-        f"{url}/work_pools/", json={"name": "agentflows", "type": "process"}, timeout=30
-    ).raise_for_status()
-    assert "prefect worker start" in doctor(tmp_path, timeout_seconds=30).of("work pool").fix
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
+    """The API of a server without pool and deployments; what a test makes there goes with it."""
+    found = PREFECT_API_URL.value() or ""
+    monkeypatch.setenv("PREFECT_API_URL", found)
+
+    def remove() -> None:
+        httpx2.delete(f"{found}/work_pools/agentflows", timeout=30)
+        with get_client(sync_client=True) as client:
+            for one in client.read_deployments(limit=200):
+                client.delete_deployment(one.id)
+            for automation in client.read_automations():
+                client.delete_automation(automation.id)
+
+    remove()
+    yield found
+    remove()
+
+
+@pytest.fixture
+def look(url: str, tmp_path: Path) -> Look:
+    """What doctor finds of one part."""
+    assert url
+    return lambda name: doctor(tmp_path, timeout_seconds=30).of(name)
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = httpx2.post(url, json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json() if answer.content else {}
+
+
+def test_a_server_is_asked_for_version_pool_and_workers(url: str, look: Look):
+    """From no pool over a pool without a worker to one that is at work; two over a SQLite file are a warning."""
+    assert look("prefect").status == "ok"
+    assert f"version {metadata.version('prefect')}" in look("prefect").found
+    assert "prefect work-pool create agentflows" in look("work pool").fix
+    post(f"{url}/work_pools/", {"name": "agentflows", "type": "process"})
+    assert "prefect worker start" in look("work pool").fix
     beat = f"{url}/work_pools/agentflows/workers/heartbeat"
-    httpx2.post(beat, json={"name": "one", "heartbeat_interval_seconds": 30}, timeout=30).raise_for_status()
-    assert doctor(tmp_path, timeout_seconds=30).of("work pool").found == "'agentflows', 1 worker"
+    post(beat, {"name": "one", "heartbeat_interval_seconds": 30})
+    assert look("work pool").found == "'agentflows', 1 worker"
+    with pytest.raises(KeyError):
+        look("workers")
+    post(beat, {"name": "two", "heartbeat_interval_seconds": 30})
+    assert look("work pool").found == "'agentflows', 2 workers"
+    assert "AGENTFLOWS_STATE_URL" in look("workers").fix
     httpx2.patch(f"{url}/work_pools/agentflows", json={"is_paused": True}, timeout=30).raise_for_status()
-    assert "is paused" in doctor(tmp_path, timeout_seconds=30).of("work pool").found
-    httpx2.delete(f"{url}/work_pools/agentflows", timeout=30).raise_for_status()
+    assert "is paused" in look("work pool").found
+
+
+def test_a_server_that_anybody_may_use_is_a_warning(look: Look):
+    """A run of an agent is a command on this machine: whoever may start one may do much."""
+    found = look("security")
+    assert found.status == "warning"
+    assert "no CSRF protection; pages of any origin may read its answers; no password" in found.found
+    assert "PREFECT_SERVER_API_AUTH_STRING" in found.fix
+
+
+def test_what_is_deployed_is_held_against_the_project(url: str, look: Look):
+    """Nothing there, one that is another version of its file, one that was deleted, and all as the file has them."""
+    wanted = read_deployments(bundled())
+    assert "8 of 8 are not there (nightly, ingest" in look("deployments").found
+
+    def deploy(one: Deployment, version: str) -> str:
+        flow = post(f"{url}/flows/", {"name": one.name})["id"]
+        schedules = [
+            {
+                "schedule": {"cron": when.cron, "timezone": when.timezone},
+                "active": when.active,
+                "slug": when.slug,
+                "parameters": when.parameters,
+            }
+            for when in one.schedules
+        ]
+        made = {
+            "name": one.name,
+            "flow_id": flow,
+            "version": version,
+            "parameters": one.parameters,
+            "schedules": schedules,
+            "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": "."}}],
+        }
+        return str(post(f"{url}/deployments/", made)["id"])
+
+    ids = {
+        one.name: deploy(one, "another" if one.name == "impact" else one.sha_of_file(bundled()))
+        for one in wanted
+    }
+    found = look("deployments")
+    assert (found.status, f"1 are not as {bundled()} has them (impact)" in found.found) == ("warning", True)
+    assert "prefect --no-prompt deploy --all" in found.fix
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(UUID(ids["impact"]))
+    assert "1 of 8 are not there (impact)" in look("deployments").found
+    impact = next(one for one in wanted if one.name == "impact")
+    deploy(impact, impact.sha_of_file(bundled()))
+    found = look("deployments")
+    assert (found.status, "scheduled: impact (0 6 * * 1 Etc/UTC)" in found.found) == ("ok", True)
+
+
+def test_whether_anything_notices_crashed_runs_is_said(url: str, look: Look):
+    """Without the automation a run that was killed is shown as running for ever."""
+    assert look("crashes").fix == "agentflows automations"
+    trigger = {"type": "event", "posture": "Reactive", "expect": ["x"], "threshold": 1, "within": 0}
+    automation = {"name": CRASHED, "enabled": False, "trigger": trigger, "actions": [{"type": "do-nothing"}]}
+    made = post(f"{url}/automations/", automation)
+    assert "is switched off" in look("crashes").found
+    changed = httpx2.patch(f"{url}/automations/{made['id']}", json={"enabled": True}, timeout=30)
+    changed.raise_for_status()
+    assert look("crashes").status == "ok"

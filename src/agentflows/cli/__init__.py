@@ -25,6 +25,7 @@ from agentflows.cli import (
     picture,
     review,
     rubric,
+    serve,
     work,
 )
 from agentflows.cli.output import report_error
@@ -85,6 +86,7 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(archive.app, name="archive")
 app.command("impact")(impact.impact)
 app.command("picture")(picture.pictures)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.command("init")(work.init)
 app.command("demo")(work.demo)

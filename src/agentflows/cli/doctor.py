@@ -21,7 +21,9 @@ def doctor(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Check this installation: Python, packages, home, state, archive, sandbox, model, Prefect.
+    """Check this installation: packages, home, state, archive, sandbox, model, and all that is to be there of Prefect.
+
+    That is the server and who may use it, workers, deployments, and whether crashed runs are noticed.
 
     Exit code 1 when something that is needed does not work. Nothing is made, changed or paid by looking.
 
@@ -44,7 +46,7 @@ def doctor(
 def _show(check: Check) -> None:
     line = Text(f"{check.status:<8}", style=_STYLES[check.status])
     console.print(
-        line.append(f"{check.name:<10}", style="bold").append(reveal(check.found), style="not bold default")
+        line.append(f"{check.name:<12}", style="bold").append(reveal(check.found), style="not bold default")
     )
     if check.fix:
-        console.print(Text(f"{'':<18}fix: {reveal(check.fix)}", style="default"))
+        console.print(Text(f"{'':<20}fix: {reveal(check.fix)}", style="default"))

@@ -8,9 +8,10 @@
 from pathlib import Path
 
 from agentflows.diagnosis.check import Check, Diagnosis, Status, ok, problem
-from agentflows.diagnosis.doors import check_archive, check_home, check_sandbox, check_state
+from agentflows.diagnosis.doors import check_archive, check_home, check_publish, check_sandbox, check_state
+from agentflows.diagnosis.installation import check_prefect
 from agentflows.diagnosis.machine import check_packages, check_python
-from agentflows.diagnosis.network import check_model, check_prefect
+from agentflows.diagnosis.network import check_model
 from agentflows.errors import SettingsError
 from agentflows.home import open_home
 
@@ -22,7 +23,7 @@ def doctor(home: str | Path | None = None, *, timeout_seconds: float = 5.0) -> D
 
     Args:
         home: the home folder; None is the one `AGENTFLOWS_HOME` names.
-        timeout_seconds: for each question to a server; there are five at most.
+        timeout_seconds: for each question to a server; there are a dozen at most.
     """
     machine = [check_python(), check_packages()]
     try:
@@ -39,8 +40,9 @@ def doctor(home: str | Path | None = None, *, timeout_seconds: float = 5.0) -> D
             check_home(doors),
             check_state(doors),
             check_archive(doors),
+            *check_publish(doors),
             check_sandbox(doors.settings.sandbox),
             check_model(doors.settings, seconds=timeout_seconds),
-            *check_prefect(seconds=timeout_seconds),
+            *check_prefect(doors, seconds=timeout_seconds),
         ]
     return Diagnosis(checks=tuple(checks))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from agentflows.diagnosis.check import Check, ok, problem, warning
@@ -71,6 +72,22 @@ def check_archive(home: Home) -> Check:
     if not found.sessions:
         return ok("archive", f"{place} holds no session yet; agentflows ingest PATH reads some in")
     return ok("archive", f"{place}, {found.sessions:,} sessions, {found.turns:,} turns")
+
+
+def check_publish(home: Home) -> Iterator[Check]:
+    """The folders that agents mount, where some are named."""
+    for store, folder in sorted(home.settings.publish.items()):
+        place = Path(folder).expanduser()
+        there = next(path for path in (place, *place.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            fix = f"Check the rights on {there}, or name another folder in AGENTFLOWS_PUBLISH."
+            yield problem("publish", f"{store!r} cannot be written to {place}", fix)
+        elif (free := shutil.disk_usage(there).free) < _TOO_LITTLE:
+            yield problem("publish", f"{place} has {free / (1 << 20):.0f} MiB free", "Free some space there.")
+        else:
+            yield ok(
+                "publish", f"{store!r} goes to {place}{'' if place.exists() else ' (made at first use)'}"
+            )
 
 
 def check_sandbox(mode: str) -> Check:

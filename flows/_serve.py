@@ -1,0 +1,113 @@
+"""Serve: every deployment of `prefect.yaml` from one process, for who needs no work pool. `agentflows serve` runs this."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.deployments.runner import RunnerDeployment
+from prefect.runner import Runner
+
+from agentflows.deployments import Deployment, Schedule
+from agentflows.errors import UsageError
+
+HEARTBEAT_SECONDS = 30
+"""As in `prefect.yaml`: what the automation for crashed runs counts on."""
+
+
+def serve(
+    root: Path,
+    wanted: Sequence[Deployment],
+    *,
+    limit: int | None,
+    told: Callable[[Deployment, str], None],
+    ready: Callable[[], None],
+) -> None:
+    """Record the deployments on the server, then run what is asked of them until interrupted.
+
+    They are paused when this ends, so that no run waits for a process that is not there, and resumed when it begins.
+
+    Args:
+        root: The project's folder. Runs begin in the current one.
+        wanted: Which of its deployments.
+        limit: How many runs work at once; None is as many as Prefect's own setting says.
+        told: Called with each deployment and its id when the server has it.
+        ready: Called when it has all.
+
+    Raises:
+        UsageError: a work pool has one of them: its workers would run what this runs.
+    """
+    _check_unpooled(wanted)
+    options: dict[str, Any] = {"limit": limit} if limit else {}
+    runner = _Runner(
+        name="agentflows", pause_on_shutdown=True, heartbeat_seconds=HEARTBEAT_SECONDS, **options
+    )
+    for one in wanted:
+        told(one, str(runner.add_deployment(_made(root, one))))
+    ready()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell starts in the background ignores it
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(runner.start())
+
+
+class _Runner(Runner):
+    """Prefect's, but SIGTERM ends it as Ctrl-C does: its own handler leaves a coroutine unawaited, and says so."""
+
+    def handle_sigterm(self, *_args: Any, **_extra: Any) -> None:
+        """End."""
+        signal.raise_signal(signal.SIGINT)
+
+
+def _check_unpooled(wanted: Sequence[Deployment]) -> None:
+    named = DeploymentFilter(name=DeploymentFilterName(any_=[one.name for one in wanted]))
+    with get_client(sync_client=True) as client:
+        there = client.read_deployments(deployment_filter=named, limit=200)
+    pooled = [one for one in there if one.work_pool_name]
+    if pooled:
+        shown = ", ".join(sorted(one.name for one in pooled))
+        msg = (
+            f"{shown}: deployed to the work pool {pooled[0].work_pool_name!r}, whose workers run them: start one with "
+            f"`prefect worker start --pool {pooled[0].work_pool_name}`. To serve them from here instead, delete these "
+            "deployments first (on their pages, or with `prefect deployment delete NAME/NAME`)."
+        )
+        raise UsageError(msg)
+
+
+def _made(root: Path, wanted: Deployment) -> RunnerDeployment:
+    limit = wanted.concurrency_limit
+    made: Any = RunnerDeployment.from_entrypoint(
+        str(root / wanted.entrypoint),
+        name=wanted.name,
+        description=wanted.description,
+        tags=wanted.tags,
+        parameters=wanted.parameters,
+        schedules=[_schedule(one) for one in wanted.schedules],  # pyright: ignore[reportArgumentType]
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=limit.limit, collision_strategy=ConcurrencyLimitStrategy(limit.collision_strategy)
+        )
+        if limit
+        else None,
+    )
+    return made
+
+
+def _schedule(wanted: Schedule) -> DeploymentScheduleCreate:
+    if wanted.cron:
+        when = CronSchedule(cron=wanted.cron, timezone=wanted.timezone)
+    elif wanted.rrule:
+        when = RRuleSchedule(rrule=wanted.rrule, timezone=wanted.timezone)
+    else:
+        when = IntervalSchedule(interval=timedelta(seconds=wanted.interval), timezone=wanted.timezone)
+    return DeploymentScheduleCreate(
+        schedule=when, active=wanted.active, parameters=wanted.parameters, slug=wanted.slug or None
+    )

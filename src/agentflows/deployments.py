@@ -1,0 +1,95 @@
+"""What a project deploys: its `prefect.yaml`, read as words, for whoever serves it or looks whether a server has it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from agentflows.errors import UsageError
+
+FILE = "prefect.yaml"
+POOL = "agentflows"
+"""The work pool that `prefect.yaml` names."""
+
+
+class Schedule(BaseModel):
+    """When a deployment runs by itself; one of `cron`, `interval` and `rrule` is set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cron: str = ""
+    interval: float = 0
+    """Seconds."""
+    rrule: str = ""
+    timezone: str = "UTC"
+    active: bool = True
+    slug: str = ""
+    parameters: dict[str, Any] = {}
+
+    @property
+    def when(self) -> str:
+        """For people."""
+        how = self.cron or self.rrule or f"every {self.interval:g} s"
+        named = f"{self.slug}: " if self.slug else ""
+        return f"{named}{how} {self.timezone}{'' if self.active else ' (off)'}"
+
+
+class Limit(BaseModel):
+    """How many runs of a deployment work at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int
+    collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
+
+
+class Deployment(BaseModel):
+    """One deployment as the file says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    entrypoint: str
+    """`flows/dream.py:dream`, from the project's folder."""
+    description: str = ""
+    tags: list[str] = []
+    parameters: dict[str, Any] = {}
+    concurrency_limit: Limit | None = None
+    schedules: list[Schedule] = Field(default=[])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        """A limit may be a number, and nothing may stand where a list does."""
+        found = {name: value for name, value in given.items() if value is not None}
+        if isinstance(found.get("concurrency_limit"), int):
+            found["concurrency_limit"] = {"limit": found["concurrency_limit"]}
+        return found
+
+    def sha_of_file(self, root: Path) -> str:
+        """What Prefect calls the version of a deployment: the MD5 of the flow's file."""
+        content = (root / self.entrypoint.rpartition(":")[0]).read_bytes()
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def read_deployments(root: Path) -> list[Deployment]:
+    """Every deployment of the project in `root`.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read as deployments.
+    """
+    path = root / FILE
+    try:
+        content = cast("dict[str, Any]", YAML(typ="safe", pure=True).load(path.read_text("utf-8")))  # pyright: ignore[reportUnknownMemberType]
+        return [Deployment.model_validate(one) for one in content["deployments"]]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        msg = f"{path} has a deployment that cannot be used: {where}: {first['msg']}. Correct it there."
+        raise UsageError(msg) from error
+    except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{path} cannot be read as deployments ({type(error).__name__}: {error}). `agentflows init` lays one down."
+        raise UsageError(msg) from error
