@@ -110,7 +110,7 @@ class Home:
         `pii` is which personal data it replaces beside secrets.
         """
         own = [self.settings.api_key.get_secret_value()] if self.settings.api_key else []
-        return Redactor(self._key(), own_secrets=[secret for secret in own if secret], pii=pii)
+        return Redactor(self._redaction_key, own_secrets=[secret for secret in own if secret], pii=pii)
 
     @cached_property
     def canaries(self) -> Canaries:
@@ -261,7 +261,8 @@ class Home:
             raise SettingsError(msg) from error
         return folder
 
-    def _key(self) -> bytes:
+    @cached_property
+    def _redaction_key(self) -> bytes:
         """The key of the home; where several homes share a state, the one that the first of them had."""
         if not self.settings.state_url:
             return self._own_key()

@@ -1,7 +1,7 @@
 """Crews over a record in memory, for the tests of one folder."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from agentflows.agent import AgentDefinition
@@ -36,24 +36,25 @@ class Pages:
         self.threads: dict[str, Thread] = {}
         self.messages: list[Message] = []
 
-    def open_thread(self, thread: Thread) -> None:
+    def record(
+        self,
+        job_id: str,
+        *,
+        opened: Sequence[Thread] = (),
+        turns: Sequence[ThreadTurn] = (),
+        messages: Sequence[Message] = (),
+        archived: Sequence[str] = (),
+    ) -> Sequence[Message]:
         with self.lock:
-            self.threads[thread.thread_id] = thread
-
-    def archive_thread(self, job_id: str, thread_id: str) -> None:
-        with self.lock:
-            self.threads[thread_id] = self.threads[thread_id].model_copy(update={"status": "archived"})
-
-    def put_turn(self, turn: ThreadTurn) -> None:
-        with self.lock:
-            thread = self.threads[turn.thread_id]
-            turns = (*thread.turns[: turn.number], turn, *thread.turns[turn.number + 1 :])
-            self.threads[turn.thread_id] = thread.model_copy(update={"turns": turns})
-
-    def post(self, job_id: str, message: Message) -> Message:
-        with self.lock:
-            self.messages.append(message)
-        return message
+            self.threads |= {thread.thread_id: thread for thread in opened}
+            for turn in turns:
+                thread = self.threads[turn.thread_id]
+                kept = (*thread.turns[: turn.number], turn, *thread.turns[turn.number + 1 :])
+                self.threads[turn.thread_id] = thread.model_copy(update={"turns": kept})
+            for name in archived:
+                self.threads[name] = self.threads[name].model_copy(update={"status": "archived"})
+            self.messages += messages
+        return messages
 
     def job(self, **fields: object) -> Orchestration:
         """The job as a later process finds it."""

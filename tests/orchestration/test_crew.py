@@ -2,14 +2,16 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from agentflows.agent import Transcript
-from agentflows.errors import DreamError, NotFoundError, UsageError
+from agentflows.errors import DreamError, NotFoundError, StoreError, UsageError
 from agentflows.orchestration import Desk, lead
+from agentflows.orchestration.roster import now
 from agentflows.session import Session
-from agentflows.team import LEAD, ThreadTurn
+from agentflows.team import LEAD, FileChange, ThreadTurn
 from tests.orchestration.crews import Pages, crew, does, task, team
 
 
@@ -134,7 +136,7 @@ def test_what_ran_when_the_process_died_goes_on_and_what_ended_does_not() -> Non
         workers.wait()
         halfway = workers.send(task("half"))
         workers.wait(known={("a-1", 0)})
-    pages.put_turn(halfway.model_copy(update={"status": "running"}))
+    pages.record("job_1", turns=[halfway.model_copy(update={"status": "running"})])
     again: list[str] = []
     with crew(team("a"), does(log=again), pages=pages, of=pages.job()) as workers:
         workers.resume()
@@ -191,3 +193,68 @@ def test_nothing_is_begun_once_the_job_was_stopped() -> None:
         with pytest.raises(UsageError, match="the kill switch"):
             workers.send(task("1"))
     assert (log, pages.threads) == ([], {})
+
+
+def test_several_orders_are_given_together_or_not_at_all() -> None:
+    """One transaction for a whole fan-out; a bad order among them leaves no half of it behind."""
+    pages = Pages()
+    with crew(team("a", "b", max_threads=3), does(), pages=pages) as workers:
+        with pytest.raises(NotFoundError, match="no agent 'c'"):
+            workers.send_all([(task("1"), ""), (task("2", agent="c"), "")])
+        with pytest.raises(UsageError, match="3 threads exist"):
+            workers.send_all([(task(str(number)), "") for number in range(4)])
+        assert (pages.threads, pages.messages) == ({}, [])
+        turns = workers.send_all([(task("1"), ""), (task("2", agent="b"), ""), (task("1"), "")])
+        more = workers.send_all([(task("3"), "a-1"), (task("4"), "a-1"), (task("2", agent="b"), "")])
+        workers.settle()
+    assert [(turn.thread_id, turn.number) for turn in (*turns, *more)] == [
+        ("a-1", 0), ("b-1", 0), ("a-1", 0), ("a-1", 1), ("a-1", 2), ("b-1", 0),
+    ]  # fmt: skip
+    assert [one.key for one in pages.messages] == ["1", "2", "3", "4"]
+    assert [turn.status for turn in pages.threads["a-1"].turns] == ["ended"] * 3
+
+
+def test_an_end_that_cannot_be_recorded_ends_the_job_and_is_raised() -> None:
+    """A full disk at the last step: whoever waits is told, and waits no longer."""
+
+    class Full(Pages):
+        why = "The disk is full."
+
+        def record(self, job_id: str, **what: Any) -> Any:
+            if self.why and any(turn.status == "ended" for turn in what.get("turns", ())):
+                raise StoreError(self.why)
+            return super().record(job_id, **what)
+
+    pages, log = Full(), list[str]()
+    with crew(team("a"), does(log=log), pages=pages) as workers:
+        workers.send(task("1"))
+        with pytest.raises(StoreError, match="disk is full"):
+            workers.settle()
+    pages.why = ""
+    with crew(team("a"), does(log=log), pages=pages, of=pages.job()) as workers:
+        workers.resume()
+        workers.settle()
+    assert log == ["1", "1"]
+    assert [turn.status for turn in pages.threads["a-1"].turns] == ["ended"]
+
+
+def test_of_two_turns_that_end_at_once_one_knows_the_other() -> None:
+    """An end is recorded while others end: what it changed counts for them all the same."""
+    both, began = threading.Barrier(2, timeout=30), now()
+
+    def work(turn: ThreadTurn) -> ThreadTurn:
+        both.wait()
+        change = FileChange(path="x.md", kind="created", after_sha256=turn.thread_id)
+        return does()(turn).model_copy(update={"changes": (change,), "started_at": began})
+
+    class Slow(Pages):
+        def record(self, job_id: str, **what: Any) -> Any:
+            if any(turn.status == "ended" for turn in what.get("turns", ())):
+                both.wait()
+            return super().record(job_id, **what)
+
+    with crew(team("a"), work, pages=Slow()) as workers:
+        workers.send_all([(task("1"), ""), (task("2"), "")])
+        workers.settle()
+        met = [turn.changes[0].conflict_with for turn in workers.turns]
+    assert sorted(met, key=len) in ([(), ("a-1",)], [(), ("a-2",)])

@@ -10,7 +10,7 @@ from agentflows.claude import Tool
 from agentflows.errors import UsageError
 from agentflows.home import Home
 from agentflows.orchestrating.request import JobRequest
-from agentflows.orchestrating.turning import run_agent, runner_of
+from agentflows.orchestrating.turning import run_agent
 from agentflows.orchestration import Crew, Desk
 from agentflows.prompts import render
 from agentflows.recording import record_run
@@ -79,7 +79,7 @@ def lead_turn(
         stop=stop,
         workspace=request.workspace,
         task=news or f"{request.task}\n\n{desk.list_agents()}",
-        runner=runner_of(home, request, turn, agent, extra=lead_tools(desk, turn.number)),
+        extra=lead_tools(desk, turn.number),
     )
     if transcript.end != "interrupted":
         record_run(home, transcript)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflows.agent import AgentDefinition, Job, Runner, Transcript
+from agentflows.agent import AgentDefinition, Job, Transcript
 from agentflows.change import Budget
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
@@ -117,7 +117,6 @@ def _ran(
         stop=stop,
         workspace=stage.folder,
         task=turn.order.task,
-        runner=runner_of(home, request, turn, agent),
         note=stage.note,
     )
     if transcript.end == "interrupted":
@@ -136,50 +135,44 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
     stop: Callable[[], str],
     workspace: Path,
     task: str,
-    runner: Runner,
+    extra: "Sequence[Tool]" = (),
     note: Callable[[], None] = lambda: None,
 ) -> Transcript:
     """Run an agent on one turn, or take what a killed process left of the same run.
 
+    It spends from the purses of its job, its thread and its turn; `extra` are tools beside those its file names.
     `note` is called before anything of the run is kept, so that the files it belongs to may be kept first.
     """
     state, name = home.state, turn_name(turn)
     if kept := state.runner_state(f"{name}/done"):
         return Transcript.model_validate_json(kept)
-    store = agent.memory
+    store, levels = agent.memory, purses(request, turn)
+    is_capped = any(budget.dollars is not None for budget in levels.values())
+    with state.run_purse(levels, name) as purse:
 
-    def keep(text: str) -> None:
-        note()
-        state.keep_runner_state(name, text)
+        def keep(text: str) -> None:
+            note()
+            purse.keep(text)
 
-    transcript = runner.run(
-        agent,
-        Job(
-            job_id=name,
-            task=task,
-            workspace=workspace,
-            memory=state.files(store) if store else {},
-            state=state.runner_state(name) or context(home, turn),
-            project=str(request.workspace),
-            parent_id=turn.job_id,
-        ),
-        keep=keep,
-        stop=stop,
-    )
+        transcript = home.runner(agent, purse, is_money_capped=is_capped, extra=extra).run(
+            agent,
+            Job(
+                job_id=name,
+                task=task,
+                workspace=workspace,
+                memory=state.files(store) if store else {},
+                state=state.runner_state(name) or context(home, turn),
+                project=str(request.workspace),
+                parent_id=turn.job_id,
+            ),
+            keep=keep,
+            stop=stop,
+        )
     failpoint("turn.ran")
     if transcript.end != "interrupted":
         note()
         state.keep_runner_state(f"{name}/done", transcript.model_dump_json())
     return transcript
-
-
-def runner_of(
-    home: Home, request: JobRequest, turn: ThreadTurn, agent: AgentDefinition, extra: "Sequence[Tool]" = ()
-) -> Runner:
-    """What runs an agent, spending from the purses of its job, its thread and its turn."""
-    levels = purses(request, turn)
-    is_capped = any(budget.dollars is not None for budget in levels.values())
-    return home.runner(agent, home.state.purse(levels), is_money_capped=is_capped, extra=extra)
 
 
 def purses(request: JobRequest, turn: ThreadTurn) -> dict[str, Budget]:

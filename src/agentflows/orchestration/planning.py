@@ -32,27 +32,29 @@ def carry_out(plan: Plan, crew: Crew) -> None:
 
 
 def _send_ready(waiting: Sequence[SubTask], crew: Crew) -> list[SubTask]:
-    """Begin or skip what can be; the rest comes back."""
+    """Begin, all together, or skip what can be; the rest comes back."""
     left: list[SubTask] = []
-    room, is_stopped = crew.has_room, bool(crew.stopped)
+    ready: list[tuple[SubTask, str]] = []
+    room, is_stopped = crew.room, bool(crew.stopped)
     for task in waiting:
-        if is_stopped or not (room or task.follows) or not _decided(task, crew):
+        needed = _needed(task, crew)
+        if is_stopped or (room <= 0 and not task.follows):
             left.append(task)
+        elif broken := _broken(needed):
+            crew.skip(task, broken)
+        elif all(_is_over(turn) for turn in needed.values()):
+            followed = needed.get(task.follows)
+            ready.append((task, followed.thread_id if followed else ""))
+            room -= not followed
         else:
-            room = crew.has_room
+            left.append(task)
+    if ready:
+        crew.send_all(ready)
     return left
 
 
-def _decided(task: SubTask, crew: Crew) -> bool:
-    needed = {name: crew.turn_of(name) for name in (*task.needs, *([task.follows] if task.follows else []))}
-    if broken := _broken(needed):
-        crew.skip(task, broken)
-        return True
-    if not all(_is_over(turn) for turn in needed.values()):
-        return False
-    followed = needed.get(task.follows)
-    crew.send(task, thread_id=followed.thread_id if followed else "")
-    return True
+def _needed(task: SubTask, crew: Crew) -> dict[str, ThreadTurn | None]:
+    return {name: crew.turn_of(name) for name in (*task.needs, *([task.follows] if task.follows else []))}
 
 
 def _without_room(waiting: Sequence[SubTask], crew: Crew) -> list[SubTask]:
@@ -76,10 +78,13 @@ def _broken(needed: Mapping[str, ThreadTurn | None]) -> str:
 
 def _archive_done(waiting: Sequence[SubTask], crew: Crew) -> None:
     followed = {task.follows for task in waiting if task.follows}
-    for thread in crew.present:
-        done = all(_is_over(turn) for turn in thread.turns)
-        if done and not {turn.order.subtask_id for turn in thread.turns} & followed:
-            crew.archive(thread.thread_id)
+    done = [
+        thread.thread_id
+        for thread in crew.present
+        if all(_is_over(turn) and turn.order.subtask_id not in followed for turn in thread.turns)
+    ]
+    if done:
+        crew.archive(*done)
 
 
 def _is_over(turn: ThreadTurn | None) -> bool:

@@ -167,16 +167,15 @@ class OutcomeRun:
             f"{whole}/writer": self.request.limits.writer,
             f"{whole}/attempt/{iteration}": Budget(),
         }
-        runner = self.home.runner(
-            self.request.agent, state.purse(levels), is_money_capped=self.request.has_money_cap
-        )
-
-        def keep(text: str) -> None:
-            self.also_keep()
-            state.keep_runner_state(job_id, text)
-
         job = self._job(outcome, job_id, feedback, midway)
-        transcript = runner.run(self.request.agent, job, keep=keep, stop=self.stop)
+        with state.run_purse(levels, job_id) as purse:
+
+            def keep(text: str) -> None:
+                self.also_keep()
+                purse.keep(text)
+
+            runner = self.home.runner(self.request.agent, purse, is_money_capped=self.request.has_money_cap)
+            transcript = runner.run(self.request.agent, job, keep=keep, stop=self.stop)
         failpoint("outcome.ran")
         if transcript.end != "interrupted":
             self.also_keep()

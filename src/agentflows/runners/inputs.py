@@ -1,5 +1,6 @@
 """What the tools of an agent take, as the model is told it and as it is checked."""
 
+import functools
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -88,8 +89,9 @@ def checked(shape: type[Shape], given: dict[str, Any]) -> Shape:
         raise ToolFaultError(msg) from error
 
 
+@functools.cache
 def schema(shape: type[Input]) -> dict[str, Any]:
-    """The JSON schema of the arguments, without what says nothing to a model."""
+    """The JSON schema of the arguments, without what says nothing to a model. Nobody changes it."""
     found = shape.model_json_schema()
     for field in found["properties"].values():
         field.pop("title", None)

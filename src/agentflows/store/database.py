@@ -2,6 +2,10 @@
 
 SQLite runs in WAL mode with one writer at a time (`BEGIN IMMEDIATE`) beside any number of readers;
 PostgreSQL runs the same transactions with row locks. Readers see one snapshot throughout.
+
+What was written is on disk when `write` is left. SQLite would bring its log to disk inside each transaction while all
+others wait; here it only appends (`synchronous=NORMAL`, which still orders everything around checkpoints), and the log
+is brought to disk afterwards, once for all threads whose transactions are in it.
 """
 
 import os
@@ -19,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlmodel import Session
 
 from agentflows.errors import ConflictError, CorruptionError, SettingsError, StoreError
+from agentflows.gathering import Gathering
 from agentflows.store.rows import Row
 
 BUSY_MILLISECONDS = 30_000
@@ -26,7 +31,10 @@ BUSY_MILLISECONDS = 30_000
 CHUNK = 500
 """Values bound in one statement: below every driver's limit."""
 
-_WRITER_PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+_READERS = 8
+"""Connections that read one SQLite file at once; more threads than that take turns."""
+
+_WRITER_PRAGMAS = ("foreign_keys=ON", "secure_delete=ON")
 _READER_PRAGMAS = ("foreign_keys=ON", "query_only=ON")
 
 _ADVICE: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -70,6 +78,54 @@ _ADVICE: tuple[tuple[str, type[StoreError], str], ...] = (
 )
 
 
+class Log:
+    """SQLite's log of what was written last, beside the file. Safe for several threads.
+
+    Args:
+        file: the database.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._path = f"{os.path.realpath(file)}-wal"  # where SQLite has it, also behind a link
+        self._error = ""
+        self._syncing = Gathering[None, None](self._sync)
+
+    def bring_to_disk(self) -> None:
+        """Return when all that was written before this call is on disk.
+
+        Raises:
+            StoreError: it cannot be.
+        """
+        self._syncing.ask(None)
+
+    def check(self) -> None:
+        """Let nothing be written after what may be lost.
+
+        Raises:
+            StoreError: the log could not be brought to disk earlier.
+        """
+        if self._error:
+            raise StoreError(self._error)
+
+    def _sync(self, asked: Sequence[None]) -> list[None]:
+        try:
+            log = os.open(self._path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            try:
+                getattr(os, "fdatasync", os.fsync)(log)
+            finally:
+                os.close(log)
+        except FileNotFoundError:  # folded into the file, and on disk with it
+            pass
+        except OSError as error:  # the system may have dropped what it could not write: do not build on it
+            self._error = (
+                f"What was last written to the state database {self._file} may not be on disk ({error.strerror or error}). "
+                "Check the disk's space and health, then run again."
+            )
+            raise StoreError(self._error) from error
+        return list(asked)
+
+
 class Database:
     """Engines and transactions for one URL. Safe for several threads."""
 
@@ -86,10 +142,12 @@ class Database:
         # SQLite has one writer: threads of this process take turns here instead of polling the file.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
-            _create_private(Path(str(self._url.database)))
-            self._writer = _sqlite_engine(self._url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(self._url, _READER_PRAGMAS, "BEGIN")
+            _create_private(file := Path(str(self._url.database)))
+            self._log = Log(file)
+            self._writer = _sqlite_engine(self._url, _WRITER_PRAGMAS, "BEGIN IMMEDIATE", connections=1)
+            self._reader = _sqlite_engine(self._url, _READER_PRAGMAS, "BEGIN", connections=_READERS)
         else:
+            self._log = None  # the server's commit is on disk, and gathers what several commit at once
             self._writer = _postgres_engine(self._url)
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -97,11 +155,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Generator[Session, None, None]:
-        """A transaction that may write: all of it or nothing.
+        """A transaction that may write: all of it or nothing, and on disk when this is left.
 
         Raises:
             StoreError: the database refused; the message says what to do. Nothing was written.
         """
+        if self._log:
+            self._log.check()
         with (
             self._turn,
             self._explained(),
@@ -109,6 +169,8 @@ class Database:
             session.begin(),
         ):
             yield session
+        if self._log:
+            self._log.bring_to_disk()
 
     @contextmanager
     def read(self) -> Generator[Session, None, None]:
@@ -244,15 +306,16 @@ def _postgres_engine(url: URL) -> Engine:
         raise SettingsError(msg) from error
 
 
-def _sqlite_engine(url: URL, pragmas: Sequence[str], begin: str) -> Engine:
-    engine = create_engine(url)
+def _sqlite_engine(url: URL, pragmas: Sequence[str], begin: str, *, connections: int) -> Engine:
+    engine = create_engine(url, pool_size=connections, max_overflow=0, pool_timeout=BUSY_MILLISECONDS / 1000)
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: sqlite3.Connection, _: object) -> None:  # pyright: ignore[reportUnusedFunction]
         dbapi.isolation_level = None  # else the driver opens transactions itself, late and deferred
         dbapi.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         if "query_only=ON" not in pragmas:
-            _write_ahead(dbapi)
+            is_ahead = _write_ahead(dbapi) == "wal"
+            dbapi.execute(f"PRAGMA synchronous={'NORMAL' if is_ahead else 'FULL'}")
         for pragma in pragmas:
             dbapi.execute(f"PRAGMA {pragma}")
 
@@ -263,15 +326,16 @@ def _sqlite_engine(url: URL, pragmas: Sequence[str], begin: str) -> Engine:
     return engine
 
 
-def _write_ahead(dbapi: sqlite3.Connection) -> None:
-    """Switch to WAL. Two processes that do so at once get "locked" at once, whatever the busy timeout."""
+def _write_ahead(dbapi: sqlite3.Connection) -> str:
+    """Switch to WAL, where the file system allows it, and say what holds now.
+
+    Two processes that do so at once get "locked" at once, whatever the busy timeout.
+    """
     deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
     while True:
         try:
-            dbapi.execute("PRAGMA journal_mode=WAL")
+            return str(dbapi.execute("PRAGMA journal_mode=WAL").fetchone()[0])
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-        else:
-            return

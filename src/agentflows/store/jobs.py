@@ -1,12 +1,25 @@
 """Jobs of teams: every thread, every turn, every message, recorded before anything is done about it."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Select, bindparam
 from sqlmodel import Session, col, func, select
 
 from agentflows.errors import NotFoundError
 from agentflows.store.failpoints import failpoint
 from agentflows.store.opened import Opened, plain
+from agentflows.store.quick import find_row, put_row, table_of
 from agentflows.store.tables import JobRow, MessageRow, ThreadRow, TurnRow
 from agentflows.team import JobStatus, Message, Orchestration, Thread, ThreadTurn
+
+_JOB, _THREAD, _TURN, _MESSAGE = map(table_of, (JobRow, ThreadRow, TurnRow, MessageRow))
+_LOCKED = sqlalchemy.select(_JOB.c.job_id).where(_JOB.c.job_id == bindparam("job")).with_for_update()
+_THREADS = sqlalchemy.select(func.count()).select_from(_THREAD).where(_THREAD.c.job_id == bindparam("job"))
+_MESSAGES = sqlalchemy.select(func.count()).select_from(_MESSAGE).where(_MESSAGE.c.job_id == bindparam("job"))
+_IS_OVER = _TURN.c.status.in_(("ended", "skipped"))
 
 
 class Jobs(Opened):
@@ -113,22 +126,42 @@ class Jobs(Opened):
 
     # -- threads, as `agentflows.orchestration.Book` wants them ---------------------------------------
 
+    def record(
+        self,
+        job_id: str,
+        *,
+        opened: Sequence[Thread] = (),
+        turns: Sequence[ThreadTurn] = (),
+        messages: Sequence[Message] = (),
+        archived: Sequence[str] = (),
+    ) -> list[Message]:
+        """Record what is new in a job, all of it or nothing; returns the messages with their positions.
+
+        A thread that is there stays, and so does a turn that ended.
+
+        Raises:
+            NotFoundError: there is no such job, or no such thread to archive.
+        """
+        with self._db.write() as session:
+            if opened or messages:
+                _lock(session, job_id)  # positions are given to one at a time
+            _open(session, job_id, opened)
+            for turn in turns:
+                _put(session, turn)
+            said = _post(session, job_id, messages)
+            for thread_id in archived:
+                _archive(session, job_id, thread_id, self._now())
+        if opened:
+            failpoint("thread.opened")
+        if messages:
+            failpoint("message.posted")
+        if any(turn.status == "ended" for turn in turns):
+            failpoint("turn.recorded")
+        return said
+
     def open_thread(self, thread: Thread) -> None:
         """Record a new thread, without turns. One that is there stays."""
-        with self._db.write() as session:
-            _row(session, thread.job_id, lock=True)
-            if session.get(ThreadRow, (thread.job_id, thread.thread_id)) is None:
-                statement = select(func.count()).select_from(ThreadRow)
-                position = session.exec(statement.where(ThreadRow.job_id == thread.job_id)).one()
-                session.add(
-                    ThreadRow(
-                        job_id=thread.job_id,
-                        thread_id=thread.thread_id,
-                        position=position,
-                        thread=thread.model_copy(update={"turns": ()}).model_dump_json(),
-                    )
-                )
-        failpoint("thread.opened")
+        self.record(thread.job_id, opened=[thread])
 
     def archive_thread(self, job_id: str, thread_id: str) -> None:
         """Record that a thread gave its place back.
@@ -136,28 +169,19 @@ class Jobs(Opened):
         Raises:
             NotFoundError: there is no such thread.
         """
-        with self._db.write() as session:
-            row = session.get(ThreadRow, (job_id, thread_id))
-            if row is None:
-                msg = f"The job {job_id} has no thread {thread_id!r}."
-                raise NotFoundError(msg)
-            thread = Thread.model_validate_json(row.thread)
-            update = {"status": "archived", "archived_at": thread.archived_at or self._now()}
-            row.thread = thread.model_copy(update=update).model_dump_json()
-            session.add(row)
+        self.record(job_id, archived=[thread_id])
 
     def put_turn(self, turn: ThreadTurn) -> None:
         """Record a turn as it is now. One that ended stays as it ended."""
-        with self._db.write() as session:
-            key = (turn.job_id, turn.thread_id, turn.number)
-            row = session.get(TurnRow, key)
-            if row is not None and row.status in {"ended", "skipped"}:
-                return
-            row = row or TurnRow(job_id=key[0], thread_id=key[1], number=key[2], status="", turn="")
-            row.status, row.turn = turn.status, turn.model_dump_json()
-            session.add(row)
-        if turn.status == "ended":
-            failpoint("turn.recorded")
+        self.record(turn.job_id, turns=[turn])
+
+    def post(self, job_id: str, message: Message) -> Message:
+        """Record a message at the next position of its job, and return it with that.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return self.record(job_id, messages=[message])[0]
 
     def turn(self, job_id: str, thread_id: str, number: int) -> ThreadTurn:
         """One turn as it stands.
@@ -166,25 +190,62 @@ class Jobs(Opened):
             NotFoundError: there is no such turn.
         """
         with self._db.read() as session:
-            row = session.get(TurnRow, (job_id, thread_id, number))
+            key = {"job_id": job_id, "thread_id": thread_id, "number": number}
+            row = find_row(session, TurnRow, key)
             if row is None:
                 msg = f"The job {job_id} has no turn {number} of a thread {thread_id!r}."
                 raise NotFoundError(msg)
-            return ThreadTurn.model_validate_json(row.turn)
+            return ThreadTurn.model_validate_json(row["turn"])
 
-    def post(self, job_id: str, message: Message) -> Message:
-        """Record a message at the next position of its job, and return it with that.
 
-        Raises:
-            NotFoundError: there is no such job.
-        """
-        with self._db.write() as session:
-            _row(session, job_id, lock=True)
-            statement = select(func.count()).select_from(MessageRow).where(MessageRow.job_id == job_id)
-            kept = message.model_copy(update={"seq": session.exec(statement).one()})
-            session.add(MessageRow(job_id=job_id, seq=kept.seq, message=kept.model_dump_json()))
-        failpoint("message.posted")
-        return kept
+def _lock(session: Session, job_id: str) -> None:
+    if session.connection().execute(_LOCKED, {"job": job_id}).first() is None:
+        msg = f"Expected the id of one job, found {job_id!r}: there is none. List them with `agentflows threads`."
+        raise NotFoundError(msg)
+
+
+def _open(session: Session, job_id: str, threads: Sequence[Thread]) -> None:
+    position = _count(session, _THREADS, job_id) if threads else 0
+    for thread in threads:
+        if find_row(session, ThreadRow, {"job_id": job_id, "thread_id": thread.thread_id}) is None:
+            text = thread.model_copy(update={"turns": ()}).model_dump_json()
+            row = {"job_id": job_id, "thread_id": thread.thread_id, "position": position, "thread": text}
+            put_row(session, ThreadRow, row)
+            position += 1
+
+
+def _put(session: Session, turn: ThreadTurn) -> None:
+    row = {
+        "job_id": turn.job_id,
+        "thread_id": turn.thread_id,
+        "number": turn.number,
+        "status": turn.status,
+        "turn": turn.model_dump_json(),
+    }
+    put_row(session, TurnRow, row, but=_IS_OVER)
+
+
+def _post(session: Session, job_id: str, messages: Sequence[Message]) -> list[Message]:
+    first = _count(session, _MESSAGES, job_id) if messages else 0
+    kept = [message.model_copy(update={"seq": first + place}) for place, message in enumerate(messages)]
+    for message in kept:
+        row = {"job_id": job_id, "seq": message.seq, "message": message.model_dump_json()}
+        put_row(session, MessageRow, row)
+    return kept
+
+
+def _archive(session: Session, job_id: str, thread_id: str, now: datetime) -> None:
+    row = find_row(session, ThreadRow, {"job_id": job_id, "thread_id": thread_id})
+    if row is None:
+        msg = f"The job {job_id} has no thread {thread_id!r}."
+        raise NotFoundError(msg)
+    thread = Thread.model_validate_json(row["thread"])
+    update = {"status": "archived", "archived_at": thread.archived_at or now}
+    put_row(session, ThreadRow, row | {"thread": thread.model_copy(update=update).model_dump_json()})
+
+
+def _count(session: Session, counting: Select[Any], job_id: str) -> int:
+    return session.connection().execute(counting, {"job": job_id}).scalar_one()
 
 
 def _row(session: Session, job_id: str, *, lock: bool = False) -> JobRow:

@@ -1,6 +1,7 @@
 """Outcomes: what was attempted, how it was graded, who decided what, and how far a runner is."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from sqlmodel import Session, col, delete, select
@@ -9,6 +10,7 @@ from agentflows.errors import NotFoundError, UsageError
 from agentflows.evaluation import Attempt, Evaluation, HumanVerdict, Outcome, OutcomeResult
 from agentflows.memory import Actor
 from agentflows.store.opened import Opened, audit_row, plain
+from agentflows.store.quick import find_row, put_row
 from agentflows.store.tables import (
     AttemptRow,
     EvaluationRow,
@@ -167,15 +169,7 @@ class Outcomes(Opened):
     def keep_runner_state(self, job_id: str, state: str) -> None:
         """Keep how far a job is; "" forgets it."""
         with self._db.write() as session:
-            if not state:
-                session.connection().execute(
-                    delete(RunnerStateRow).where(col(RunnerStateRow.job_id) == job_id)
-                )
-                return
-            row = session.get(RunnerStateRow, job_id)
-            row = row or RunnerStateRow(job_id=job_id, state="", updated_at=self._now())
-            row.state, row.updated_at = state, self._now()
-            session.add(row)
+            put_runner_state(session, job_id, state, self._now())
 
     def runner_state(self, job_id: str) -> str:
         """How far a job is; "" when nothing is kept.
@@ -184,8 +178,16 @@ class Outcomes(Opened):
             CorruptionError: it is not what was written.
         """
         with self._db.read() as session:
-            row = session.get(RunnerStateRow, job_id)
-            return row.state if row is not None else ""
+            row = find_row(session, RunnerStateRow, {"job_id": job_id})
+            return row["state"] if row is not None else ""
+
+
+def put_runner_state(session: Session, job_id: str, state: str, now: datetime) -> None:
+    """Keep how far a job is, within a transaction; "" forgets it."""
+    if state:
+        put_row(session, RunnerStateRow, {"job_id": job_id, "state": state, "updated_at": now})
+    else:
+        session.connection().execute(delete(RunnerStateRow).where(col(RunnerStateRow.job_id) == job_id))
 
 
 def _row(session: Session, outcome_id: str, *, lock: bool = False) -> OutcomeRow:

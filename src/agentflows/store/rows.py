@@ -8,6 +8,7 @@ write and checked on each read, because SQLite's own `integrity_check` misses mo
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self, cast
 
@@ -99,13 +100,18 @@ class Sealed(Row):
         """What `seal` must be."""
         values = values_of(self)
         del values["seal"]
-        body = [table_name(type(self)), values]
-        return hashlib.sha256(json.dumps(body, sort_keys=True, default=_plain).encode()).hexdigest()
+        return seal_of(type(self), values)
 
     def sealed(self) -> Self:
         """Seal it by hand, for rows that are written in bulk."""
         self.seal = self.digest()
         return self
+
+
+def seal_of(table: type["Sealed"], values: Mapping[str, Any]) -> str:
+    """The seal of a row of these columns, which are all but the seal."""
+    body = [table_name(table), values]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=_plain).encode()).hexdigest()
 
 
 def _plain(value: object) -> str:

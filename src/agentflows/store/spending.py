@@ -1,25 +1,29 @@
-"""Nested budgets that survive a crash: one statement sets the money aside on every level, or on none.
+"""Nested budgets that survive a crash: money is set aside on every level, or on none, in one transaction.
 
-Also the log of model calls. Money is counted in billionths of a dollar, so that sums are exact.
+Also the log of model calls, and the purse of one run of an agent, which keeps what a reply cost together with the reply.
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
+from types import TracebackType
+from typing import Self
 
-from sqlalchemy import CursorResult, Update
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
 from agentflows.budget import Call, CallLike, Spend
 from agentflows.change import Budget, Cost
-from agentflows.errors import BudgetError, UsageError
+from agentflows.errors import BudgetError, StoreError, UsageError
 from agentflows.session import Usage
-from agentflows.store.database import Database, insert_missing
-from agentflows.store.opened import Opened, new_id
-from agentflows.store.tables import BudgetRow, CallRow, ReservationRow
-
-NANO = 1_000_000_000
+from agentflows.store import ledger
+from agentflows.store.database import Database
+from agentflows.store.ledger import NANO, Booking
+from agentflows.store.opened import Opened
+from agentflows.store.outcomes import put_runner_state
+from agentflows.store.quick import find_row
+from agentflows.store.tables import BudgetRow, CallRow
 
 
 class LedgerPurse:
@@ -37,27 +41,16 @@ class LedgerPurse:
             BudgetError: a level has less left; the message says which, its ceiling, what is spent and what was asked.
             UsageError: a negative amount.
         """
-        if tokens < 0 or dollars < 0:
-            msg = f"A call cannot cost {tokens} tokens and ${dollars}. Reserve zero or more."
-            raise UsageError(msg)
-        nano = math.ceil(dollars * NANO)
-        reservation_id = new_id("rsv")
+        check_amounts(tokens, dollars)
         with self._db.write() as session:
-            before = _lock(session, self._levels)
-            if _run(session, self._reserving(tokens, nano)).rowcount != len(self._levels):
-                raise _refusal(before, tokens, nano, purpose)
-            session.add(
-                ReservationRow(
-                    reservation_id=reservation_id,
-                    levels=json.dumps(self._levels),
-                    tokens=tokens,
-                    nano=nano,
-                    purpose=purpose,
-                    state="open",
-                    at=self._clock(),
-                )
-            )
-        return reservation_id
+            made = self._reserved(session, tokens, dollars, purpose)
+        if isinstance(made, BudgetError):
+            raise made
+        return made
+
+    def _reserved(self, session: Session, tokens: int, dollars: float, purpose: str) -> str | BudgetError:
+        nano = math.ceil(dollars * NANO)
+        return ledger.reserve(session.connection(), self._levels, tokens, nano, purpose, self._clock())
 
     def settle(self, reservation_id: str, tokens: int, dollars: float) -> None:
         """Replace what was set aside by what the call cost, which may be more: then that is what was spent.
@@ -65,17 +58,7 @@ class LedgerPurse:
         Raises:
             UsageError: the reservation is unknown or no longer open.
         """
-        with self._db.write() as session:
-            row = _close(session, reservation_id, "settled")
-            levels: list[str] = json.loads(row.levels)
-            _lock(session, levels)
-            values = {
-                "reserved_tokens": col(BudgetRow.reserved_tokens) - row.tokens,
-                "reserved_nano": col(BudgetRow.reserved_nano) - row.nano,
-                "spent_tokens": col(BudgetRow.spent_tokens) + tokens,
-                "spent_nano": col(BudgetRow.spent_nano) + round(dollars * NANO),
-            }
-            _run(session, update(BudgetRow).where(col(BudgetRow.level).in_(levels)).values(values))
+        self._book(Booking(reservation_id, tokens, round(dollars * NANO)))
 
     def refund(self, reservation_id: str) -> None:
         """Give back all of it: the call certainly never ran.
@@ -83,36 +66,103 @@ class LedgerPurse:
         Raises:
             UsageError: the reservation is unknown or no longer open.
         """
-        with self._db.write() as session:
-            row = _close(session, reservation_id, "refunded")
-            levels: list[str] = json.loads(row.levels)
-            _lock(session, levels)
-            values = {
-                "reserved_tokens": col(BudgetRow.reserved_tokens) - row.tokens,
-                "reserved_nano": col(BudgetRow.reserved_nano) - row.nano,
-                "calls": col(BudgetRow.calls) - 1,
-            }
-            _run(session, update(BudgetRow).where(col(BudgetRow.level).in_(levels)).values(values))
+        self._book(Booking(reservation_id, 0, 0, is_refund=True))
 
     def record_call(self, call: CallLike) -> None:
         """Log one model call, and count its usage on every level: pass it to the client as `on_call`."""
-        _log(self._db, call, self._levels, self._clock())
+        self._book(call=call)
 
-    def _reserving(self, tokens: int, nano: int) -> Update:
-        table = BudgetRow
-        asked_tokens = col(table.spent_tokens) + col(table.reserved_tokens) + tokens
-        asked_nano = col(table.spent_nano) + col(table.reserved_nano) + nano
-        return (
-            update(table)
-            .where(col(table.level).in_(self._levels))
-            .where(col(table.ceiling_tokens).is_(None) | (asked_tokens <= col(table.ceiling_tokens)))
-            .where(col(table.ceiling_nano).is_(None) | (asked_nano <= col(table.ceiling_nano)))
-            .values(
-                reserved_tokens=col(table.reserved_tokens) + tokens,
-                reserved_nano=col(table.reserved_nano) + nano,
-                calls=col(table.calls) + 1,
-            )
-        )
+    def _book(self, booking: Booking | None = None, call: CallLike | None = None) -> None:
+        bookings, calls = [booking] if booking else [], [call] if call else []
+        with self._db.write() as session:
+            ledger.book(session.connection(), bookings, calls, self._levels, self._clock())
+
+
+class RunPurse(LedgerPurse):
+    """The purse of one run of an agent, and how far that run is. Use it as a context manager.
+
+    What a reply cost waits until the run says how far it is with that reply, so that both are kept in one transaction,
+    and none is kept without the other. A process that dies before leaves the call as one of unknown outcome: spent.
+
+    Args:
+        database, clock: as of `LedgerPurse`.
+        levels: with their ceilings; they are made when something is written first.
+        name: of the run: what `keep` keeps is its `runner_state`.
+    """
+
+    def __init__(
+        self, database: Database, levels: Mapping[str, Budget], clock: Callable[[], datetime], name: str
+    ) -> None:
+        super().__init__(database, list(levels), clock)
+        self._budgets = levels
+        self._name = name
+        self._is_open = False
+        self._bookings: list[Booking] = []
+        self._calls: list[CallLike] = []
+        self._lock = threading.RLock()
+
+    def reserve(self, tokens: int, dollars: float, purpose: str) -> str:
+        """As of `LedgerPurse`. What waits is kept in any case, also when this is refused."""
+        check_amounts(tokens, dollars)
+        with self._writing() as session:
+            made = self._reserved(session, tokens, dollars, purpose)
+        if isinstance(made, BudgetError):
+            raise made
+        return made
+
+    def keep(self, state: str) -> None:
+        """Keep how far the run is, and what the calls before cost."""
+        with self._writing() as session:
+            put_runner_state(session, self._name, state, self._clock())
+
+    def close(self) -> None:
+        """Keep what waits."""
+        if self._bookings or self._calls:
+            with self._writing():
+                pass
+
+    def _book(self, booking: Booking | None = None, call: CallLike | None = None) -> None:
+        with self._lock:
+            if booking is not None:
+                self._bookings.append(booking)
+            if call is not None:
+                self._calls.append(call)
+        if booking is not None and booking.is_refund:  # others may wait for that money
+            self.close()
+
+    @contextmanager
+    def _writing(self) -> Generator[Session]:
+        """A transaction that begins with what waits."""
+        with self._lock:
+            with self._db.write() as session:
+                connection = session.connection()
+                if not self._is_open:
+                    ledger.open_levels(connection, self._budgets)
+                if self._bookings or self._calls:
+                    ledger.book(connection, self._bookings, self._calls, self._levels, self._clock())
+                yield session
+            self._is_open, self._bookings, self._calls = True, [], []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # After an error of the run that one is told; what cannot be booked counts as spent.
+        with suppress(StoreError) if error is not None else nullcontext():
+            self.close()
+
+
+def check_amounts(tokens: int, dollars: float) -> None:
+    """Refuse to set aside less than nothing.
+
+    Raises:
+        UsageError: an amount is negative.
+    """
+    if tokens < 0 or dollars < 0:
+        msg = f"A call cannot cost {tokens} tokens and ${dollars}. Reserve zero or more."
+        raise UsageError(msg)
 
 
 class Spending(Opened):
@@ -126,18 +176,19 @@ class Spending(Opened):
         Raises:
             UsageError: no level is given.
         """
-        if not levels:
-            msg = "A purse needs a level, such as {'dream:drm_…': Budget(dollars=2)}."
-            raise UsageError(msg)
+        check_levels(levels)
         with self._db.write() as session:
-            rows = [BudgetRow(level=level).model_dump() for level in sorted(levels)]
-            insert_missing(session, BudgetRow, rows)
-            for row in _lock(session, sorted(levels)):
-                budget = levels[row.level]
-                row.ceiling_tokens = budget.tokens
-                row.ceiling_nano = None if budget.dollars is None else round(budget.dollars * NANO)
-                session.add(row)
+            ledger.open_levels(session.connection(), levels)
         return LedgerPurse(self._db, list(levels), self._now)
+
+    def run_purse(self, levels: Mapping[str, Budget], name: str) -> RunPurse:
+        """The purse of one run of an agent under these levels, which also keeps how far the run `name` is.
+
+        Raises:
+            UsageError: no level is given.
+        """
+        check_levels(levels)
+        return RunPurse(self._db, levels, self._now, name)
 
     def spent(self, level: str) -> Cost:
         """What a level spent so far; nothing for one that never was.
@@ -165,7 +216,8 @@ class Spending(Opened):
 
     def record_call(self, call: CallLike) -> None:
         """Log one model call. `LedgerPurse.record_call` also counts its usage on the purse's levels."""
-        _log(self._db, call, [], self._now())
+        with self._db.write() as session:
+            ledger.book(session.connection(), [], [call], [], self._now())
 
     def calls(self, *, purpose: str = "", limit: int = 100) -> list[Call]:
         """The newest model calls first."""
@@ -177,7 +229,18 @@ class Spending(Opened):
 
     def _level(self, level: str) -> BudgetRow:
         with self._db.read() as session:
-            return session.get(BudgetRow, level) or BudgetRow(level=level)
+            return BudgetRow(**(find_row(session, BudgetRow, {"level": level}) or {"level": level}))
+
+
+def check_levels(levels: Mapping[str, Budget]) -> None:
+    """Refuse a purse that nothing is paid from.
+
+    Raises:
+        UsageError: there is no level.
+    """
+    if not levels:
+        msg = "A purse needs a level, such as {'dream:drm_…': Budget(dollars=2)}."
+        raise UsageError(msg)
 
 
 def _cost(row: BudgetRow) -> Cost:
@@ -185,39 +248,6 @@ def _cost(row: BudgetRow) -> Cost:
         calls=row.calls,
         usage=Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
         dollars=(row.spent_nano + row.reserved_nano) / NANO,
-    )
-
-
-def _log(database: Database, call: CallLike, levels: Sequence[str], now: datetime) -> None:
-    with database.write() as session:
-        session.add(_call_row(call, now))
-        for row in _lock(session, levels):
-            row.input_tokens += call.usage.input_tokens
-            row.output_tokens += call.usage.output_tokens
-            row.cache_read_tokens += call.usage.cache_read_tokens
-            row.cache_write_tokens += call.usage.cache_write_tokens
-            session.add(row)
-
-
-def _call_row(call: CallLike, now: datetime) -> CallRow:
-    return CallRow(
-        call_id=new_id("call"),
-        at=now,
-        model=call.model,
-        prompt_sha256=call.prompt_sha256,
-        purpose=call.purpose,
-        input_tokens=call.usage.input_tokens,
-        output_tokens=call.usage.output_tokens,
-        cache_read_tokens=call.usage.cache_read_tokens,
-        cache_write_tokens=call.usage.cache_write_tokens,
-        lost_tokens=call.lost_tokens,
-        nano=round(call.dollars * NANO),
-        priced=call.priced,
-        outcome=call.outcome,
-        stop_reason=call.stop_reason,
-        seconds=call.seconds,
-        attempts=call.attempts,
-        request_id=call.request_id,
     )
 
 
@@ -237,51 +267,3 @@ def _call_word(row: CallRow) -> Call:
         request_id=row.request_id,
         at=row.at,
     )
-
-
-def _refusal(rows: Sequence[BudgetRow], tokens: int, nano: int, purpose: str) -> BudgetError:
-    found = "; ".join(reason for row in rows for reason in _over(row, tokens, nano))
-    error = BudgetError(
-        f"The budget does not allow {purpose!r}: {found or 'one of its levels is gone'}. "
-        "Raise the budget, or ask for less."
-    )
-    error.levels = tuple(row.level for row in rows if _over(row, tokens, nano))
-    return error
-
-
-def _over(row: BudgetRow, tokens: int, nano: int) -> list[str]:
-    found: list[str] = []
-    used_tokens, used_nano = row.spent_tokens + row.reserved_tokens, row.spent_nano + row.reserved_nano
-    if row.ceiling_tokens is not None and used_tokens + tokens > row.ceiling_tokens:
-        found.append(
-            f"{row.level!r} may use {row.ceiling_tokens:,} tokens, has used or set aside {used_tokens:,}, "
-            f"and {tokens:,} were asked"
-        )
-    if row.ceiling_nano is not None and used_nano + nano > row.ceiling_nano:
-        found.append(
-            f"{row.level!r} may spend ${row.ceiling_nano / NANO:.4f}, has spent or set aside "
-            f"${used_nano / NANO:.4f}, and ${nano / NANO:.4f} were asked"
-        )
-    return found
-
-
-def _lock(session: Session, levels: Sequence[str]) -> Sequence[BudgetRow]:
-    """Lock the levels in one order, so that two calls cannot wait for each other."""
-    statement = select(BudgetRow).where(col(BudgetRow.level).in_(levels)).order_by(col(BudgetRow.level))
-    return session.exec(statement.with_for_update().execution_options(populate_existing=True)).all()
-
-
-def _close(session: Session, reservation_id: str, state: str) -> ReservationRow:
-    statement = select(ReservationRow).where(col(ReservationRow.reservation_id) == reservation_id)
-    row = session.exec(statement.with_for_update()).first()
-    if row is None or row.state != "open":
-        found = "was never made" if row is None else f"was {row.state} already"
-        msg = f"The reservation {reservation_id!r} {found}. Settle or refund each one once."
-        raise UsageError(msg)
-    row.state = state
-    session.add(row)
-    return row
-
-
-def _run(session: Session, statement: Update) -> CursorResult[tuple[()]]:
-    return session.connection().execute(statement)
