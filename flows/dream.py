@@ -15,12 +15,15 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 
 from agentflows.change import Budget
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
+from agentflows.errors import BudgetError
 from agentflows.form import titled
 from agentflows.home import open_home
+from agentflows.notices import budget_reached, changes_held
 from agentflows.picturing import dream_markdown
 from agentflows.replay import ProbeRun
 
@@ -224,6 +227,19 @@ def _postponed(work: Work) -> dict[str, Any]:
     return summary_json(work.report)
 
 
+def _tell(work: Work, counts: dict[str, Any]) -> None:
+    """Events for automations to act on: what waits for a person, and what the budget left unread."""
+    if counts["held"]:
+        emit_event(**changes_held(counts["dream_id"], counts["store"], counts["held"]))
+    if counts["sessions_unread"]:
+        emit_event(**budget_reached("dream", counts["dream_id"], _spent(work)))
+
+
+def _spent(work: Work) -> dict[str, float]:
+    cost = work.run.report().cost
+    return {"tokens": cost.usage.total, "dollars": cost.dollars}
+
+
 @flow(name="dream", flow_run_name="dream · {store}", persist_result=False)
 def dream(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",
@@ -301,6 +317,8 @@ def dream(
             _replay(work)
             finish(work)
         except BaseException as error:
+            if isinstance(error, BudgetError):
+                emit_event(**budget_reached("dream", run.dream.dream_id, _spent(work)))
             run.fail(error)
             raise
         publish(work)
@@ -308,6 +326,7 @@ def dream(
             work, return_state=True
         )  # what is saved already is not failed by a picture: its own task run says why
         counts = summary_json(work.report)
+        _tell(work, counts)
         say(
             f"9/9 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"
         )

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from agentflows import __version__
 from agentflows.cli import (
     archive,
+    automations,
     doctor,
     impact,
     memory,
@@ -87,6 +88,7 @@ app.add_typer(archive.app, name="archive")
 app.command("impact")(impact.impact)
 app.command("picture")(picture.pictures)
 app.command("serve")(serve.serve)
+app.command("automations")(automations.automations)
 app.command("doctor")(doctor.doctor)
 app.command("init")(work.init)
 app.command("demo")(work.demo)

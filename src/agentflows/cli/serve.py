@@ -113,6 +113,18 @@ def _server(*, with_server: bool) -> Generator[Server]:
         yield server
 
 
+def named_server() -> Server:
+    """The server that is named, and answers.
+
+    Raises:
+        ServerError: there is none.
+    """
+    named = find_server(_SECONDS)
+    if named is None or not _answers(named):
+        raise ServerError(_missing(named))
+    return named
+
+
 def _answers(server: Server) -> bool:
     try:
         answer = server.get("/admin/version")
@@ -128,10 +140,10 @@ def _missing(named: Server | None) -> str:
     if named:
         return (
             f"The Prefect server at {named.told} does not answer. Start it (`prefect server start`), correct the "
-            "address, or have one started here with --with-server."
+            "address, or have one started here with `agentflows serve --with-server`."
         )
     return (
-        "Serving needs a Prefect server, and none is named. Have one started here with `agentflows serve --with-server`; "
+        "This needs a Prefect server, and none is named. Have one started here with `agentflows serve --with-server`; "
         f"or run `prefect server start` in another terminal, and `export PREFECT_API_URL={_OWN}` in this one."
     )
 
