@@ -11,7 +11,9 @@ from agentflows.session import OutcomeLabel
 
 
 def record_run(home: Home, transcript: Transcript, outcome: OutcomeLabel | None = None) -> AddReport:
-    """Archive one run, redacted as every session is. Doing it again changes nothing.
+    """Archive one run, redacted as every session is. It is there when this returns; doing it again changes nothing.
+
+    Runs that end in several threads at about the same time are published together.
 
     A run may be recorded when it ends and once more when it was graded: the label then joins the session that is
     archived already. A label that contradicts an earlier one does not replace it.
@@ -26,4 +28,4 @@ def record_run(home: Home, transcript: Transcript, outcome: OutcomeLabel | None 
         read.model_copy(update={"file": name})
         for read in readers.read("-", source="agentflows", redactor=home.redactor(), stdin=stream)
     ]
-    return home.archive.add(reads)
+    return home.archive.add_with_others(reads)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentflows.archive import Archive
-from agentflows.errors import NotFoundError
+from agentflows.archive.adding import Together
+from agentflows.errors import ArchiveError, NotFoundError
 from agentflows.session import OutcomeLabel, Quarantined, Session, SourceRead
 from tests.archive.builders import plausible, session, source
 
@@ -171,3 +172,19 @@ def test_an_unknown_session_is_named_before_anything_is_read(archive: Archive):
     archive.add([source(HELLO)])
     with pytest.raises(NotFoundError, match="no session 's2'"):
         archive.sessions(["s1", "s2"])
+
+
+def test_what_many_threads_add_at_once_is_published_together_and_each_gets_its_own_report(archive: Archive):
+    """One batch for a crowd of runs that end together; what one cannot add is that one's error alone."""
+    bad = session("bad", ("user", "half of a pair: \ud800"))
+    groups = [[source(plausible(number))] for number in range(3)]
+    together = Together(archive._lake, archived=lambda _: None)  # pyright: ignore[reportPrivateUsage]
+    found = together.add_each([*groups, [source(bad)]])
+    assert [getattr(one, "added", None) for one in found] == [1, 1, 1, None]
+    assert isinstance(found[3], ArchiveError)
+    assert len(archive.info()) == 3
+    more = [[source(plausible(number))] for number in (7, 8)]
+    before = archive.stats().parts
+    assert [getattr(one, "added", None) for one in together.add_each(more)] == [1, 1]
+    assert archive.stats().parts == before + 1
+    assert archive.add_with_others(groups[0]).unchanged == 1

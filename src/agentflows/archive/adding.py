@@ -1,7 +1,7 @@
 """Adding what readers read: what is new, what grew, what stayed, what contradicts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from agentflows.archive.answers import AddReport
@@ -9,6 +9,8 @@ from agentflows.archive.lake import Lake
 from agentflows.archive.manifest import SessionVersion, Snapshot, SourceEntry, reader_number
 from agentflows.archive.rows import turns_sha256
 from agentflows.archive.writer import Writer, timestamp, version_of, writing
+from agentflows.errors import AgentflowsError
+from agentflows.gathering import Gathering
 from agentflows.session import Session, SourceRead
 
 Judgement = Literal["added", "grown", "unchanged", "changed", "reread", "removed"]
@@ -26,20 +28,34 @@ class Adder:
     ) -> None:
         self._lake = lake
         self._archived = archived
-        self._counts: Counter[str] = Counter()
-        self._redactions: Counter[str] = Counter()
-        self._changed: list[str] = []
+        self._begin()
         self._seen: set[str] = set()
 
     def run(self, reads: Iterable[SourceRead]) -> AddReport:
         """Add them all. Batches published before an error stay; the one being written leaves nothing."""
+        return self.run_each([reads])[0]
+
+    def run_each(self, groups: Iterable[Iterable[SourceRead]]) -> list[AddReport]:
+        """The same for several callers at once: their sources are published together, and each gets its own report."""
+        reports: list[AddReport] = []
         with self._lake.files.adding(), writing(self._lake.files, self._lake.part_chars) as writer:
             self._lake.snapshot(fresh=True)
-            for read in reads:
-                self._add(writer, read)
-                if writer.is_full:
-                    writer.publish()
+            for reads in groups:
+                self._begin()
+                for read in reads:
+                    self._add(writer, read)
+                    if writer.is_full:
+                        writer.publish()
+                reports.append(self._report())
             writer.publish()
+        return reports
+
+    def _begin(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._redactions: Counter[str] = Counter()
+        self._changed: list[str] = []
+
+    def _report(self) -> AddReport:
         return AddReport(
             **self._counts, redactions=dict(self._redactions), changed_sessions=tuple(self._changed)
         )
@@ -105,6 +121,33 @@ class Adder:
         return archived is not None and turns_sha256(archived.turns[: len(session.turns)]) == turns_sha256(
             session.turns
         )
+
+
+class Together:
+    """Adds what several threads hand in at the same time as one batch. Safe for several threads."""
+
+    def __init__(self, lake: Lake, *, archived: Callable[[str], Session | None]) -> None:
+        self._lake = lake
+        self._archived = archived
+        self._adding = Gathering[Sequence[SourceRead], AddReport | AgentflowsError](self.add_each)
+
+    def add(self, reads: Iterable[SourceRead]) -> AddReport:
+        """Add them, with what other threads hand in now; returns when they are published.
+
+        Raises:
+            ArchiveError: these cannot be added, whatever became of the others'.
+        """
+        found = self._adding.ask(list(reads))
+        if isinstance(found, AgentflowsError):
+            raise found
+        return found
+
+    def add_each(self, asked: Sequence[Sequence[SourceRead]]) -> Sequence[AddReport | AgentflowsError]:
+        """What each came to, in order: its report, or why it could not be added."""
+        try:
+            return Adder(self._lake, archived=self._archived).run_each(asked)
+        except AgentflowsError as error:
+            return [error] if len(asked) == 1 else [self.add_each([reads])[0] for reads in asked]
 
 
 def judge(session: Session, version: SessionVersion, known: SessionVersion) -> Judgement:

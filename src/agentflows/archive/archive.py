@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agentflows.archive import maintenance, search, sql
-from agentflows.archive.adding import Adder
+from agentflows.archive.adding import Adder, Together
 from agentflows.archive.answers import (
     AddReport,
     ArchiveStats,
@@ -93,6 +93,7 @@ class Archive:
     ) -> None:
         files = open_files(root, cache=cache, cache_bytes=cache_bytes, needs_lock=needs_lock)
         self._lake = Lake(files, threads=threads, memory_limit=memory_limit, part_chars=part_chars)
+        self._together = Together(self._lake, archived=self._archived)
 
     def __enter__(self) -> Self:
         """For `with`."""
@@ -121,6 +122,13 @@ class Archive:
         batches published before stay, and running it again adds the rest.
         """
         return Adder(self._lake, archived=self._archived).run(reads)
+
+    def add_with_others(self, reads: Iterable[SourceRead]) -> AddReport:
+        """The same for one of many threads that each add a little: what they ask for at once is published together.
+
+        What cannot be added is an error of its own thread alone.
+        """
+        return self._together.add(reads)
 
     def has_source(self, sha256: str, *, reader: str = "") -> bool:
         """Whether a file of these very bytes was added before: by this reader and version, when given."""
