@@ -8,7 +8,7 @@ import pytest
 from agentflows.archive import Archive
 from agentflows.archive.adding import Together
 from agentflows.errors import ArchiveError, NotFoundError
-from agentflows.session import OutcomeLabel, Quarantined, Session, SourceRead
+from agentflows.session import OutcomeLabel, Quarantined, RawLine, Session, SourceRead
 from tests.archive.builders import plausible, session, source
 
 
@@ -176,10 +176,11 @@ def test_an_unknown_session_is_named_before_anything_is_read(archive: Archive):
 
 def test_what_many_threads_add_at_once_is_published_together_and_each_gets_its_own_report(archive: Archive):
     """One batch for a crowd of runs that end together; what one cannot add is that one's error alone."""
-    bad = session("bad", ("user", "half of a pair: \ud800"))
+    line = RawLine(line=1, text="half of a pair: \ud800")
+    bad = source(session("bad", ("user", "Hello"))).model_copy(update={"raw": (line,)})
     groups = [[source(plausible(number))] for number in range(3)]
     together = Together(archive._lake, archived=lambda _: None)  # pyright: ignore[reportPrivateUsage]
-    found = together.add_each([*groups, [source(bad)]])
+    found = together.add_each([*groups, [bad]])
     assert [getattr(one, "added", None) for one in found] == [1, 1, 1, None]
     assert isinstance(found[3], ArchiveError)
     assert len(archive.info()) == 3
