@@ -7,8 +7,10 @@ Every thread makes the same conversation with the same fake endpoint: `--rounds`
 all but the last a call of a tool that writes a file. All threads run at once, so the ideal is rounds × latency. Bare
 asyncio keeps nothing. Ours copies and merges a workspace per thread, counts money before and after each call, keeps
 each reply, message and transcript on disk, and writes each run into the archive. `flow` is the same with each turn a
-task run on a Prefect server that was started before. Each runs in a process of its own: seconds from the first turn
-to the last, its CPU seconds, and its peak memory, all its libraries included.
+task run on a Prefect server that was started before. Each runs in a process of its own: seconds of the job, the SDK
+imported before in every way; the process's CPU seconds and peak memory, all its libraries included. With `--repeat`
+the medians are told. `load` is the machine's one-minute load average when the way began: on a busy machine only
+the ratios of one run tell something.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import json
 import multiprocessing
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -149,6 +152,8 @@ def given(folder: Path, threads: int) -> dict[str, Any]:
 
 def ours(url: str, threads: int, rounds: int) -> float:
     """The Python API, without Prefect."""
+    import anthropic  # noqa: F401  # pyright: ignore[reportUnusedImport] - a second, and outside the others' time too
+
     from agentflows import orchestrate
 
     os.environ |= {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY}
@@ -164,6 +169,7 @@ def ours(url: str, threads: int, rounds: int) -> float:
 
 def flow(url: str, threads: int, rounds: int) -> float:
     """The flow, against a server that runs already."""
+    import anthropic  # noqa: F401  # pyright: ignore[reportUnusedImport] - as in `ours`
     from prefect.testing.utilities import prefect_test_harness
 
     from agentflows import load_flow
@@ -249,6 +255,15 @@ def measured(python: str, way: str, threads: int, latency: float, rounds: int) -
     return found | {"requests": requests, "endpoint_cpu": cpu}
 
 
+def medians(python: str, way: str, threads: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The median of each figure over the repeats."""
+    load = os.getloadavg()[0]
+    runs = [
+        measured(python, way, threads, options.latency, options.rounds) for _ in range(max(1, options.repeat))
+    ]
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]} | {"load": load}
+
+
 def with_framework(package: str, folder: Path) -> str:
     """The interpreter of a throw-away environment that has the framework; "" where it cannot be installed."""
     venv.create(folder, with_pip=True)
@@ -269,6 +284,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[25, 200])
     parser.add_argument("--latency", type=float, default=2.0, help="seconds per reply")
     parser.add_argument("--rounds", type=int, default=3, help="replies per thread")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each way; medians are told")
     parser.add_argument("--framework", default=FRAMEWORK, help='package to compare with; "" for none')
     parser.add_argument("--framework-python", default="", help="interpreter that has it already")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
@@ -297,15 +313,15 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
     print(
         f"ideal {ideal:.1f} s: {options.rounds} replies after {options.latency} s each, all threads at once"
     )
-    print("| threads | way | seconds | ÷ ideal | CPU s | peak MB | endpoint's CPU s | requests |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| threads | way | seconds | ÷ ideal | CPU s | peak MB | endpoint's CPU s | requests | load |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for threads in options.threads:
         seconds: dict[str, float] = {}
         for way in ways:
             python = other if way == "framework" else sys.executable
-            found = measured(python, way, threads, options.latency, options.rounds)
+            found = medians(python, way, threads, options)
             seconds[way] = found["seconds"]
-            told = f"{found['cpu']:.1f} | {found['megabytes']:.0f} | {found['endpoint_cpu']:.1f} | {found['requests']}"
+            told = f"{found['cpu']:.1f} | {found['megabytes']:.0f} | {found['endpoint_cpu']:.1f} | {found['requests']:.0f} | {found['load']:.0f}"
             print(
                 f"| {threads} | {way} | {found['seconds']:.2f} | {found['seconds'] / ideal:.2f} | {told} |",
                 flush=True,
