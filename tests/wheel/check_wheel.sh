@@ -32,7 +32,7 @@ wheel=$(ls "$work"/dist/*.whl)
 import sys, zipfile
 
 names = set(zipfile.ZipFile(sys.argv[1]).namelist())
-wanted = {"agentflows/py.typed", "agentflows/_project/prefect.yaml", "agentflows/_project/flows/dream.py", "agentflows/_project/examples/teams/release/plan.yaml"}
+wanted = {"agentflows/py.typed", "agentflows/_project/prefect.yaml", "agentflows/_project/flows/dream.py", "agentflows/_project/examples/teams/release/plan.yaml", "agentflows/web/templates/base.html", "agentflows/web/static/review.js"}
 missing = sorted(wanted - names)
 if missing or not any(name.startswith("agentflows/_project/examples/sessions/") for name in names):
     sys.exit(f"The wheel lacks {missing or 'the example sessions'}. See force-include in pyproject.toml.")

@@ -17,6 +17,7 @@ from agentflows.archive.answers import (
     Table,
 )
 from agentflows.archive.archive import Archive
+from agentflows.archive.listing import SessionPage
 from agentflows.archive.signals import Signal, Witnesses
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "RebuildReport",
     "Recurrence",
     "Selection",
+    "SessionPage",
     "Signal",
     "Table",
     "Witnesses",

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from agentflows.archive import maintenance, search, sql
+from agentflows.archive import listing, maintenance, search, sql
 from agentflows.archive.adding import Adder, Together
 from agentflows.archive.answers import (
     AddReport,
@@ -163,6 +163,36 @@ class Archive:
         rows = self._lake.query(lambda cursor, _: cursor.execute(text, values).fetchall())
         return [_info(row) for row in reversed(rows)]
 
+    def page(
+        self,
+        where: Selection | None = None,
+        *,
+        text: str = "",
+        format: str = "",  # noqa: A002 - the column's name
+        offset: int = 0,
+        limit: int = 50,
+    ) -> listing.SessionPage:
+        """Some of the sessions that match, the newest first, and how many match.
+
+        `text` are words that their id, title, task or project hold. `where.query` and `where.limit` do not count here.
+        """
+        condition, values = listing.narrowed(*_condition(where or Selection()), text, format)
+
+        def ask(cursor: Connection, _: Snapshot) -> listing.SessionPage:
+            total = cursor.execute(f"SELECT count(*) FROM sessions WHERE {condition}", values).fetchall()[0][
+                0
+            ]
+            order = "ORDER BY started_at DESC NULLS LAST, session_id DESC"
+            some = f"{_INFO} WHERE {condition} {order} LIMIT {int(limit)} OFFSET {int(offset)}"
+            rows = cursor.execute(some, values).fetchall()
+            return listing.SessionPage(sessions=[_info(row) for row in rows], total=total)
+
+        return self._lake.query(ask)
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Projects, agents, formats and verdicts with their number of sessions, the commonest first."""
+        return self._lake.query(lambda cursor, _: listing.read_facets(cursor))
+
     def sessions(self, session_ids: Sequence[str]) -> Iterator[Session]:
         """These sessions in this order, exactly as they were added, a bounded number in memory at a time.
 
@@ -265,7 +295,12 @@ class Archive:
         return list(PATTERNS)
 
     def pattern(
-        self, name: str, *, session_ids: Sequence[str] | None = None, limit: int | None = None
+        self,
+        name: str,
+        *,
+        session_ids: Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Rows of one pattern query over all sessions, or over those given.
 
@@ -273,7 +308,7 @@ class Archive:
             NotFoundError: there is no pattern of that name.
         """
         query = _pattern(name).sql
-        tail = f" LIMIT {int(limit)}" if limit is not None else ""
+        tail = f" LIMIT {int(limit)} OFFSET {int(offset)}" if limit is not None else ""
 
         def ask(cursor: Connection, _: Snapshot) -> list[dict[str, Any]]:
             text = _scope(cursor, session_ids)(query)

@@ -27,6 +27,7 @@ from agentflows.cli import (
     review,
     rubric,
     serve,
+    ui,
     work,
 )
 from agentflows.cli.output import report_error
@@ -89,6 +90,7 @@ app.command("impact")(impact.impact)
 app.command("picture")(picture.pictures)
 app.command("serve")(serve.serve)
 app.command("automations")(automations.automations)
+app.command("ui")(ui.ui)
 app.command("doctor")(doctor.doctor)
 app.command("init")(work.init)
 app.command("demo")(work.demo)

@@ -64,6 +64,8 @@ _REVIEW = re.compile(
 _SUPPORT_NOTE = re.compile(r"\s*\([^()]*\bsessions?\b[^()]*\)\.?\s*\Z")
 _FRAME = re.compile(r"\A\s*Users here often ask to “([^”]*)”: prepare for it\.?\s*\Z")
 """How rules tell of a request: what stands inside must follow from the quotes, the frame is ours and harmless."""
+EVERYTHING_WAITS = "everything waits for review"
+"""Why a change is held that nothing else speaks against."""
 
 
 def risks_of(change: Change, pattern: Pattern | None, *, support: int) -> list[tuple[Risk, str]]:
@@ -210,7 +212,7 @@ def hold(
             held.append(change)
             continue
         why = "; ".join(part for part in (together, change.status_reason) if part)
-        why = why or ("a flag is for a person" if change.op == "flag" else "everything waits for review")
+        why = why or ("a flag is for a person" if change.op == "flag" else EVERYTHING_WAITS)
         update = {"status": "held", "status_reason": why, "risks": risks}
         held.append(change.model_copy(update=update))
     return held

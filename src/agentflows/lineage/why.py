@@ -94,8 +94,10 @@ class QuoteInContext(BaseModel):
     origin: str
     pattern_key: str
     change_id: str
+    sha256: str = ""
+    """Of its words as they were when they were quoted."""
     problem: str = ""
-    """Why it cannot be shown in its context; "" when it can."""
+    """Why it cannot be shown in its context; "" when it can, or was not looked up."""
     context: tuple[ContextTurn, ...] = ()
 
 
@@ -127,22 +129,31 @@ class Why(BaseModel):
 
 
 def explain(
-    records: Records, archive: Archive, entries: Sequence[Entry], *, around: int = TURNS_AROUND
+    records: Records,
+    archive: Archive,
+    entries: Sequence[Entry],
+    *,
+    around: int = TURNS_AROUND,
+    looked_up: slice = slice(None),
 ) -> list[Why]:
     """Why each of these entries of the store says what it says.
+
+    `looked_up` is which quotes of each are looked up in the archive; the others have the words that changes on record
+    hold, and no context.
 
     Raises:
         ArchiveError: the archive cannot be read. A session that is not in it is no error.
     """
-    teller = _Teller(records, archive, around)
+    teller = _Teller(records, archive, around, looked_up)
     return [teller.why(entry) for entry in entries]
 
 
 class _Teller:
-    def __init__(self, records: Records, archive: Archive, around: int) -> None:
+    def __init__(self, records: Records, archive: Archive, around: int, looked_up: slice) -> None:
         self._records = records
         self._archive = archive
         self._around = around
+        self._looked_up = looked_up
         self._pins = {(pin.path, pin.entry_sha256): pin for pin in records.state.pins(records.store.store_id)}
         self._decisions: dict[str, Mapping[str, Decision]] = {}
         self._ages = Ages(records)
@@ -151,6 +162,8 @@ class _Teller:
 
     def why(self, entry: Entry) -> Why:
         rows = self._records.evidence(entry.path, entry.text)
+        quotes = _distinct(rows)
+        wanted = {id(row) for row in quotes[self._looked_up]}
         links = self._links(entry)
         counted = {root for one, _ in links for root in self._records.reports.sessions(one.change)}
         keys = [row.pattern_key for row in rows] + [one.change.pattern_key for one, _ in links]
@@ -167,7 +180,7 @@ class _Teller:
             pattern_keys=tuple(dict.fromkeys(part for key in keys for part in key.split("\n") if part)),
             sessions=len(self._records.resting(entry.path, entry.text)),
             origins=len({row.origin or f"{row.session_id}#{row.seq}" for row in rows}),
-            quotes=tuple(self._quote(row) for row in _distinct(rows)),
+            quotes=tuple(self._quote(row) if id(row) in wanted else self._kept(row) for row in quotes),
             forgotten=tuple(sorted(counted & set(self._records.forgotten))),
             validity=self._ages.now(entry),
         )
@@ -247,20 +260,25 @@ class _Teller:
             text, problem, turns = "", "the archive says something else at this address now", []
         elif not own and not problem:
             problem = "the session has no such turn in the archive any more"
+        kept = self._kept(row)
+        context = tuple(_context(turn, row) for turn in turns)
+        return kept.model_copy(update={"text": text or kept.text, "problem": problem, "context": context})
+
+    def _kept(self, row: Evidence) -> QuoteInContext:
+        """A quote as changes on record hold it."""
         kept = self._words.get(row.quote_sha256)
         return QuoteInContext(
             address=f"{row.session_id}#{row.seq}",
             root_id=row.root_id,
             start=row.start,
             end=row.end,
-            text=text or (kept.text if kept else ""),
+            text=kept.text if kept else "",
             trust=row.trust,
             at=row.at,
             origin=row.origin,
             pattern_key=row.pattern_key,
             change_id=row.change_id,
-            problem=problem,
-            context=tuple(_context(turn, row) for turn in turns),
+            sha256=row.quote_sha256,
         )
 
     def _turns(self, row: Evidence) -> tuple[list[Turn], str]:

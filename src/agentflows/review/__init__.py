@@ -9,7 +9,7 @@ commit_by_policy(…)     the same records for what `commit="auto"` lets through
 from agentflows.errors import ConflictError
 from agentflows.review.choosing import OPEN, WRITES_NOTHING, choose, editable, held, waiting_flags
 from agentflows.review.deciding import ReviewResult, approve, commit_by_policy, reject
-from agentflows.review.planning import Plan, Scan, preview
+from agentflows.review.planning import Plan, Scan, claim_of, preview
 from agentflows.store import State
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "State",
     "approve",
     "choose",
+    "claim_of",
     "commit_by_policy",
     "editable",
     "held",

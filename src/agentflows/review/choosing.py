@@ -27,12 +27,23 @@ def choose(
         NotFoundError: a name fits no change of this dream.
         UsageError: the change is not waiting any more.
     """
-    changes = list(state.dream(dream_id).changes)
+    return chosen(state.dream(dream_id), only, statuses=statuses)
+
+
+def chosen(
+    report: DreamReport, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
+) -> list[Change]:
+    """The same, of a report that was read.
+
+    Raises:
+        NotFoundError, UsageError: as `choose`.
+    """
+    changes, dream_id = report.changes, report.dream.dream_id
     if only is None:
         return [change for change in changes if change.status in statuses]
     by_name = {str(number): change for number, change in enumerate(changes, 1)}
     by_name |= {change.change_id: change for change in changes}
-    chosen: list[Change] = []
+    found: list[Change] = []
     for name in only:
         if name not in by_name:
             msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
@@ -41,8 +52,8 @@ def choose(
         if change.status not in statuses:
             msg = f"Change {name} is {change.status} already ({change.status_reason or 'no reason kept'}); only held changes can be decided."
             raise UsageError(msg)
-        chosen.append(change)
-    return chosen
+        found.append(change)
+    return found
 
 
 def waiting_flags(report: DreamReport) -> dict[int, str]:
@@ -60,7 +71,15 @@ def editable(state: State, dream_id: str, name: str) -> Change:
     Raises:
         NotFoundError, UsageError: it fits no held change, or one that writes no text.
     """
-    change = choose(state, dream_id, [name], statuses=OPEN)[0]
+    return check_editable(choose(state, dream_id, [name], statuses=OPEN)[0], name)
+
+
+def check_editable(change: Change, name: str) -> Change:
+    """The change, when a reviewer can give it a text.
+
+    Raises:
+        UsageError: it writes no text.
+    """
     if change.op == "flag":
         return change
     if change.after is None or change.op in WRITES_NOTHING:

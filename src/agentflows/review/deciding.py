@@ -13,7 +13,7 @@ from agentflows.change import Change, Decision, Dream
 from agentflows.dream.resolving import Answer
 from agentflows.errors import ConflictError, NotApprovedError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, sha256
-from agentflows.review.choosing import OPEN, WRITES_NOTHING, choose, held, waiting_flags
+from agentflows.review.choosing import OPEN, WRITES_NOTHING, choose, chosen, held, waiting_flags
 from agentflows.review.planning import Plan, Scan, own_changes, planned
 from agentflows.store import Lease, State
 from agentflows.store.failpoints import failpoint
@@ -73,9 +73,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
     flags = waiting_flags(report) if only is None else {}
     flags = {number: name for number, name in flags.items() if name not in own}
     changes = [
-        change
-        for change in choose(state, dream_id, only, statuses=OPEN)
-        if change.change_id not in flags.values()
+        change for change in chosen(report, only, statuses=OPEN) if change.change_id not in flags.values()
     ]
     unnamed = set(own) - {change.change_id for change in changes}
     if unnamed:

@@ -13,7 +13,7 @@ from agentflows.dream.resolving import Answer, resolved
 from agentflows.dream.texts import says_again
 from agentflows.errors import StoreError
 from agentflows.memory import MemoryStore, parse_entries
-from agentflows.review.choosing import OPEN, choose, editable
+from agentflows.review.choosing import OPEN, check_editable, chosen
 from agentflows.store import State, pinned_ids, touches_pinned
 
 Scan = Callable[[str], str]
@@ -63,7 +63,7 @@ def preview(
     """
     report = state.dream(dream_id)
     own = own_changes(state, report, edits or {}, resolve or {})
-    changes = choose(state, dream_id, only, statuses=OPEN)
+    changes = chosen(report, only, statuses=OPEN)
     return planned(state, report.dream, changes, own=own, scan=scan)
 
 
@@ -105,20 +105,25 @@ def own_changes(
     """By id, the changes as the reviewer will have them: with a text of their own, or as the answer to a flag."""
     own: dict[str, Change] = {}
     answers: dict[str, Answer] = {**dict.fromkeys(edits, "edit"), **resolve}
+    files: Mapping[str, str] | None = None
     for name, answer in answers.items():
-        change = choose(state, report.dream.dream_id, [name], statuses=OPEN)[0]
+        change = chosen(report, [name], statuses=OPEN)[0]
         if change.op != "flag" and name in edits and name not in resolve:
-            editable(state, report.dream.dream_id, name)
+            check_editable(change, name)
             own[change.change_id] = change.model_copy(update={"after": edits[name]})
-        else:
-            own[change.change_id] = _answer(state, report, change, answer, edits.get(name, ""))
+            continue
+        if files is None:
+            files = state.files(report.dream.output_store_id or report.dream.store_id)
+        own[change.change_id] = resolved(
+            change, answer, files, text=edits.get(name, ""), claim=claim_of(report, change)
+        )
     return own
 
 
-def _answer(state: State, report: DreamReport, flag: Change, answer: Answer, text: str) -> Change:
-    files = state.files(report.dream.output_store_id or report.dream.store_id)
+def claim_of(report: DreamReport, flag: Change) -> str:
+    """What the sessions behind a flag say; "" where it rests on none."""
     claims = (one.claim for one in report.patterns if one.pattern_id in flag.pattern_id.split("\n"))
-    return resolved(flag, answer, files, text=text, claim=next(claims, ""))
+    return next(claims, "")
 
 
 def _undone(state: State, dream: Dream, changes: Sequence[Change]) -> list[Change]:

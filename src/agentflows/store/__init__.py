@@ -14,6 +14,7 @@ from agentflows.store.forgetting import Committed, Forgetful, OpenFate
 from agentflows.store.holders import Holder
 from agentflows.store.impacts import ImpactFlag, Worse
 from agentflows.store.leases import Lease
+from agentflows.store.listing import DreamLine
 from agentflows.store.opened import StoreRef
 from agentflows.store.pins import Pin, pinned_ids, touches_pinned
 from agentflows.store.spending import LedgerPurse
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEntry",
     "BatchAsked",
     "Committed",
+    "DreamLine",
     "Evidence",
     "FolderRead",
     "Forgetful",

@@ -38,11 +38,6 @@ def unapproved(files: Mapping[str, str], edits: Sequence[MemoryEdit], changes: S
     return ""
 
 
-def same_words(one: str, other: str) -> bool:
-    """Whether two texts say the same line by line, whatever markers and blank lines lay them out."""
-    return said(one) == said(other)
-
-
 def said(text: str) -> tuple[str, ...]:
     """What a text says line by line, whatever markers and blank lines lay it out."""
     return tuple(_words(line) for line in _lines(text))

@@ -1,6 +1,6 @@
 """Which entries of a store rest on which quotes of which sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from agentflows.change import Change, identity
 from agentflows.memory import Entry, parse_entries, sha256
 from agentflows.session import Trust
-from agentflows.store.binding import same_words
+from agentflows.store.binding import said
 from agentflows.store.chain import contents, head_rows
 from agentflows.store.database import insert_missing
 from agentflows.store.opened import Opened, StoreRef, find_store
@@ -118,10 +118,13 @@ def record_evidence(
     after: Mapping[str, str],
 ) -> None:
     """Link the entries that approved changes brought, or reinforced, to the changes' quotes."""
-    for row in changes:
-        change = Change.model_validate_json(row.body)
-        named = [entry for entry in _all_entries(before) if entry.entry_id in set(change.entry_ids)]
-        entries = named if change.op == "reinforce" else _brought(change, after)
+    approved = [Change.model_validate_json(row.body) for row in changes]
+    standing = {entry.entry_id: entry for entry in _all_entries(before)}
+    written = {path: _worded(path, after.get(path, "")) for path in {change.path for change in approved}}
+    for change in approved:
+        wanted = set(change.entry_ids)
+        named = [entry for name, entry in standing.items() if name in wanted]
+        entries = named if change.op == "reinforce" else _brought(change, written[change.path])
         rows = [
             evidence for entry in entries for evidence in evidence_of(change, entry.text, path=entry.path)
         ]
@@ -157,11 +160,15 @@ def _all_entries(files: Mapping[str, str]) -> list[Entry]:
     return [entry for path, text in files.items() for entry in parse_entries(path, text)]
 
 
-def _brought(change: Change, after: Mapping[str, str]) -> list[Entry]:
+def _worded(path: str, text: str) -> list[tuple[Entry, tuple[str, ...]]]:
+    """The entries of a file, each with what it says."""
+    return [(entry, said(entry.text)) for entry in parse_entries(path, text)]
+
+
+def _brought(change: Change, written: Iterable[tuple[Entry, tuple[str, ...]]]) -> list[Entry]:
     """The entries of the file as written that say what the change says."""
-    said = [entry.text for entry in parse_entries(change.path, change.after or "")]
-    written = parse_entries(change.path, after.get(change.path, ""))
-    return [entry for entry in written if any(same_words(entry.text, text) for text in said)]
+    brought = {said(entry.text) for entry in parse_entries(change.path, change.after or "")}
+    return [entry for entry, words in written if words in brought]
 
 
 def _taken_over(

@@ -90,16 +90,17 @@ class Jobs(Opened):
             session.add(row)
 
     def jobs(
-        self, *, status: JobStatus | None = None, base_id: str = "", limit: int = 100
+        self, *, status: JobStatus | None = None, base_id: str = "", offset: int = 0, limit: int = 100
     ) -> list[Orchestration]:
         """The newest jobs first."""
-        statement = select(JobRow).order_by(col(JobRow.created_at).desc(), col(JobRow.job_id)).limit(limit)
+        statement = select(JobRow).order_by(col(JobRow.created_at).desc(), col(JobRow.job_id))
         if status is not None:
             statement = statement.where(JobRow.status == status)
         if base_id:
             statement = statement.where(JobRow.base_id == base_id)
         with self._db.read() as session:
-            return [_word(session, row) for row in session.exec(statement).all()]
+            rows = session.exec(statement.offset(offset).limit(limit)).all()
+            return [_word(session, row) for row in rows]
 
     # -- interruptions -------------------------------------------------------------------------------
 

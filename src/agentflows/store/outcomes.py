@@ -93,7 +93,7 @@ class Outcomes(Opened):
             session.add(row)
 
     def outcomes(
-        self, *, result: OutcomeResult | None = None, base_id: str = "", limit: int = 100
+        self, *, result: OutcomeResult | None = None, base_id: str = "", offset: int = 0, limit: int = 100
     ) -> list[Outcome]:
         """The newest outcomes first."""
         statement = select(OutcomeRow).order_by(col(OutcomeRow.created_at).desc(), col(OutcomeRow.outcome_id))
@@ -102,7 +102,8 @@ class Outcomes(Opened):
         if base_id:
             statement = statement.where(OutcomeRow.base_id == base_id)
         with self._db.read() as session:
-            return [_word(session, row) for row in session.exec(statement.limit(limit)).all()]
+            rows = session.exec(statement.offset(offset).limit(limit)).all()
+            return [_word(session, row) for row in rows]
 
     # -- interruptions -------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from agentflows.store.forgetting import Forgetting
 from agentflows.store.impacts import ImpactFlags
 from agentflows.store.jobs import Jobs
 from agentflows.store.leases import Leases
+from agentflows.store.listing import Listings
 from agentflows.store.opened import StoreRef, find_store
 from agentflows.store.outcomes import Outcomes
 from agentflows.store.pins import Pins
@@ -46,6 +47,7 @@ class AuditEntry(BaseModel):
 
 class State(
     Folders,
+    Listings,
     Decisions,
     EvidenceLog,
     Pins,
@@ -77,11 +79,14 @@ class State(
         """
         super().__init__(open_database(url), now)
 
-    def audit(self, store: StoreRef | None = None, *, limit: int = 100) -> list[AuditEntry]:
+    def audit(self, store: StoreRef | None = None, *, offset: int = 0, limit: int = 100) -> list[AuditEntry]:
         """Who did what, newest first; to one store, or to all."""
         with self._db.read() as session:
             statement = (
-                select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.audit_id).desc()).limit(limit)
+                select(AuditRow)
+                .order_by(col(AuditRow.at).desc(), col(AuditRow.audit_id).desc())
+                .offset(offset)
+                .limit(limit)
             )
             if store is not None:
                 statement = statement.where(AuditRow.store_id == find_store(session, store).store_id)

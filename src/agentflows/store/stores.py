@@ -177,7 +177,13 @@ class Stores(Opened):
             return {0: tree_sha256({})} | dict(session.exec(statement.order_by(col(CommitRow.version))).all())
 
     def versions(
-        self, store: StoreRef, *, path: str | None = None, dream_id: str | None = None, limit: int = 100
+        self,
+        store: StoreRef,
+        *,
+        path: str | None = None,
+        dream_id: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
     ) -> list[MemoryVersion]:
         """The changes made to a store's memories, newest first.
 
@@ -192,7 +198,11 @@ class Stores(Opened):
                 statement = statement.where(col(table.memory_id).in_(ids))
             if dream_id is not None:
                 statement = statement.where(table.dream_id == dream_id)
-            newest = statement.order_by(col(table.store_version).desc(), col(table.path)).limit(limit)
+            newest = (
+                statement.order_by(col(table.store_version).desc(), col(table.path))
+                .offset(offset)
+                .limit(limit)
+            )
             rows = session.exec(newest).all()
             texts = contents(session, [found.content_sha256 for found in rows if found.content_sha256])
         return [_version_word(found, texts.get(found.content_sha256 or "")) for found in rows]
