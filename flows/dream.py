@@ -5,6 +5,7 @@ on through one `Work`, so that no content becomes a Prefect parameter, result or
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
@@ -25,10 +26,13 @@ from agentflows.form import titled
 from agentflows.home import open_home
 from agentflows.notices import budget_reached, changes_held
 from agentflows.picturing import dream_markdown
+from agentflows.project import load_module
 from agentflows.replay import ProbeRun
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+
+Dispatch = Literal["tasks", "deployment", "dask"]
 
 
 class Work:
@@ -38,8 +42,11 @@ class Work:
     over a thousand sessions that took five times as long as the dream.
     """
 
-    def __init__(self, run: DreamRun) -> None:
+    def __init__(self, run: DreamRun, dispatch: Dispatch = "tasks", home: str = "") -> None:
         self.run = run
+        self.dispatch: Dispatch = dispatch
+        self.home = home
+        """As the caller named it; "" leaves it to each worker's AGENTFLOWS_HOME."""
         self.report = run.report()
         self.probe_work: Callable[[], Sequence[ProbeRun]] = tuple
         self.probe_runs: Sequence[ProbeRun] = ()
@@ -196,12 +203,18 @@ def _review_sessions(work: Work) -> bool:
     if not _answered(work, "sessions"):
         return False
     progress = create_progress_artifact(0.0, key="dream-sessions", description="Sessions reviewed")
-    done = 0
-    for number, batch in enumerate(work.run.pending, 1):
+
+    def told(left: int) -> None:
+        update_progress_artifact(progress, 100.0 * (unread - left) / unread)  # pyright: ignore[reportArgumentType]
+        say(f"    reviewed {unread - left:,}/{unread:,}")
+
+    if work.dispatch != "tasks":
+        # A file of the same project, wherever that is: flows are loaded by path. It is no task: its parts are.
+        elsewhere = load_module("dream_batch", Path(__file__).resolve().parents[1])
+        elsewhere.read_elsewhere(work.run, work.dispatch, work.home, told)
+    for number in range(1, len(work.run.pending) + 1):
         extract(work, number)
-        done += len(batch)
-        update_progress_artifact(progress, 100.0 * done / unread)  # pyright: ignore[reportArgumentType]
-        say(f"    reviewed {done:,}/{unread:,}")
+        told(sum(map(len, work.run.pending[number:])))
     return True
 
 
@@ -255,6 +268,7 @@ def dream(
     output: Annotated[Literal["update_existing", "create_new"], titled("Output")] = "update_existing",
     probes: Annotated[str, titled("Folder of probes")] = "",
     replay_budget: Annotated[Budget, titled("Budget of the probes")] = Budget(),
+    dispatch: Annotated[Dispatch, titled("Who reads the sessions")] = "tasks",
     home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Review past sessions beside a memory store and propose what it should say, with proof.
@@ -273,6 +287,7 @@ def dream(
         output: update_existing writes new versions of this store; create_new writes to a copy of it.
         probes: A folder of probes to run with the changed memory; what makes one fail waits. Empty takes AGENTFLOWS_PROBES.
         replay_budget: Ceilings of running the probes; what they spend counts for the budget of the run too.
+        dispatch: tasks reads in this process; deployment sends parts to the work pool, as runs of dream-batch; dask uses a Dask cluster.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
@@ -295,7 +310,7 @@ def dream(
             replay_budget=replay_budget,
         )
         run = DreamRun.start(doors, request)
-        work = Work(run)
+        work = Work(run, dispatch, home)
         snapshot(work)
         if run.earlier is not None:
             say(f"The same dream was dreamt before ({run.dream.dream_id}): nothing is done twice.")

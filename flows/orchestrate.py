@@ -36,6 +36,7 @@ from agentflows.orchestrating import (
     resumed,
 )
 from agentflows.orchestration import Crew, headline, markdown, summary, table
+from agentflows.sending import MOST_LOST, Watch
 from agentflows.team import LEAD, TeamCaps, ThreadTurn
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
@@ -45,15 +46,6 @@ TURN = "orchestrate-turn/orchestrate-turn"
 _LOOK_SECONDS = 1.0
 _ASK_EVERY = 3
 """Looks into our own database for one at Prefect's server."""
-_MOST_LOST = 5
-"""Workers that may be lost over one turn before it counts as failed: a turn that kills its worker would go on for ever."""
-_UNTAKEN_SECONDS = 120.0
-"""How long a run that a worker has claimed may take to begin."""
-_SILENT_SECONDS = 60.0
-"""How long a run may be under way before it holds its turn, and …"""
-_LOST_SECONDS = 5.0
-"""… how long a turn that was held may be held by nobody."""
-
 _PUBLISHED_EVERY = 15.0
 """Seconds between two versions of a running job's page."""
 
@@ -139,8 +131,7 @@ class Sent:
 
     def __init__(self, work: Work, turn: ThreadTurn) -> None:
         self._work, self._run, self._turn = work, work.run, turn
-        self._silent_since: float | None = None
-        self._was_held = False
+        self._watch = Watch()
 
     def to_its_end(self) -> ThreadTurn:
         """Send it, wait for it, and send it again while workers are lost over it.
@@ -152,7 +143,7 @@ class Sent:
         lost, number = 0, 0
         self._run.offer(self._turn)
         with get_client(sync_client=True) as client:
-            while lost < _MOST_LOST:
+            while lost < MOST_LOST:
                 if ended := self._run.brought_home(self._turn):
                     return ended  # to an earlier process that sent it
                 found = self._send(number)
@@ -186,7 +177,7 @@ class Sent:
     def _followed(self, client: SyncPrefectClient, sent: FlowRun) -> ThreadTurn | None:
         """The turn as it came back; None when its worker was lost."""
         looks = 0
-        self._silent_since, self._was_held = None, False
+        self._watch = Watch()
         while True:
             if ended := self._run.brought_home(self._turn):
                 return ended
@@ -222,19 +213,9 @@ class Sent:
         raise OrchestrationError(" ".join(msg.split())[:500])
 
     def _is_lost(self, state: State) -> bool:
-        """Whether nobody works on it any more: claimed and not begun, or begun and held by no living process."""
-        if state.is_pending():
-            return self._silent(_UNTAKEN_SECONDS)
-        if not state.is_running() or is_at_work(self._run.home, self._turn):
-            self._was_held = self._was_held or state.is_running()
-            self._silent_since = None
-            return False
-        return self._silent(_LOST_SECONDS if self._was_held else _SILENT_SECONDS)
-
-    def _silent(self, seconds: float) -> bool:
-        now = time.monotonic()
-        self._silent_since = now if self._silent_since is None else self._silent_since
-        return now - self._silent_since >= seconds
+        """Whether nobody works on it any more."""
+        stage = "claimed" if state.is_pending() else "running" if state.is_running() else "waiting"
+        return self._watch.is_lost(stage, is_held=is_at_work(self._run.home, self._turn))
 
 
 @flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)

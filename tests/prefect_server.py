@@ -4,6 +4,7 @@ The flow tests share one that lives in the test's process (`tests/flows/conftest
 restarts, a password, the pages. Ask for the fixture `prefect_site` (import it in a `conftest.py`, and name it in `__all__`).
 """
 
+import contextlib
 import os
 import secrets
 import signal
@@ -54,13 +55,15 @@ def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = _S
 class PrefectSite:
     """A server, the workers of its pool, and how to reach it. It can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
+        """Prefect's own database is at `database_url`, or a file in `folder`."""
         self.folder = folder
         self.password = f"admin:{secrets.token_hex(16)}"
         """What `PREFECT_SERVER_API_AUTH_STRING` is set to."""
         self.url = f"http://127.0.0.1:{_free_port()}"
         self.api = f"{self.url}/api"
         self.database = folder / "prefect" / "prefect.db"
+        self._database_url = database_url
         self._server: subprocess.Popen[bytes] | None = None
         self._workers: list[subprocess.Popen[bytes]] = []
         self._is_deployed = False
@@ -90,6 +93,8 @@ class PrefectSite:
             "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": self.url,
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         }
+        if self._database_url:
+            settings["PREFECT_API_DATABASE_CONNECTION_URL"] = self._database_url
         self._server = self._popen("server.log", "server", "start", environment=settings)
         wait_for("the Prefect server to answer", self._is_up, seconds=_START_SECONDS)
 
@@ -98,7 +103,7 @@ class PrefectSite:
         ended = [*self._workers, *([self._server] if self._server else [])]
         self._workers, self._server = [], None
         for process in ended:
-            _end(process)
+            end(process)
 
     def deploy(self) -> None:
         """Make the pool and deploy all of `prefect.yaml`; the second time nothing is left to do."""
@@ -118,7 +123,7 @@ class PrefectSite:
         """End the workers, as an operator does."""
         ended, self._workers = self._workers, []
         for worker in ended:
-            _end(worker)
+            end(worker)
 
     def prefect(self, *words: str) -> str:
         """What `prefect …` prints.
@@ -188,7 +193,8 @@ class PrefectSite:
             )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does; by force where that takes too long."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
@@ -199,9 +205,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that no client is given meanwhile: a server takes long to start, and the system hands out those above 32767."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
+            return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,9 @@ def test_every_flow_loads_and_bears_its_files_name(name: str):
 
 def test_an_unknown_flow_names_those_there_are():
     """The message helps whoever mistyped."""
-    with pytest.raises(NotFoundError, match="dream, impact, ingest, nightly, orchestrate, outcome, review"):
+    with pytest.raises(
+        NotFoundError, match="dream, dream_batch, impact, ingest, nightly, orchestrate, outcome, review"
+    ):
         load_flow("dreams", ROOT)
 
 
@@ -31,7 +33,10 @@ def test_deployments_and_flows_are_the_same_set():
     """No flow is forgotten in `prefect.yaml`, and no deployment points nowhere."""
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]
     entrypoints = {item["name"]: item["entrypoint"] for item in deployments}
-    files = {path.stem: f"flows/{path.name}:{path.stem}" for path in (ROOT / "flows").glob("[a-z]*.py")}
+    files = {
+        path.stem.replace("_", "-"): f"flows/{path.name}:{path.stem}"
+        for path in (ROOT / "flows").glob("[a-z]*.py")
+    }
     # one turn of a job, for other workers
     turns = {"orchestrate-turn": "flows/orchestrate.py:orchestrate_turn"}
     assert entrypoints == files | turns

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     """Commands of agents run in a sandbox, or not at all; "off" runs them without walls, and each run says so."""
     batch_sessions: int = Field(default=50, ge=1, le=1000)
     """Sessions per Prefect task: 25–100 keeps Prefect's share small and its graph readable."""
+    part_sessions: int = Field(default=500, ge=1, le=10_000)
+    """Sessions per run of `dream-batch`, where a dream has others read: `dispatch=deployment`."""
+    dask_address: str = ""
+    """The Dask scheduler for `dispatch=dask`, such as tcp://host:8786; "" makes a cluster on this machine for the run."""
+    dask_workers: int = Field(default=0, ge=0)
+    """Processes of a cluster made for the run; 0 is one per core."""
 
     batch_poll_seconds: float = Field(default=60, gt=0)
     """Between two looks at a batch of model calls."""

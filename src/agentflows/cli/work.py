@@ -123,6 +123,12 @@ def dream(
     replay_tokens: Annotated[
         int | None, typer.Option(help="Of the budget, spend at most so many tokens on probes", min=0)
     ] = None,
+    dispatch: Annotated[
+        Literal["tasks", "deployment", "dask"],
+        typer.Option(
+            help="tasks: read sessions here; deployment: on the work pool, in parts; dask: on a Dask cluster"
+        ),
+    ] = "tasks",
     home: HomeOption = None,
     *,
     full: FullOption = False,
@@ -166,6 +172,7 @@ def dream(
         calls=calls,
         probes=str(probes.expanduser().resolve()) if probes else "",
         replay_budget=Budget(dollars=replay_dollars, tokens=replay_tokens),
+        dispatch=dispatch,
         home=str(home or ""),
     )
     with open_home(home) as doors:

@@ -8,7 +8,18 @@ the session's content as soon as it is known, every model answer is kept under i
 is one transaction. A run that dies anywhere is simply run again.
 """
 
+from agentflows.dreaming.parts import PartEnd, carry_out_part, read_part
 from agentflows.dreaming.request import MAX_INSTRUCTIONS, DreamRequest, SessionFilter, parse_time
 from agentflows.dreaming.run import DreamRun, dream_over
 
-__all__ = ["MAX_INSTRUCTIONS", "DreamRequest", "DreamRun", "SessionFilter", "dream_over", "parse_time"]
+__all__ = [
+    "MAX_INSTRUCTIONS",
+    "DreamRequest",
+    "DreamRun",
+    "PartEnd",
+    "SessionFilter",
+    "carry_out_part",
+    "dream_over",
+    "parse_time",
+    "read_part",
+]

@@ -1,6 +1,6 @@
 """Reading: the archive's signals, and what each session taught."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -13,7 +13,7 @@ from agentflows.change import (
     Observation,
     Refusal,
 )
-from agentflows.dream.engine import Hint
+from agentflows.dream.engine import Engine, Hint
 from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.outcomes import OUTCOME_QUERIES
 from agentflows.dreaming.begun import Begun
@@ -22,6 +22,7 @@ from agentflows.errors import (
     AgentflowsError,
     ModelOutputError,
 )
+from agentflows.home import Home
 from agentflows.session import Session, SessionInfo
 from agentflows.store.failpoints import failpoint
 
@@ -44,18 +45,99 @@ def reply_key(reading: str) -> str:
     return f"reply:{reading}"
 
 
-class Readings(Begun):
-    """The part of a dream that looks at sessions: in SQL, from the cache, one by one."""
+class Reader:
+    """Reads sessions with an engine; a reading is kept in the state database as soon as it is there.
 
-    _hints: Mapping[str, Sequence[Hint]] = {}
-    _dropped_before: int = 0
-    _replies: Mapping[str, str] = {}
+    Any process may read any session of a dream: what it says is kept under the session's content, the engine, its
+    prompts and its model, so it does not matter who read it.
+    """
+
+    def __init__(self, home: Home, engine: Engine) -> None:
+        self._home = home
+        self._engine = engine
+        self._replies: Mapping[str, str] = {}
+        self._already = 0
+        self.failures: list[str] = []
+        """Sessions whose reply could not be used, and why."""
 
     @property
     def asker(self) -> Asker | None:
         """How the engine asks its model; None for one that asks nobody."""
-        engine = self.engine
+        engine = self._engine
         return engine.ask if isinstance(engine, JudgedEngine) and isinstance(engine.ask, Asker) else None
+
+    def read(
+        self, keys: Mapping[str, str], hints: Mapping[str, Sequence[Hint]]
+    ) -> Iterator[tuple[str, Reading]]:
+        """Each session's id with its reading, once that is kept under its key in `keys`.
+
+        Raises:
+            BudgetError, EndpointError: reading cannot go on; what was read stays read.
+            NotFoundError: the archive holds a session no more.
+        """
+        self._already = len(self._engine.dropped)
+        found = (
+            self._home.state.cached([reply_key(key) for key in keys.values()])
+            if self.asker is not None
+            else {}
+        )
+        self._replies = {name: found[reply_key(key)] for name, key in keys.items() if reply_key(key) in found}
+        sessions = self._home.archive.sessions(list(keys))
+        return (self._at_once if self._engine.model else self._in_turn)(sessions, hints, keys)
+
+    def _in_turn(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> Iterator[tuple[str, Reading]]:
+        readings = {
+            session.session_id: self._reading(session, hints.get(session.session_id, []))
+            for session in sessions
+        }
+        self._home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
+        yield from readings.items()
+
+    def _at_once(
+        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
+    ) -> Iterator[tuple[str, Reading]]:
+        with ThreadPoolExecutor(self._home.settings.concurrency) as pool:
+            jobs = {
+                pool.submit(self._reading, session, hints.get(session.session_id, [])): session.session_id
+                for session in sessions
+            }
+            try:
+                for job in as_completed(jobs):
+                    try:
+                        reading = job.result()
+                    except ModelOutputError as error:
+                        self.failures.append(f"{jobs[job]}: {error}")
+                        continue
+                    self._home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
+                    yield jobs[job], reading
+            except AgentflowsError:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _reading(self, session: Session, hints: Sequence[Hint]) -> Reading:
+        with self._answered(session.session_id):
+            observations = self._engine.extract(session, hints)
+        fresh = islice(self._engine.dropped, self._already, None)
+        dropped = [item for item in fresh if item.session_id == session.session_id]
+        return Reading(observations=tuple(observations), dropped=tuple(dropped))
+
+    def _answered(self, session_id: str) -> AbstractContextManager[None]:
+        """What a batch answered about the session is its answer, though hints may read otherwise by now."""
+        reply = self._replies.get(session_id)
+        return nullcontext() if reply is None or self.asker is None else self.asker.given(reply)
+
+
+class Readings(Begun):
+    """The part of a dream that looks at sessions: in SQL, from the cache, one by one."""
+
+    _hints: Mapping[str, Sequence[Hint]] = {}
+
+    @property
+    def asker(self) -> Asker | None:
+        """How the engine asks its model; None for one that asks nobody."""
+        return Reader(self.home, self.engine).asker
 
     # -- 2. mine ---------------------------------------------------------------------------------
 
@@ -106,62 +188,18 @@ class Readings(Begun):
             ConflictError: another process took over.
         """
         self.check_hold()
-        batch = self.pending[number - 1]
-        hints = self._hints
-        self._dropped_before = len(self.engine.dropped)
-        keys = {info.session_id: self._key(info) for info in batch}
-        sessions = self.home.archive.sessions([info.session_id for info in batch])
-        found = self.home.state.cached([reply_key(key) for key in keys.values()]) if self.asker else {}
-        self._replies = {name: found[reply_key(key)] for name, key in keys.items() if reply_key(key) in found}
-        read = self._read_at_once if self.engine.model else self._read_in_turn
-        made = read(sessions, hints, keys)
+        reader = Reader(self.home, self.engine)
+        keys = {info.session_id: self._key(info) for info in self.pending[number - 1]}
+        made = 0
+        try:
+            for name, reading in reader.read(keys, self._hints):
+                made += self._keep(name, reading)
+                if self.engine.model:
+                    failpoint(f"dream.read.{len(self.observations)}")
+        finally:
+            self.failures.extend(reader.failures)
         failpoint(f"dream.batch.{number}")
         return made
-
-    def _read_in_turn(
-        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
-    ) -> int:
-        readings = {
-            session.session_id: self._read(session, hints.get(session.session_id, [])) for session in sessions
-        }
-        self.home.state.cache({keys[name]: reading.model_dump_json() for name, reading in readings.items()})
-        return sum(self._keep(name, reading) for name, reading in readings.items())
-
-    def _read_at_once(
-        self, sessions: Iterable[Session], hints: Mapping[str, Sequence[Hint]], keys: Mapping[str, str]
-    ) -> int:
-        made = 0
-        with ThreadPoolExecutor(self.home.settings.concurrency) as pool:
-            jobs = {
-                pool.submit(self._read, session, hints.get(session.session_id, [])): session.session_id
-                for session in sessions
-            }
-            try:
-                for job in as_completed(jobs):
-                    try:
-                        reading = job.result()
-                    except ModelOutputError as error:
-                        self.failures.append(f"{jobs[job]}: {error}")
-                        continue
-                    self.home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
-                    made += self._keep(jobs[job], reading)
-                    failpoint(f"dream.read.{len(self.observations)}")
-            except AgentflowsError:
-                pool.shutdown(cancel_futures=True)
-                raise
-        return made
-
-    def _read(self, session: Session, hints: Sequence[Hint]) -> Reading:
-        with self._answered(session.session_id):
-            observations = self.engine.extract(session, hints)
-        fresh = islice(self.engine.dropped, self._dropped_before, None)
-        dropped = [item for item in fresh if item.session_id == session.session_id]
-        return Reading(observations=tuple(observations), dropped=tuple(dropped))
-
-    def _answered(self, session_id: str) -> AbstractContextManager[None]:
-        """What a batch answered about the session is its answer, though hints may read otherwise by now."""
-        reply = self._replies.get(session_id)
-        return nullcontext() if reply is None or self.asker is None else self.asker.given(reply)
 
     def _keep(self, session_id: str, reading: Reading) -> int:
         self.heard.add(session_id)

@@ -11,8 +11,8 @@ from agentflows.change import (
     Refusal,
 )
 from agentflows.dream.propose import pattern_key
-from agentflows.dreaming.batching import Batched
 from agentflows.dreaming.begun import store_made
+from agentflows.dreaming.parts import Parted
 from agentflows.dreaming.probing import Probing
 from agentflows.dreaming.queued import weigh
 from agentflows.dreaming.request import DreamRequest
@@ -39,7 +39,7 @@ def at_once(_probe: str, _memory: str, work: Callable[[], Runs]) -> Runs:
     return work()
 
 
-class DreamRun(Batched):
+class DreamRun(Parted):
     """One dream under way."""
 
     # -- 4 to 6. check quotes, cluster, propose ----------------------------------------------------
@@ -320,8 +320,13 @@ class DreamRun(Batched):
             )
 
 
-def dream_over(home: Home, request: DreamRequest) -> DreamReport:
-    """A whole dream without Prefect: for tests, and for programs that have a scheduler of their own."""
+def dream_over(
+    home: Home, request: DreamRequest, *, elsewhere: Callable[[DreamRun], None] | None = None
+) -> DreamReport:
+    """A whole dream without Prefect: for tests, and for programs that have a scheduler of their own.
+
+    `elsewhere` has the sessions read by other processes (`part_out`, `carry_out_part`, `take_in`).
+    """
     run = DreamRun.start(home, request)
     if run.earlier is not None:
         return run.settle()
@@ -331,6 +336,8 @@ def dream_over(home: Home, request: DreamRequest) -> DreamReport:
         if run.hand_in_sessions() and not run.wait(_silently):
             run.postpone()
             return run.report()
+        if elsewhere is not None and run.pending:
+            elsewhere(run)
         for number in range(1, len(run.pending) + 1):
             run.extract(number)
         run.check_quotes()

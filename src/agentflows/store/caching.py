@@ -38,6 +38,13 @@ class Cache(Opened):
                 session.connection().execute(delete(CacheRow).where(col(CacheRow.key).in_(some)))
             insert_missing(session, CacheRow, made)
 
+    def uncache(self, prefix: str) -> None:
+        """Forget what is kept under keys that begin so."""
+        with self._db.write() as session:
+            session.connection().execute(
+                delete(CacheRow).where(col(CacheRow.key).startswith(prefix, autoescape=True))
+            )
+
 
 def _seal(key: str, value: str) -> str:
     return sha256(f"{key}\x00{value}")
