@@ -4,19 +4,35 @@ Each step of a dream is a task here; what a step does stands in `agentflows.drea
 on through one `Work`, so that no content becomes a Prefect parameter, result or event.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import deployment, flow_run
+from prefect.serializers import JSONSerializer
+from prefect.states import Cancelled
+from prefect.utilities.urls import url_for
 
 from agentflows.change import Budget
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
@@ -28,6 +44,11 @@ from agentflows.notices import budget_reached, changes_held
 from agentflows.picturing import dream_markdown
 from agentflows.project import load_module
 from agentflows.replay import ProbeRun
+from agentflows.review import held
+from agentflows.scrubbing import scrubbed
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -58,6 +79,7 @@ def say(text: str) -> None:
 
 
 @task(name="snapshot", task_run_name="snapshot store and select sessions", **_STEP)
+@scrubbed
 def snapshot(work: Work) -> None:
     """Say what was frozen and chosen; the freezing itself names the run, so it came first."""
     say(
@@ -68,30 +90,35 @@ def snapshot(work: Work) -> None:
 
 
 @task(name="mine", task_run_name="mine {count} sessions", **_STEP)
+@scrubbed
 def mine(work: Work, count: int) -> None:  # noqa: ARG001 - names the run
     """Ask the archive's pattern queries."""
     say(f"2/9 mine: {work.run.mine():,} signals from the archive's pattern queries")
 
 
 @task(name="extract", task_run_name="review sessions · batch {number}", **_STEP)
+@scrubbed
 def extract(work: Work, number: int) -> int:
     """Review one batch of sessions; each is kept as soon as it is read."""
     return work.run.extract(number)
 
 
 @task(name="hand in", task_run_name="hand in questions · {what}", **_STEP)
+@scrubbed
 def hand_in(work: Work, what: str) -> int:
     """Hand in many questions at once, to be answered within a day."""
     return work.run.hand_in_sessions() if what == "sessions" else work.run.hand_in()
 
 
 @task(name="collect", task_run_name="wait for answers · {what}", **_STEP)
+@scrubbed
 def collect(work: Work, what: str) -> bool:  # noqa: ARG001 - names the run
     """Wait for what was handed in; False when the longest wait is over."""
     return work.run.wait(say)
 
 
 @task(name="check quotes", task_run_name="check quotes", **_STEP)
+@scrubbed
 def check_quotes(work: Work) -> None:
     """Find every quote at its address in the archive."""
     passed, refused = work.run.check_quotes()
@@ -99,6 +126,7 @@ def check_quotes(work: Work) -> None:
 
 
 @task(name="cluster", task_run_name="find patterns", **_STEP)
+@scrubbed
 def cluster(work: Work) -> None:
     """Bring together what distinct sessions say alike."""
     say(
@@ -107,12 +135,14 @@ def cluster(work: Work) -> None:
 
 
 @task(name="propose", task_run_name="prune and propose", **_STEP)
+@scrubbed
 def propose(work: Work) -> None:
     """Hold the patterns against every entry of the store."""
     say(f"6/9 prune and propose: {work.run.propose():,} changes")
 
 
 @task(name="refute", task_run_name="refute", **_STEP)
+@scrubbed
 def refute(work: Work) -> None:
     """Try every change against its full sources; what they do not carry is refused."""
     tried, refused = work.run.refute()
@@ -120,6 +150,7 @@ def refute(work: Work) -> None:
 
 
 @task(name="verify", task_run_name="check invariants", **_STEP)
+@scrubbed
 def verify(work: Work) -> None:
     """Balance the ledger, guard against loss and secrets."""
     refused = work.run.verify()
@@ -129,6 +160,7 @@ def verify(work: Work) -> None:
 
 
 @task(name="replay", task_run_name="replay {probe} · {memory}", **_STEP)
+@scrubbed
 def replay_probe(work: Work, probe: str, memory: str) -> None:  # noqa: ARG001 - they name the run
     """Run a probe with one memory, as often as it repeats."""
     work.probe_runs = work.probe_work()
@@ -136,12 +168,14 @@ def replay_probe(work: Work, probe: str, memory: str) -> None:  # noqa: ARG001 -
 
 
 @task(name="finish", task_run_name="commit or hold", **_STEP)
+@scrubbed
 def finish(work: Work) -> None:
     """Save the dream; commit what the policy lets through, hold the rest."""
     work.report = work.run.finish()
 
 
 @task(name="settle", task_run_name="commit or hold", **_STEP)
+@scrubbed
 def settle(work: Work) -> None:
     """Commit what an earlier run of the same dream was to commit and did not live to."""
     work.report = work.run.settle()
@@ -154,6 +188,7 @@ def _slug(store: str) -> str:
 
 
 @task(name="report", task_run_name="report", **_STEP)
+@scrubbed
 def publish(work: Work) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
     report = work.report
@@ -172,6 +207,7 @@ def publish(work: Work) -> None:
 
 
 @task(name="draw", task_run_name="draw pictures", **_STEP)
+@scrubbed
 def draw(work: Work) -> None:
     """Lay what recurs over time, and what was read and spent, on the run's page."""
     dream = work.report.dream
@@ -180,6 +216,66 @@ def draw(work: Work) -> None:
         key=f"dream-{_slug(dream.store_name)}-pictures",
         description=f"Pictures of dream {dream.dream_id}",
     )
+
+
+@task(name="call a reviewer", task_run_name="call a reviewer", **_STEP)
+@scrubbed
+def call_reviewer(work: Work, home: str) -> str:
+    """Have a run of the deployment `review/review` wait for a person with a form. Returns its page; "" where it has none."""
+    dream_id = work.report.dream.dream_id
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name("review/review").id
+        except ObjectNotFound:
+            say(f"    review: nothing is deployed as review/review; `agentflows review show {dream_id}`")
+            return ""
+        waiting = {run.parameters.get("dream_id", ""): run for run in _waiting_reviews(client, found, home)}
+        run = waiting.pop(dream_id, None) or client.create_flow_run_from_deployment(
+            found,
+            parameters={"dream_id": dream_id} | ({"home": home} if home else {}),
+            name=f"review · {dream_id}",
+        )
+        _withdraw(client, work, waiting)
+    say(f"    review: the run {run.name!r} waits for a person: press Resume there")
+    return url_for(run) or ""
+
+
+def _waiting_reviews(client: SyncPrefectClient, deployment_id: UUID, home: str) -> list[FlowRun]:
+    """The runs that wait for a person, or will in a moment, over the same home."""
+    runs = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(
+                type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.SCHEDULED])
+            )
+        ),
+    )
+    return [run for run in runs if run.parameters.get("home", "") == home]
+
+
+def _withdraw(client: SyncPrefectClient, work: Work, waiting: Mapping[str, FlowRun]) -> None:
+    """Cancel the reviews of earlier dreams of which nothing waits any more: they ask for nothing."""
+    known = {dream.dream_id for dream in work.run.home.state.dreams()}
+    for dream_id in known & waiting.keys():
+        state = waiting[dream_id].state
+        if state is not None and state.is_paused() and not held(work.run.home.state, dream_id):
+            over = Cancelled(
+                message="Nothing of this dream waits any more: a later one proposes it, or it was decided."
+            )
+            client.set_flow_run_state(waiting[dream_id].id, over, force=True)
+
+
+def _call_for_review(work: Work, home: str) -> None:
+    """Where changes are held and nobody sits at a terminal: a run of a deployment, or a part of one."""
+    is_attended = not deployment.get_id() and not flow_run.get_parent_flow_run_id()
+    count = sum(change.status == "held" for change in work.report.changes)
+    if is_attended or not count:
+        return
+    page = call_reviewer(work, home)
+    if page:  # an artifact of the run itself, not of a task: it stands first on the page
+        text = f"Decide on {count} held {'change' if count == 1 else 'changes'}"
+        key = f"decide-{work.report.dream.dream_id.replace('_', '-')}"
+        create_link_artifact(page, text, key=key, description=f"{text}: press Resume")
 
 
 def _answered(work: Work, what: str) -> bool:
@@ -253,7 +349,8 @@ def _spent(work: Work) -> dict[str, float]:
     return {"tokens": cost.usage.total, "dollars": cost.dollars}
 
 
-@flow(name="dream", flow_run_name="dream · {store}", persist_result=False)
+@flow(name="dream", flow_run_name="dream · {store}", persist_result=False, result_serializer=_PLAIN)
+@scrubbed
 def dream(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",
     engine: Annotated[Literal["auto", "rules", "claude"], titled("Engine")] = "auto",
@@ -317,6 +414,7 @@ def dream(
             settle(work)
             publish(work)
             draw(work, return_state=True)
+            _call_for_review(work, home)
             return summary_json(work.report)
         try:
             mine(work, len(run.infos))
@@ -342,6 +440,7 @@ def dream(
         )  # what is saved already is not failed by a picture: its own task run says why
         counts = summary_json(work.report)
         _tell(work, counts)
+        _call_for_review(work, home)
         say(
             f"9/9 done: {counts['held']} held for review, {counts['committed']} committed, {counts['refused']} refused by gates"
         )

@@ -18,14 +18,18 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.serializers import JSONSerializer
 from prefect.states import Cancelling, Crashed
 from pydantic import Field
 
 from agentflows.dreaming import DreamRun, PartEnd, carry_out_part, read_part
 from agentflows.errors import AgentflowsError, DreamError, SettingsError
 from agentflows.home import open_home
+from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Stage, Watch
 
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 DEPLOYMENT = "dream-batch/dream-batch"
 Told = Callable[[int], None]
 """Called with how many sessions are still to be read, whenever a part is over."""
@@ -44,7 +48,10 @@ def say(text: str) -> None:
     get_run_logger().info(text, extra={"progress": True})
 
 
-@flow(name="dream-batch", flow_run_name="{dream} · part {part}", persist_result=False)
+@flow(
+    name="dream-batch", flow_run_name="{dream} · part {part}", persist_result=False, result_serializer=_PLAIN
+)
+@scrubbed
 def dream_batch(
     dream: str, part: Annotated[int, Field(ge=1)], attempt: Annotated[int, Field(ge=0)] = 0, home: str = ""
 ) -> dict[str, Any]:
@@ -252,12 +259,19 @@ def _on_dask(run: DreamRun, numbers: Sequence[int], home: str, told: Told) -> li
         if settings.dask_address
         else DaskTaskRunner(cluster_kwargs=local)
     )
-    carry: Any = task(name="read part", task_run_name="review sessions · part {number}", **_STEP)(read_part)
+    carry: Any = task(name="read part", task_run_name="review sessions · part {number}", **_STEP)(
+        scrubbed(read_part)
+    )
 
     # It goes to the cluster with every task, so it holds nothing but what can be sent: not the dream, not its doors.
     @flow(
-        name="dream-parts", flow_run_name="{dream} · {count} parts", task_runner=runner, persist_result=False
+        name="dream-parts",
+        flow_run_name="{dream} · {count} parts",
+        task_runner=runner,
+        persist_result=False,
+        result_serializer=_PLAIN,
     )
+    @scrubbed
     def spread(dream: str, count: int) -> None:
         del count
         for future in [carry.submit(dream, number, 0, home) for number in numbers]:

@@ -5,11 +5,16 @@ from typing import Annotated, Any, Literal
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.serializers import JSONSerializer
 
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.impact import MINIMUM, Impact, markdown, measure, record, success_of, table
 from agentflows.pictures import markdown_image
+from agentflows.scrubbing import scrubbed
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 
 class Work:
@@ -20,12 +25,14 @@ class Work:
 
 
 @task(task_run_name="compare sessions of {store}", cache_policy=NO_CACHE, persist_result=False)
+@scrubbed
 def compare(work: Work, store: str, options: dict[str, Any]) -> Impact:
     """Ask the archive how sessions ended, and hold them against the versions of the store."""
     return measure(work.home.state, work.home.archive, store, **options)
 
 
 @task(task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
+@scrubbed
 def publish(found: Impact) -> None:
     """Lay the table and the picture of success over time on the run's page."""
     name = found.store.lower()
@@ -42,7 +49,8 @@ def publish(found: Impact) -> None:
         )
 
 
-@flow(name="impact", flow_run_name="impact · {store}", persist_result=False)
+@flow(name="impact", flow_run_name="impact · {store}", persist_result=False, result_serializer=_PLAIN)
+@scrubbed
 def impact(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",
     project: Annotated[str, titled("Project")] = "",

@@ -6,12 +6,17 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.serializers import JSONSerializer
 
 from agentflows import readers
 from agentflows.archive import AddReport
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.ingesting import batches, ingest_files
+from agentflows.scrubbing import scrubbed
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 
 def say(text: str) -> None:
@@ -20,6 +25,7 @@ def say(text: str) -> None:
 
 
 @task(task_run_name="read files · batch {number}", cache_policy=NO_CACHE, persist_result=False)
+@scrubbed
 def read_batch(work: "Work", number: int) -> AddReport:
     """Read one batch of files into the archive."""
     return ingest_files(work.home, work.batches[number - 1], source=work.source, alone=work.alone)
@@ -37,7 +43,8 @@ class Work:
         self.batches = batches(files)
 
 
-@flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False)
+@flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False, result_serializer=_PLAIN)
+@scrubbed
 def ingest(
     path: Annotated[str, titled("Session logs", min_length=1)] = "~/.claude/projects",
     source: Annotated[str, titled("Format", enum=readers.formats())] = "auto",

@@ -14,6 +14,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from prefect.serializers import JSONSerializer
 
 from agentflows.change import Budget
 from agentflows.errors import AgentflowsError, NotFoundError
@@ -22,9 +23,14 @@ from agentflows.home import Home, open_home
 from agentflows.project import load_flow
 from agentflows.publishing import folder_of
 from agentflows.publishing import publish as publish_store
+from agentflows.scrubbing import scrubbed
 
 _ROOT = Path(__file__).resolve().parents[1]
 STEPS = ("ingest", "dream", "publish")
+
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 
 class Night:
@@ -73,6 +79,7 @@ def say(text: str) -> None:
 
 
 @task(name="publish", task_run_name="publish {store}", cache_policy=NO_CACHE, persist_result=False)
+@scrubbed
 def publish(night: Night, store: str, folder: str) -> dict[str, Any]:
     """Write the store's files into the folder that agents mount."""
     done = publish_store(night.home, store, folder)
@@ -86,6 +93,7 @@ def publish(night: Night, store: str, folder: str) -> dict[str, Any]:
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE, persist_result=False)
+@scrubbed
 def report(night: Night) -> None:
     """Lay what happened on the run's page, with what there is to do."""
     name = night.store.lower()
@@ -128,7 +136,8 @@ def _dream_line(found: dict[str, Any]) -> str:
     )
 
 
-@flow(name="nightly", flow_run_name="nightly · {store}", persist_result=False)
+@flow(name="nightly", flow_run_name="nightly · {store}", persist_result=False, result_serializer=_PLAIN)
+@scrubbed
 def nightly(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",
     logs: Annotated[str, titled("Session logs", min_length=1)] = "~/.claude/projects",

@@ -19,6 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.serializers import JSONSerializer
 from prefect.states import Cancelling, Crashed
 
 from agentflows.agent import Transcript
@@ -36,8 +37,12 @@ from agentflows.orchestrating import (
     resumed,
 )
 from agentflows.orchestration import Crew, headline, markdown, summary, table
+from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Watch
 from agentflows.team import LEAD, TeamCaps, ThreadTurn
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -71,6 +76,7 @@ def say(text: str) -> None:
 
 
 @task(name="turn", task_run_name="{thread} · {name}", **_STEP)
+@scrubbed
 def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
     """One turn of one specialist, in this process."""
     turn = work.turn[thread, number]
@@ -80,6 +86,7 @@ def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
 
 
 @task(name="remote turn", task_run_name="{thread} · {name}", **_STEP)
+@scrubbed
 def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
     """One turn of one specialist, as a flow run on the work pool."""
     turn = work.turn[thread, number]
@@ -88,6 +95,7 @@ def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
 
 
 @task(name="lead", task_run_name="lead · turn {number}", **_STEP)
+@scrubbed
 def make_lead_turn(work: Work, number: int) -> Transcript:
     """One turn of the lead."""
     assert work.crew is not None  # noqa: S101 - the run hands it over with the turn
@@ -95,6 +103,7 @@ def make_lead_turn(work: Work, number: int) -> Transcript:
 
 
 @task(name="report", task_run_name="report", **_STEP)
+@scrubbed
 def publish(work: Work) -> None:
     """Lay every thread's state, outputs, cost and verdict on the run's page."""
     _lay_down(work)
@@ -218,7 +227,13 @@ class Sent:
         return self._watch.is_lost(stage, is_held=is_at_work(self._run.home, self._turn))
 
 
-@flow(name="orchestrate-turn", flow_run_name="{thread} · turn {number}", persist_result=False)
+@flow(
+    name="orchestrate-turn",
+    flow_run_name="{thread} · turn {number}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+)
+@scrubbed
 def orchestrate_turn(
     job: Annotated[str, titled("Job")],
     thread: Annotated[str, titled("Thread")],
@@ -239,7 +254,13 @@ def orchestrate_turn(
         return {"job": job, "thread": thread, "number": number, "ending": turn.ending}
 
 
-@flow(name="orchestrate", flow_run_name="orchestrate · {task:.60}{job}", persist_result=False)
+@flow(
+    name="orchestrate",
+    flow_run_name="orchestrate · {task:.60}{job}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+)
+@scrubbed
 def orchestrate(
     task: Annotated[str, titled("Task", max_length=100_000)] = "",
     team: Annotated[str, titled("Team folder")] = "",

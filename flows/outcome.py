@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
+from prefect.serializers import JSONSerializer
 from pydantic import Field, create_model
 
 from agentflows.change import Budget
@@ -34,6 +35,10 @@ from agentflows.pursuing import (
     make_request,
     resumed,
 )
+from agentflows.scrubbing import scrubbed
+
+_PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
+"""What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
@@ -56,6 +61,7 @@ def say(text: str) -> None:
 
 
 @task(name="attempt", task_run_name="{name}", **_STEP)
+@scrubbed
 def make_attempt(work: Work, name: str, iteration: int) -> Attempt:
     """The writer drafts or revises; what it left is frozen."""
     attempt = work.run.work(work.outcome, iteration, work.feedback)
@@ -65,6 +71,7 @@ def make_attempt(work: Work, name: str, iteration: int) -> Attempt:
 
 
 @task(name="grading", task_run_name="{name}", **_STEP)
+@scrubbed
 def make_grading(work: Work, name: str) -> Evaluation | Waiting:
     """Checks, judge and people say what is met."""
     assert work.attempt is not None  # noqa: S101 - the loop grades what was attempted
@@ -80,6 +87,7 @@ def make_grading(work: Work, name: str) -> Evaluation | Waiting:
 
 
 @task(name="report", task_run_name="report", **_STEP)
+@scrubbed
 def publish(work: Work) -> None:
     """Lay the criteria by iterations, the cost and the deliverables on the run's page."""
     outcome, rubric = work.run.outcome, work.run.request.rubric
@@ -192,7 +200,13 @@ def _ask(home: Home, work: Work) -> bool:
     return True
 
 
-@flow(name="outcome", flow_run_name="outcome · {description:.60}{outcome_id}", persist_result=False)
+@flow(
+    name="outcome",
+    flow_run_name="outcome · {description:.60}{outcome_id}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+)
+@scrubbed
 def outcome(
     description: Annotated[str, titled("Task", max_length=100_000)] = "",
     rubric: Annotated[str, titled("Rubric file")] = "",

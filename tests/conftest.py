@@ -8,11 +8,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from agentflows.home import Home, open_home
 from agentflows.sandbox.ability import find_ability
+
+if TYPE_CHECKING:
+    from tests.prefect_server import PrefectSite
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -77,6 +81,15 @@ def sandbox_here() -> None:
         pytest.skip(
             f"NO SANDBOX, its tests did not run: {problems} AGENTFLOWS_SANDBOX_TESTS=required makes this a failure"
         )
+
+
+@pytest.fixture(scope="session")
+def prefect_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PrefectSite"]:
+    """A Prefect server as people install it, with a password; one for all tests of this process that ask for it."""
+    from tests.prefect_server import running_site
+
+    with running_site(tmp_path_factory.mktemp("prefect-site")) as site:
+        yield site
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A Prefect server as people install it: a process with a folder, a database file and a password of its own, and workers.
 
 The flow tests share one that lives in the test's process (`tests/flows/conftest.py`); this one is for what that cannot show:
-restarts, a password, the pages. Ask for the fixture `prefect_site` (import it in a `conftest.py`, and name it in `__all__`).
+restarts, a password, the pages. Ask for the fixture `prefect_site`: one server with a password and CSRF protection.
 """
 
 import contextlib
@@ -12,13 +12,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
@@ -27,6 +26,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from agentflows.project import prefect_settings
 from tests.conftest import ROOT
 
 POOL = "agentflows"
@@ -58,10 +58,11 @@ class PrefectSite:
     def __init__(self, folder: Path, database_url: str = "") -> None:
         """Prefect's own database is at `database_url`, or a file in `folder`."""
         self.folder = folder
-        self.password = f"admin:{secrets.token_hex(16)}"
-        """What `PREFECT_SERVER_API_AUTH_STRING` is set to."""
-        self.url = f"http://127.0.0.1:{_free_port()}"
-        self.api = f"{self.url}/api"
+        self.settings = _read(prefect_settings(_free_port()))
+        """What `agentflows init` lays down."""
+        self.api = self.settings["PREFECT_API_URL"]
+        self.url = self.api.removesuffix("/api")
+        self.password = self.settings["PREFECT_API_AUTH_STRING"]
         self.database = folder / "prefect" / "prefect.db"
         self._database_url = database_url
         self._server: subprocess.Popen[bytes] | None = None
@@ -73,29 +74,16 @@ class PrefectSite:
         """The variables of whoever works with this server: a worker, a command, a flow."""
         foreign = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         return foreign | {
+            "HOME": str(self.folder),  # nightly reads ~/.claude/projects
             "PREFECT_HOME": str(self.folder / "prefect"),
-            "PREFECT_API_URL": self.api,
-            "PREFECT_API_AUTH_STRING": self.password,
-            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **self.settings,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "AGENTFLOWS_PROJECT": str(ROOT),
         }
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        port = self.url.rpartition(":")[2]
-        settings = {
-            "PREFECT_SERVER_API_HOST": "127.0.0.1",
-            "PREFECT_SERVER_API_PORT": port,
-            "PREFECT_SERVER_API_AUTH_STRING": self.password,
-            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
-            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": self.url,
-            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        }
-        if self._database_url:
-            settings["PREFECT_API_DATABASE_CONNECTION_URL"] = self._database_url
-        self._server = self._popen("server.log", "server", "start", environment=settings)
+        own = {"PREFECT_API_DATABASE_CONNECTION_URL": self._database_url} if self._database_url else {}
+        self._server = self._popen("server.log", "server", "start", environment=own)
         wait_for("the Prefect server to answer", self._is_up, seconds=_START_SECONDS)
 
     def stop(self) -> None:
@@ -162,9 +150,9 @@ class PrefectSite:
         with httpx.Client(base_url=self.api, auth=(auth[0], auth[1]), timeout=60) as http:
             if method != "GET":
                 name = secrets.token_hex(8)
-                token = http.get("/csrf-token", params={"client": name}).raise_for_status().json()["token"]
+                token = _answered(http, "GET", f"/csrf-token?client={name}").json()["token"]
                 headers = {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": token}
-            answer = http.request(method, path, json=body, headers=headers)
+            answer = _answered(http, method, path, json=body, headers=headers)
             assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
             return answer.json() if answer.content else None
 
@@ -204,6 +192,24 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def _answered(http: httpx.Client, method: str, path: str, **words: Any) -> httpx.Response:
+    """The answer, once the server has the time for one: a busy machine's database makes it say 503."""
+
+    def tried() -> httpx.Response | None:
+        answer = http.request(method, path, **words)
+        return answer if answer.status_code != 503 else None
+
+    return wait_for(f"an answer to {method} {path}", lambda: [one] if (one := tried()) is not None else None)[
+        0
+    ]
+
+
+def _read(settings: str) -> dict[str, str]:
+    """The variables in a file of them."""
+    lines = (line for line in settings.splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
 def _free_port() -> int:
     """One that no client is given meanwhile: a server takes long to start, and the system hands out those above 32767."""
     while True:
@@ -212,10 +218,10 @@ def _free_port() -> int:
             return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def prefect_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectSite]:
-    """One server with a password and CSRF protection for all tests of a folder, deployed to, without a worker."""
-    site = PrefectSite(tmp_path_factory.mktemp("prefect-site"))
+@contextmanager
+def running_site(folder: Path) -> Generator[PrefectSite]:
+    """A server that everything is deployed to, without a worker."""
+    site = PrefectSite(folder)
     site.start()
     try:
         site.deploy()

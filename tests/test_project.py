@@ -11,7 +11,16 @@ import yaml
 
 import agentflows
 from agentflows.errors import NotFoundError, UsageError
-from agentflows.project import FLOWS, MARKER, bundled, flows_folder, init_project, load_flow, project_root
+from agentflows.project import (
+    FLOWS,
+    MARKER,
+    PREFECT_SETTINGS,
+    bundled,
+    flows_folder,
+    init_project,
+    load_flow,
+    project_root,
+)
 from tests.conftest import ROOT
 
 
@@ -52,6 +61,19 @@ def test_init_lays_down_a_project_and_keeps_what_is_there(tmp_path: Path):
     assert (tmp_path / "flows" / "dream.py").read_text() == "mine = 1\n"
     assert project_root(tmp_path) == tmp_path.resolve()
     assert flows_folder(tmp_path) == tmp_path.resolve() / "flows"
+
+
+def test_a_project_has_a_password_of_its_own_for_its_prefect_server(tmp_path: Path):
+    """For its owner only, kept by a second `init`, and not to be committed."""
+    for name in ("one", "two"):
+        assert PREFECT_SETTINGS in init_project(tmp_path / name)
+    first, second = ((tmp_path / name / PREFECT_SETTINGS) for name in ("one", "two"))
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert first.read_text() != second.read_text()
+    kept = first.read_text()
+    assert PREFECT_SETTINGS not in init_project(tmp_path / "one")
+    assert first.read_text() == kept
+    assert PREFECT_SETTINGS in (tmp_path / "one" / ".gitignore").read_text().split()
 
 
 @pytest.mark.parametrize("missing", [MARKER, "prefect.yaml", "flows/dream.py"])

@@ -194,3 +194,8 @@ class WorkspaceError(AgentflowsError):
 
 class StaleError(WorkspaceError):
     """The file changed since it was read; nothing was written."""
+
+
+def kind_of(error: object) -> str:
+    """The name of its class: all that a stored result says of an error."""
+    return type(error).__name__

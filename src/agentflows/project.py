@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ FLOWS = ("ingest", "dream", "review", "impact", "outcome", "orchestrate", "night
 MARKER = ".agentflows-project"
 """The file by which `init` marks a folder whose flows may run; it is to be committed with them."""
 _MARKED = "agentflows runs the flows in flows/ when it is started in this folder; without this file it runs its own.\n"
+PREFECT_SETTINGS = ".env.prefect"
+"""The file of a project that gives its Prefect server a password. It is for its owner only, and not to be committed."""
 _DEPLOYS_DREAM = re.compile(r"""(?m)^\s*(?:-\s+)?entrypoint:\s*(["']?)flows/dream\.py:dream\1\s*(?:#.*)?$""")
 
 
@@ -106,10 +109,41 @@ def load_helper(name: str, root: Path | None = None) -> ModuleType:
     return load_module(name, folder if own else bundled())
 
 
-def init_project(folder: Path) -> list[str]:
-    """Lay down a project to edit: `flows/`, `prefect.yaml`, `examples/` and the marker. Existing files are kept.
+def prefect_settings(port: int = 4200) -> str:
+    """Settings for a Prefect server of one's own, and whoever works with it, with a password made now.
 
-    Returns the paths written, relative to `folder`.
+    Prefect asks for no password unless it is told to, lets every page of the web call it, and sends usage data.
+    """
+    password = f"admin:{secrets.token_urlsafe(24)}"
+    address = f"http://127.0.0.1:{port}"
+    return f"""\
+# A Prefect server with a password. In each terminal, and for each worker:
+#
+#   set -a; . ./{PREFECT_SETTINGS}; set +a; umask 077
+#
+# The server keeps reports with quotes of your sessions in its database: umask 077 keeps its files to you.
+
+# The server: the password, tokens against requests forged by other pages, no page but its own, this machine only.
+PREFECT_SERVER_API_AUTH_STRING={password}
+PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED=true
+PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS={address},http://localhost:{port}
+PREFECT_SERVER_API_HOST=127.0.0.1
+PREFECT_SERVER_API_PORT={port}
+PREFECT_SERVER_ANALYTICS_ENABLED=false
+# Its newer pages ask a statistics service for settings all the same. The older ones ask nobody:
+# PREFECT_SERVER_UI_V2_ENABLED=false
+
+# Workers, commands and flows.
+PREFECT_API_URL={address}/api
+PREFECT_API_AUTH_STRING={password}
+PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true
+"""
+
+
+def init_project(folder: Path) -> list[str]:
+    """Lay down a project to edit: `flows/`, `prefect.yaml`, `examples/`, settings for Prefect and the marker.
+
+    Existing files are kept. Returns the paths written, relative to `folder`.
 
     Raises:
         UsageError: `folder` is a file, or cannot be written.
@@ -129,9 +163,15 @@ def init_project(folder: Path) -> list[str]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
                 written.append(str(relative))
-        if not (folder / MARKER).exists():
-            (folder / MARKER).write_text(_MARKED, "utf-8")
-            written.append(MARKER)
+        for name, text in ((MARKER, _MARKED), (".gitignore", f"{PREFECT_SETTINGS}\n")):
+            if not (folder / name).exists():
+                (folder / name).write_text(text, "utf-8")
+                written.append(name)
+        if not (folder / PREFECT_SETTINGS).exists():
+            mine = os.open(folder / PREFECT_SETTINGS, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(mine, "w", encoding="utf-8") as file:
+                file.write(prefect_settings())
+            written.append(PREFECT_SETTINGS)
     except OSError as error:
         msg = f"The project cannot be laid down in {folder}: {error.strerror or error}. Name a folder you can write."
         raise UsageError(msg) from error

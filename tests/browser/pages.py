@@ -10,6 +10,7 @@ from tests.prefect_server import PrefectSite
 
 IMAGES = ROOT / "docs" / "images"
 """Where they are kept; `AGENTFLOWS_SCREENSHOTS=1` takes them anew."""
+_TAKES = bool(os.environ.get("AGENTFLOWS_SCREENSHOTS"))
 
 
 def sign_in(page: Page, site: PrefectSite) -> None:
@@ -23,6 +24,6 @@ def sign_in(page: Page, site: PrefectSite) -> None:
 
 def picture(page: Page, name: str, **options: Any) -> None:
     """Keep a picture of the page for the documentation, when pictures are taken anew; options are Playwright's."""
-    if os.environ.get("AGENTFLOWS_SCREENSHOTS"):
+    if _TAKES:
         IMAGES.mkdir(exist_ok=True)
         page.screenshot(path=IMAGES / f"{name}.png", **options)

@@ -32,12 +32,12 @@ from agentflows.dream.report import (
     sample_refusals,
     summary,
     summary_json,
-    telling,
     unread_line,
 )
 from agentflows.dream.restating import recalled_in
 from agentflows.dream.risks import decide_risks, hold, intake_hold, whole_dream_hold
 from agentflows.dream.scopes import in_words
+from agentflows.dream.shown import diff, in_brief, in_full, place, sides_of, telling
 from agentflows.dream.sources import cases
 
 __all__ = [
@@ -63,9 +63,12 @@ __all__ = [
     "cluster",
     "count_runs",
     "decide_risks",
+    "diff",
     "engine_notes",
     "hints",
     "hold",
+    "in_brief",
+    "in_full",
     "in_words",
     "intake_hold",
     "ledger_table",
@@ -74,12 +77,14 @@ __all__ = [
     "nominate",
     "nominate_pairs",
     "outcome_patterns",
+    "place",
     "propose",
     "recalled_in",
     "refute",
     "rehearse",
     "replay",
     "sample_refusals",
+    "sides_of",
     "summary",
     "summary_json",
     "telling",

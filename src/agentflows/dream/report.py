@@ -5,21 +5,17 @@ that stood in a transcript or came from a model is escaped: it can show anything
 """
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agentflows.change import Change, DreamReport, Pattern, Quote, Refusal
+from agentflows.change import DreamReport, Pattern, Refusal
 from agentflows.dream.escape import block, code, inline, plain
+from agentflows.dream.shown import count, in_full, place
 
 MAX_CHANGES_SHOWN = 100
 """In full; the rest are one line each, and all are in the table and in JSON."""
-MAX_QUOTE_SHOWN = 500
-MAX_LINE_SHOWN = 96
 _MAX_PATTERNS = 40
 _SAMPLES_EACH = 5
-_TELLING = {"user": 0, "tool_result": 1, "agent": 2}
-_SPEAKERS = {1: "a tool, file or page", 2: "the agent", 3: "the user"}
 
 
 def markdown(report: DreamReport) -> str:
@@ -58,7 +54,7 @@ def summary(report: DreamReport) -> str:
         lines.append(f"Error: {plain(dream.error_type)}: {plain(dream.error)}")
     for number, change in enumerate(report.changes[:10], 1):
         text = plain(change.after or change.before or change.reason, 90)
-        lines.append(f"  {number}. {change.op} ({change.status}, {_sessions(change.support)}): {text}")
+        lines.append(f"  {number}. {change.op} ({change.status}, {count(change.support, 'session')}): {text}")
     if len(report.changes) > 10:
         lines.append(f"  … {len(report.changes) - 10:,} more")
     lines.extend(f"Next: {command}" for command in next_commands(report)[:2])
@@ -168,11 +164,6 @@ def next_commands(report: DreamReport) -> list[str]:
     return commands
 
 
-def place(change: Change) -> str:
-    """The memory a change edits, with the heading a new entry goes under."""
-    return f"{change.path} › {change.heading}" if change.heading else change.path
-
-
 # -- sections ----------------------------------------------------------------------------------------
 
 
@@ -257,86 +248,12 @@ def _changes(report: DreamReport) -> list[str]:
     parts = [f"## Proposed changes ({len(report.changes)}: {told})"]
     for number, change in enumerate(report.changes, 1):
         if number <= MAX_CHANGES_SHOWN:
-            parts.extend(_change(number, change))
+            parts.extend(in_full(number, change))
         else:
             parts.append(
                 f"{number}\\. {change.op} · {inline(place(change))} — {inline(change.after or change.reason, 160)}"
             )
     return parts
-
-
-def _change(number: int, change: Change) -> list[str]:
-    against = f", {change.support_against} against" if change.support_against else ""
-    facts = [
-        f"**Why:** {inline(change.reason)}",
-        f"**Support:** {_sessions(change.support)}{_over_all(change.support, change.counted)}{against}, {_count(change.origins, 'source')}"
-        + (f"; rests on words of {_SPEAKERS[change.trust]}" if change.quotes else ""),
-    ]
-    if change.stats:
-        facts.append(f"**Counted:** {_stats(change)}")
-    if change.risks:
-        facts.append(f"**Risks:** {', '.join(risk.replace('_', ' ') for risk in change.risks)}")
-    if change.status_reason:
-        facts.append(f"**{change.status.capitalize()}:** {inline(change.status_reason)}")
-    parts = [f"### {number}. {change.op} · {inline(place(change))} · {change.status}"]
-    shown = _diff(change)
-    parts.extend([block(shown, "diff")] if shown else [])
-    parts.append("\n".join(f"- {fact}" for fact in facts))
-    parts.extend(_quote(quote) for quote in telling(change.quotes))
-    return parts
-
-
-def _over_all(read: int, counted: int) -> str:
-    """How many sessions show the same, read or not, where more do than were read."""
-    return f" read, {counted:,} counted over all selected" if counted > read else ""
-
-
-def _stats(change: Change) -> str:
-    return ", ".join(f"{inline(name)} {value:g}" for name, value in sorted(change.stats.items()))
-
-
-def _diff(change: Change) -> str:
-    """What goes with `-`, what comes with `+`, what stays of an entry with a blank."""
-    before = (change.before or "").splitlines()
-    if change.op in {"reinforce", "flag"}:
-        return "\n".join(_signed(" ", before))
-    after = (change.after or "").splitlines()
-    kept = 0
-    while kept < min(len(before), len(after)) and before[kept] == after[kept]:
-        kept += 1
-    return "\n".join(
-        [*_signed(" ", before[:kept]), *_signed("-", before[kept:]), *_signed("+", after[kept:])]
-    )
-
-
-def _signed(sign: str, lines: Sequence[str]) -> list[str]:
-    """The lines behind their sign, folded: Prefect's page cuts off what is wider than itself."""
-    folded = [
-        part
-        for line in lines
-        for part in textwrap.wrap(line, MAX_LINE_SHOWN, drop_whitespace=False, break_long_words=False) or [""]
-    ]
-    return [f"{sign} {line}" for line in folded]
-
-
-def telling(quotes: Sequence[Quote]) -> list[Quote]:
-    """The quotes in the order they convince: what a user said, what a tool answered, what was called; then repeats.
-
-    The same words from another session prove that it happened again, but tell a reader nothing new.
-    """
-    seen: set[str] = set()
-    ranked: list[tuple[bool, int, int]] = []
-    for place, quote in sorted(enumerate(quotes), key=lambda item: (_TELLING.get(item[1].kind, 3), item[0])):
-        words = " ".join(quote.text.casefold().split())
-        ranked.append((words in seen, _TELLING.get(quote.kind, 3), place))
-        seen.add(words)
-    return [quotes[place] for _, _, place in sorted(ranked)]
-
-
-def _quote(quote: Quote) -> str:
-    when = f", {quote.at:%Y-%m-%d}" if quote.at else ""
-    source = f"{_SPEAKERS[quote.trust]} (tier {quote.trust}, {quote.kind.replace('_', ' ')}{when})"
-    return f"> “{inline(quote.text, MAX_QUOTE_SHOWN)}”\n> — {source} at {code(quote.address)}"
 
 
 def _replay(report: DreamReport) -> list[str]:
@@ -354,7 +271,7 @@ def _replay(report: DreamReport) -> list[str]:
         )
         for one in replay.probes
     ]
-    line = f"{replay.line[0].upper()}{replay.line[1:]}. {_count(replay.runs, 'run')} now, {replay.known:,} known from earlier."
+    line = f"{replay.line[0].upper()}{replay.line[1:]}. {count(replay.runs, 'run')} now, {replay.known:,} known from earlier."
     columns = ["probe", "verdict", "passes with the present memory", "with the candidate", "why"]
     return ["## Replay", line, _table(columns, rows)]
 
@@ -429,12 +346,9 @@ def _notes(report: DreamReport) -> list[str]:
 
 
 def _next(report: DreamReport) -> list[str]:
-    return ["## Next", block("\n".join(next_commands(report)), "sh")]
-
-
-def _sessions(count: int) -> str:
-    return _count(count, "session")
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    held = any(change.status == "held" for change in report.changes)
+    in_prefect = (
+        f"Or in Prefect: run the deployment {code('review/review')} with {code('dream_id')} = {code(report.dream.dream_id)}, and "
+        "press Resume on the page of that run. A dream that was deployed has started one: it is linked among its artifacts."
+    )
+    return ["## Next", block("\n".join(next_commands(report)), "sh"), *([in_prefect] if held else [])]

@@ -1,0 +1,102 @@
+"""A review as a person does it: from a held dream to a commit, by clicking through Prefect's pages."""
+
+import time
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.browser.pages import picture, sign_in
+from tests.browser.reviews import Reviews
+from tests.prefect_server import wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect]
+
+
+class Person:
+    """Clicks and types, and counts what it took."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.begin()
+
+    def begin(self) -> None:
+        self.steps: list[str] = []
+        self._since = time.monotonic()
+
+    def click(self, what: Locator, words: str) -> None:
+        what.click()
+        self.steps.append(f"click {words}")
+
+    def write(self, where: Locator, words: str) -> None:
+        where.fill(words)
+        self.steps.append(f"type {words!r}")
+
+    def tell(self, name: str) -> None:
+        """One line for the log of the tests; the seconds are those of this machine, the reading not among them."""
+        seconds = time.monotonic() - self._since
+        print(f"\n{name} steps={len(self.steps)} seconds={seconds:.0f}: {', '.join(self.steps)}")  # noqa: T201 - the figure
+
+
+def field(page: Page, title: str) -> Locator:
+    """The field of that title, in the form of the older pages."""
+    return page.locator(".schema-form-property", has_text=title).last
+
+
+def approve_some(person: Person, run: str, reviews: Reviews) -> None:
+    """From the page of the dream's run, on the older pages."""
+    page = person.page
+    page.goto(f"{reviews.site.url}/runs/flow-run/{run}")
+    person.begin()
+    person.click(page.get_by_text("Artifacts", exact=True).first, "Artifacts")
+    page.mouse.move(700, 800)
+    page.mouse.wheel(0, 2_000)  # these pages draw what is in sight
+    card = page.get_by_text("Decide on 13 held changes: press Resume")
+    card.wait_for()
+    picture(page, "dream-run")
+    person.click(card, "the card Decide on 13 held changes")
+    with page.expect_popup() as opened:
+        person.click(page.get_by_role("link", name="Decide on 13 held changes"), "its link")
+    tab = opened.value
+    person.click(tab.get_by_role("button", name="Resume"), "Resume")
+    field(tab, "Approve (Optional)").wait_for()
+    picture(tab, "review-form")
+    person.write(field(tab, "Approve (Optional)").locator("textarea"), "1, 7-8")
+    person.write(field(tab, "Your name").locator("textarea"), "ada")
+    person.click(tab.get_by_role("button", name="Submit"), "Submit")
+
+
+def approve_the_rest(person: Person, name: str, reviews: Reviews) -> None:
+    """From the list of runs, on the newer pages."""
+    page = person.page
+    page.goto(f"{reviews.site.url}/v2/runs")
+    person.begin()
+    person.click(page.get_by_role("link", name=name), "the review")
+    person.click(page.get_by_role("button", name="Open menu"), "the menu")
+    person.click(page.get_by_role("menuitem", name="Resume"), "Resume")
+    form = page.get_by_role("dialog")
+    form.get_by_text("Committed 1, 7-8 as version 2 of the store.").wait_for()
+    picture(page, "review-above")
+    person.click(form.get_by_label("Decision"), "Decision")
+    person.click(page.get_by_role("option", name="approve all"), "approve all")
+    person.write(form.get_by_label("Your name"), "bob")
+    person.click(form.get_by_role("button", name="Resume"), "Resume")
+
+
+def test_a_held_dream_is_committed_by_clicking(page: Page, reviews: Reviews):
+    """Some of it from the page of the dream's run, the rest from the list of runs: each reviewer is on record."""
+    run = reviews.run("dream", store="example", engine="rules")
+    waits = reviews.waiting()
+    dream_id = waits["parameters"]["dream_id"]
+    assert waits["name"] == f"review · example · 13 waiting · {dream_id}"
+    sign_in(page, reviews.site)
+    person = Person(page)
+    approve_some(person, run, reviews)
+    wait_for("the commit of some", lambda: reviews.committed(dream_id) == [1, 7, 8])
+    person.tell("REVIEW some")
+    name = f"review · example · 10 waiting · {dream_id}"
+    wait_for("the review to ask again", lambda: reviews.waiting()["name"] == name)
+    approve_the_rest(person, name, reviews)
+    wait_for("the commit of all but the flag", lambda: len(reviews.committed(dream_id)) == 12)
+    person.tell("REVIEW all")
+    assert {one.reviewer for one in reviews.decisions(dream_id)} == {"ada", "bob"}
+    assert reviews.version() == 3
