@@ -16,6 +16,8 @@ from markdown_it import MarkdownIt
 
 from tests.conftest import ROOT
 
+MACHINES = "several machines"
+"""The start of a page that `tests/scaling` runs, for it needs more than one machine has."""
 LANGUAGES = ("sh", "console", "python")
 """What is run."""
 OTHERS = ("text", "markdown", "yaml", "sql", "toml", "json", "ini")
@@ -75,9 +77,14 @@ class Page:
         return [step for step in self.steps if not step.skipped and not step.elsewhere]
 
     @property
+    def needs_machines(self) -> bool:
+        """Whether it is about several machines."""
+        return self.start == MACHINES
+
+    @property
     def needs_prefect(self) -> bool:
-        """Whether something in it runs flows."""
-        return any(_PREFECT.search(step.text) for step in self.to_run)
+        """Whether something in it runs flows, on a server that is there."""
+        return not self.needs_machines and any(_PREFECT.search(step.text) for step in self.to_run)
 
     def without(self, mark: str) -> "Page":
         """The page without the steps so marked."""

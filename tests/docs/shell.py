@@ -21,7 +21,6 @@ from tests.command_line import command_socket, foreign_variables
 from tests.conftest import EXAMPLES, ROOT
 from tests.docs.pages import Page, Step
 
-_TOO_LONG_SECONDS = 280
 _SHIM = ROOT / "tests" / "docs" / "shim.py"
 _ENDED = "ended"
 _PROLOGUE = """
@@ -79,7 +78,14 @@ def _pattern(text: str) -> str:
     return "".join(lines)
 
 
-def run_page(page: Page, folder: Path, variables: Mapping[str, str], model: Mapping[str, str]) -> list[Done]:
+def run_page(
+    page: Page,
+    folder: Path,
+    variables: Mapping[str, str],
+    model: Mapping[str, str],
+    *,
+    seconds: float,
+) -> list[Done]:
     """Do the steps of a page up to the first that goes wrong.
 
     Args:
@@ -87,6 +93,7 @@ def run_page(page: Page, folder: Path, variables: Mapping[str, str], model: Mapp
         folder: an empty folder; `home` in it is the reader's, `project` where they stand.
         variables: more of the environment.
         model: variables of the steps that are run with a model.
+        seconds: how long it may take.
     """
     home, project, record = folder / "home", folder / "project", folder / "record"
     for place in (home, project, record):
@@ -103,7 +110,7 @@ def run_page(page: Page, folder: Path, variables: Mapping[str, str], model: Mapp
             start_new_session=True,
         )  # fmt: skip
         try:
-            process.wait(_TOO_LONG_SECONDS)
+            process.wait(seconds)
         finally:
             if process.poll() is None:
                 process.terminate()

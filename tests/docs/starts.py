@@ -15,7 +15,7 @@ from agentflows.readers import discover
 from agentflows.sandbox.ability import find_ability
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply, minimal_reply
 from tests.conftest import EXAMPLES
-from tests.docs.pages import Page
+from tests.docs.pages import MACHINES, Page
 from tests.docs.shell import run_page
 from tests.dreaming.model import answer
 
@@ -39,13 +39,16 @@ def _dream(folder: Path) -> None:
 
 STARTS: Mapping[str, Callable[[Path], None]] = {
     "": _nothing,
+    MACHINES: _nothing,
     "the example's sessions are in the archive": _sessions,
     "a dream over the example waits for review": _dream,
 }
 _made: dict[str, Path] = {}
 
 
-def check_page(page: Page, folder: Path, factory: pytest.TempPathFactory, **variables: str) -> None:
+def check_page(
+    page: Page, folder: Path, factory: pytest.TempPathFactory, *, seconds: float = 280, **variables: str
+) -> None:
     """Do what a page says, and see that it comes out as it says."""
     if page.start not in _made:
         _made[page.start] = factory.mktemp("start") / "home"
@@ -55,7 +58,7 @@ def check_page(page: Page, folder: Path, factory: pytest.TempPathFactory, **vari
     if find_ability().problems:
         page = page.without("needs a sandbox")
     with _model() as model:
-        done = run_page(page, folder, variables, model)
+        done = run_page(page, folder, variables, model, seconds=seconds)
     problems = [one.problem for one in done if one.problem]
     assert not problems, "\n\n".join(problems)
     assert len(done) == len(page.to_run), f"{page.name} ended before {page.to_run[len(done)]}"

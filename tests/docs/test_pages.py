@@ -17,7 +17,9 @@ MOST_SKIPPED = 5
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.to_run and not page.needs_prefect], ids=lambda page: page.name
+    "page",
+    [page for page in PAGES if page.to_run and not page.needs_prefect and not page.needs_machines],
+    ids=lambda page: page.name,
 )
 def test_a_page_does_what_it_says(page: Page, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
     """Its commands are pasted by people who have just met the project."""
