@@ -17,6 +17,7 @@ from tests.docs.pages import pages
 
 NOT_ON_A_PAGE = {
     "agentflows demo": "make check runs it, from the wheel in an empty environment",
+    "agentflows serve": "it serves until somebody ends it; tests/flows/test_serve.py starts and ends it",
     "agentflows outcome start": 'agentflows outcome "TASK" is the same',
 }
 

@@ -231,10 +231,10 @@ def test_a_file_is_read_with_its_name(tmp_path: Path):
         read_rubric(tmp_path / "none.md")
 
 
-def test_the_rubric_in_the_readme_parses():
+def test_the_rubric_in_the_documentation_parses():
     """It is the first one people copy."""
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
-    block = re.search(r"````markdown\n(.*?)````", readme, re.DOTALL)
+    page = (Path(__file__).resolve().parents[2] / "docs" / "rubrics.md").read_text("utf-8")
+    block = re.search(r"````markdown\n(.*?)````", page, re.DOTALL)
     assert block
     rubric = parse_rubric(block[1])
     assert [item.judging for item in rubric.criteria] == ["judge", "check", "check", "check", "human"]

@@ -84,11 +84,11 @@ def test_links_are_never_followed(root: Path):
     assert [hit.path for hit in files.grep("secret|Title")] == ["README.md"]
 
 
-def test_pipes_sockets_and_folders_are_named_not_waited_for(root: Path):
+def test_pipes_sockets_and_folders_are_named_not_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch):
     """Opening a pipe without a writer would wait for ever."""
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as unix:
-        os.chdir(root)
+        monkeypatch.chdir(root)
         unix.bind("socket")
         files = Workspace(root)
         for path, words in (
