@@ -38,7 +38,7 @@ OWN_TEXT = "- Weigh quokka parcels at noon, whatever the sessions say."
 SHOWN = {"artifact.data", "artifact_collection.data"}
 """Where changes are shown. A form that waits is one more place, until it was carried out."""
 KNOWN = {"events.payload"}
-"""Where a sentence of a session was found in November 2026 and still is: in the payload of an event. To be mended."""
+"""Prefect copies an artifact that has a key into the payload of `prefect.artifact-collection.created`."""
 OPEN = {"GET /api/health", "GET /api/ready"}
 """What answers without the password, by intention."""
 
