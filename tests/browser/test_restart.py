@@ -7,6 +7,7 @@ from tests.browser.reviews import Reviews
 pytestmark = pytest.mark.prefect
 
 
+@pytest.mark.slow  # a server and a worker are started twice: more than a minute
 def test_a_review_outlives_server_and_worker_and_commits_once(reviews: Reviews):
     """The process ended when the run was suspended; days later another one goes on with what was said."""
     dream_id = reviews.dream()

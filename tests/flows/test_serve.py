@@ -84,6 +84,7 @@ def empty() -> Generator[None]:
     remove()
 
 
+@pytest.mark.slow  # a process that serves, a run in it and its end: half a minute
 @pytest.mark.usefixtures("empty")
 def test_what_is_served_runs_here_and_is_paused_when_this_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
