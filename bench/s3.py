@@ -50,7 +50,7 @@ with open_home({home!r}, archive_url={url!r} or None) as home:
     started = time.perf_counter()
     for info in home.archive.info()[:50]:
         home.archive.turn(info.session_id, 0)
-    print(opened, patterns, time.perf_counter() - started)
+    print(opened, patterns, time.perf_counter() - started, len(home.archive.patterns()))
 """
 
 
@@ -123,14 +123,13 @@ def main() -> None:
             print(
                 f"ingest: folder {local:.2f} s, S3 {remote:.2f} s: {remote / local:.2f} ×; {server.requests()}"
             )
-            base = run(QUERIES, home=here, url="")
+            *base, count = run(QUERIES, home=here, url="")
+            whats = ("open", f"{count:.0f} patterns", "50 single turns")
             for name in ("nothing here yet", "with copies"):
-                found = run(QUERIES, home=there, url=url)
+                found = run(QUERIES, home=there, url=url)[:-1]
                 told = ", ".join(
                     f"{what} {new:.2f} s ({new / old:.2f} ×)"
-                    for what, new, old in zip(
-                        ("open", "14 patterns", "50 single turns"), found, base, strict=True
-                    )
+                    for what, new, old in zip(whats, found, base, strict=True)
                 )
                 print(f"S3, {name}: {told}; {server.requests()}")
             print(
