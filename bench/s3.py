@@ -124,12 +124,12 @@ def main() -> None:
                 f"ingest: folder {local:.2f} s, S3 {remote:.2f} s: {remote / local:.2f} ×; {server.requests()}"
             )
             *base, count = run(QUERIES, home=here, url="")
-            whats = ("open", f"{count:.0f} patterns", "50 single turns")
+            sides = ("open", f"{count:.0f} patterns", "50 single turns")
             for name in ("nothing here yet", "with copies"):
                 found = run(QUERIES, home=there, url=url)[:-1]
                 told = ", ".join(
                     f"{what} {new:.2f} s ({new / old:.2f} ×)"
-                    for what, new, old in zip(whats, found, base, strict=True)
+                    for what, new, old in zip(sides, found, base, strict=True)
                 )
                 print(f"S3, {name}: {told}; {server.requests()}")
             print(
