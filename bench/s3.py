@@ -132,9 +132,8 @@ def main() -> None:
                     for what, new, old in zip(sides, found, base, strict=True)
                 )
                 print(f"S3, {name}: {told}; {server.requests()}")
-            print(
-                f"folder: open {base[0]:.2f} s, 14 patterns {base[1]:.2f} s, 50 single turns {base[2]:.2f} s"
-            )
+            told = ", ".join(f"{what} {old:.2f} s" for what, old in zip(sides, base, strict=True))
+            print(f"folder: {told}")
     finally:
         server.close()
 
