@@ -111,7 +111,7 @@ def _told(block: Any) -> list[AutomationCore]:
             {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
             block,
             "A run failed or crashed",
-            "{{ flow.name }}: {{ flow_run.name }} is {{ flow_run.state.name }}: {{ flow_run|ui_url }}",
+            "{{ flow.name }} is {{ flow_run.state.name }}: run {{ flow_run.id }}, {{ flow_run|ui_url }}",
             is_of_flows=True,
         ),
     ]

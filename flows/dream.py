@@ -39,8 +39,8 @@ from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.errors import BudgetError
 from agentflows.form import titled
-from agentflows.home import open_home
-from agentflows.notices import budget_reached, changes_held
+from agentflows.home import Home, open_home
+from agentflows.notices import budget_reached, budget_refused, changes_held
 from agentflows.picturing import dream_markdown
 from agentflows.project import load_module
 from agentflows.replay import ProbeRun
@@ -316,11 +316,19 @@ def _review_sessions(work: Work) -> bool:
 
 def _replay(work: Work) -> None:
     """Run the probes, one task for each with each memory; nothing happens where there are none."""
+    progress: Any = None
+    done, least = 0, 2 * len(work.run.probes)  # where one flips, others follow that look for the reason
 
     def each(probe: str, memory: str, run: Callable[[], Sequence[ProbeRun]]) -> Sequence[ProbeRun]:
+        nonlocal progress, done
+        progress = progress or create_progress_artifact(
+            0.0, key="dream-probes", description="Probes replayed"
+        )
         say(f"    probe {probe} with the {memory}")
         work.probe_work = run
         replay_probe(work, probe, memory)
+        done += 1
+        update_progress_artifact(progress, 100.0 * min(done, least) / least)
         return work.probe_runs
 
     if line := work.run.replay(each):
@@ -337,16 +345,28 @@ def _postponed(work: Work) -> dict[str, Any]:
 
 
 def _tell(work: Work, counts: dict[str, Any]) -> None:
-    """Events for automations to act on: what waits for a person, and what the budget left unread."""
+    """Events for automations to act on: what waits for a person, and what a budget left undone."""
     if counts["held"]:
         emit_event(**changes_held(counts["dream_id"], counts["store"], counts["held"]))
-    if counts["sessions_unread"]:
-        emit_event(**budget_reached("dream", counts["dream_id"], _spent(work)))
+    if work.run.is_cut_short:
+        _tell_budget(work.run)
 
 
-def _spent(work: Work) -> dict[str, float]:
-    cost = work.run.report().cost
-    return {"tokens": cost.usage.total, "dollars": cost.dollars}
+def _tell_budget(run: DreamRun) -> None:
+    cost = run.report().cost
+    emit_event(**budget_reached("dream", run.dream.dream_id, tokens=cost.usage.total, dollars=cost.dollars))
+
+
+def _begun(home: Home, request: DreamRequest) -> DreamRun:
+    """The dream begun; an event where its budget refuses it."""
+    try:
+        return DreamRun.start(home, request)
+    except BudgetError:
+        given = request.budget
+        emit_event(
+            **budget_refused("dream", "store", request.store, tokens=given.tokens, dollars=given.dollars)
+        )
+        raise
 
 
 @flow(name="dream", flow_run_name="dream · {store}", persist_result=False, result_serializer=_PLAIN)
@@ -406,7 +426,7 @@ def dream(
             probes=probes,
             replay_budget=replay_budget,
         )
-        run = DreamRun.start(doors, request)
+        run = _begun(doors, request)
         work = Work(run, dispatch, home)
         snapshot(work)
         if run.earlier is not None:
@@ -431,7 +451,7 @@ def dream(
             finish(work)
         except BaseException as error:
             if isinstance(error, BudgetError):
-                emit_event(**budget_reached("dream", run.dream.dream_id, _spent(work)))
+                _tell_budget(run)
             run.fail(error)
             raise
         publish(work)

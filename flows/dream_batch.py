@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -63,8 +64,18 @@ def dream_batch(
         attempt: How often it was sent before.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
     """
+    progress: Any = None
+
+    def told(done: int, count: int) -> None:
+        nonlocal progress
+        progress = progress or create_progress_artifact(
+            0.0, key="dream-batch-sessions", description=f"Sessions of part {part} read"
+        )
+        update_progress_artifact(progress, 100.0 * done / count)
+        say(f"    read {done:,} of {count:,} sessions of part {part}")
+
     with open_home(home or None) as doors:
-        end = carry_out_part(doors, dream, part, attempt, say=say)
+        end = carry_out_part(doors, dream, part, attempt, told=told)
         say(f"part {part}: {end.read:,} sessions read{f'; it ended early: {end.error}' if end.error else ''}")
         return {"dream": dream, "part": part, "read": end.read, "failed": len(end.failures)}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.serializers import JSONSerializer
 
@@ -64,9 +64,11 @@ def ingest(
         work = Work(doors, path, source)
         parts = "1 batch" if len(work.batches) == 1 else f"{len(work.batches)} batches"
         say(f"{'1 file' if work.files == 1 else f'{work.files:,} files'} in {parts}")
+        progress = create_progress_artifact(0.0, key="ingest-batches", description="Batches of files read")
         total = AddReport()
         for number in range(1, len(work.batches) + 1):
             total += read_batch(work, number)
+            update_progress_artifact(progress, 100.0 * number / len(work.batches))  # pyright: ignore[reportArgumentType]
             say(
                 f"    batch {number}/{len(work.batches)}: {total.added:,} sessions added, {total.turns:,} turns"
             )

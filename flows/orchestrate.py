@@ -19,15 +19,18 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
+from prefect.events import emit_event
 from prefect.serializers import JSONSerializer
 from prefect.states import Cancelling, Crashed
 
 from agentflows.agent import Transcript
-from agentflows.errors import OrchestrationError, UsageError
+from agentflows.errors import BudgetError, OrchestrationError, UsageError
 from agentflows.form import titled
-from agentflows.home import open_home
+from agentflows.home import Home, open_home
+from agentflows.notices import budget_reached, budget_refused
 from agentflows.orchestrating import (
     Files,
+    JobRequest,
     JobRun,
     begin,
     carry_out_turn,
@@ -39,7 +42,7 @@ from agentflows.orchestrating import (
 from agentflows.orchestration import Crew, headline, markdown, summary, table
 from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Watch
-from agentflows.team import LEAD, TeamCaps, ThreadTurn
+from agentflows.team import LEAD, Orchestration, TeamCaps, ThreadTurn
 
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
@@ -308,9 +311,28 @@ def orchestrate(
             )
             capped = request.team.model_copy(update={"limits": limits.over(request.team.limits)})
             request = request.model_copy(update={"team": capped})
-            begun = begin(doors, request)
+            begun = _begun(doors, request)
         with begun as run:
             return _done(Work(run, home))
+
+
+def _begun(home: Home, request: JobRequest) -> JobRun:
+    """The job begun; an event where its caps certainly do not suffice."""
+    try:
+        return begin(home, request)
+    except BudgetError:
+        team = request.team
+        emit_event(
+            **budget_refused(
+                "job", "team", team.name, tokens=team.limits.max_tokens, dollars=team.limits.max_dollars
+            )
+        )
+        raise
+
+
+def _tell_budget(job: Orchestration) -> None:
+    """One event for the whole job, however many of its turns a cap ended."""
+    emit_event(**budget_reached("job", job.job_id, tokens=job.usage.total, dollars=job.dollars))
 
 
 def _done(work: Work) -> dict[str, Any]:
@@ -330,7 +352,14 @@ def _done(work: Work) -> dict[str, Any]:
         work.turn[LEAD, turn.number], work.crew, work.news = turn, crew, news
         return make_lead_turn(work, turn.number)
 
-    done = run.go_on(one_turn, one_lead_turn)
+    before = run.job
+    try:
+        done = run.go_on(one_turn, one_lead_turn)
+    except BudgetError:
+        _tell_budget(run.home.state.job(run.job.job_id))
+        raise
+    if done.is_at_budget(before):
+        _tell_budget(done)
     publish(work)
     say(headline(done))
     return summary(done)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
@@ -19,9 +20,11 @@ from pydantic import Field, create_model
 
 from agentflows.change import Budget
 from agentflows.errors import UsageError
+from agentflows.escape import code, inline, plain
 from agentflows.evaluation import Attempt, Evaluation, Outcome
 from agentflows.form import titled
 from agentflows.home import Home, open_home
+from agentflows.notices import budget_reached
 from agentflows.outcome import Waiting, headline, iteration_name, markdown, summary, table
 from agentflows.pursuing import (
     Asked,
@@ -146,7 +149,7 @@ def form_of(question: Asked) -> type[RunInput]:
     fields: dict[str, Any] = {
         _field(number): (
             Word,
-            Field(title=criterion.text[:120], description=f"Criterion {criterion.criterion_id}"),
+            Field(title=plain(criterion.text, 120), description=f"Criterion {criterion.criterion_id}"),
         )
         for number, criterion in enumerate(question.criteria, 1)
     }
@@ -164,11 +167,13 @@ def _field(number: int) -> str:
 
 def describe(question: Asked) -> str:
     """What the form shows above its fields."""
-    files = "\n".join(f"- `{item.path}` ({item.size_bytes:,} bytes)" for item in question.deliverables[:50])
-    wanted = "\n".join(f"{number}. {one.text}" for number, one in enumerate(question.criteria, 1))
+    files = "\n".join(
+        f"- {code(item.path)} ({item.size_bytes:,} bytes)" for item in question.deliverables[:50]
+    )
+    wanted = "\n".join(f"{number}. {inline(one.text)}" for number, one in enumerate(question.criteria, 1))
     return (
-        f"## {question.outcome.description[:400]}\n\nAll other criteria are met. Please look at the deliverables in "
-        f"`{question.folder}` and say of each criterion whether it is met.\n\n{files}\n\n### Criteria\n{wanted}"
+        f"## {inline(question.outcome.description, 400)}\n\nAll other criteria are met. Please look at the deliverables "
+        f"in {code(str(question.folder))} and say of each criterion whether it is met.\n\n{files}\n\n### Criteria\n{wanted}"
     )
 
 
@@ -264,11 +269,11 @@ def outcome(
             )
             begun = begin(doors, request)
         with begun as run:
-            work = Work(run)
+            work, was_done = Work(run), run.is_done
             say(
                 f"outcome {run.outcome.outcome_id}: agent {run.request.agent.name}, {len(run.request.rubric.criteria)} criteria"
             )
-            if run.is_done:
+            if was_done:
                 say(
                     "The same was pursued before, and the workspace is as it was left: nothing is done twice."
                 )
@@ -278,6 +283,12 @@ def outcome(
                 found = go_on(run, Shown(work))
                 publish(work)
             say(f"outcome {found.outcome_id}: {headline(found)}")
+            if found.is_at_budget and not was_done:
+                emit_event(
+                    **budget_reached(
+                        "outcome", found.outcome_id, tokens=found.usage.total, dollars=found.dollars
+                    )
+                )
             return summary(found)
 
 

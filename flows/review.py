@@ -27,9 +27,9 @@ from prefect.serializers import JSONSerializer
 from pydantic import BaseModel, Field, create_model
 
 from agentflows.dream import markdown
-from agentflows.dream.escape import plain
 from agentflows.dream.resolving import Answer
 from agentflows.errors import CorruptionError, ServerError, StoreError, UsageError
+from agentflows.escape import plain
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.review import (

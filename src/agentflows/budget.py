@@ -14,6 +14,14 @@ from typing import Protocol
 from agentflows.errors import UsageError
 from agentflows.session import Usage
 
+REFUSED = "The budget does not allow "
+"""How every refusal of a purse begins, and every note of a run that its own cap in money or tokens ended."""
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a record such as an attempt's or a turn's `detail` says that a budget was the reason."""
+    return REFUSED in text
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:

@@ -16,6 +16,7 @@
   x RubricError              a rubric cannot be graded as written (exit code 2)
   x OutcomeError             an outcome cannot start or go on
   x PlanError                a plan or a team cannot be carried out as written (exit code 2)
+    + UnaffordableError      its caps certainly do not allow it; it is a BudgetError too
   x OrchestrationError       a job of a team cannot start or go on
   x StagingError             a content cannot be handed over between machines, or is missing or damaged there
   x AgentFileError           an agent file cannot be used as written (exit code 2)
@@ -138,6 +139,10 @@ class BudgetError(AgentflowsError):
 
     levels: tuple[str, ...] = ()
     """Which levels of a purse have not enough left; () where an agent's own limit is what refused."""
+
+
+class UnaffordableError(PlanError, BudgetError):
+    """The caps of a plan or a team certainly do not allow it; nothing was started."""
 
 
 class ModelError(AgentflowsError):

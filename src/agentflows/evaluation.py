@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentflows.budget import is_refusal
 from agentflows.rubric import Judging
 from agentflows.session import Usage
 
@@ -182,6 +183,12 @@ class Outcome(BaseModel):
     def revisions(self) -> int:
         """Revision passes made so far."""
         return max(0, len(self.attempts) - 1)
+
+    @property
+    def is_at_budget(self) -> bool:
+        """Whether a budget ended it: its own, its writer's or its grader's."""
+        is_cut_short = bool(self.attempts) and is_refusal(self.attempts[-1].detail)
+        return self.stop_reason == "budget" or (is_cut_short and self.result != "satisfied")
 
     @property
     def usage(self) -> Usage:

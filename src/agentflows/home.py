@@ -66,11 +66,11 @@ class Home:
         self._kept: list[Closing] = []
         self._depots: dict[str, Depot] = {}
         self._opening = threading.Lock()
+        _end_quietly()
 
     @cached_property
     def archive(self) -> Archive:
         """All sessions. An archive that does not exist yet is empty, not an error."""
-        _end_quietly()
         settings = self.settings
         return Archive(
             settings.resolved_archive,
@@ -344,8 +344,9 @@ def open_home(home: str | Path | None = None, **settings: object) -> Home:
 def _end_quietly() -> None:
     """Keep the end of a process that Prefect made for one run out of a worker's log.
 
-    DuckDB's bindings then list every object that Prefect's daemon threads still hold, some fifty lines that say
-    nothing to an operator. By then the run and its logs are over.
+    While daemon threads of Prefect run, nothing of DuckDB's bindings is freed, and they list every type that importing
+    them made: some fifty lines that say nothing to an operator, whether a connection was opened and closed or none ever
+    was. By then the run and its logs are over.
     """
     if "PREFECT__FLOW_RUN_ID" in os.environ:
         atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))

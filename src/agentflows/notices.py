@@ -3,7 +3,6 @@
 An event carries ids and counts, and never a word of a session, a memory or a task: whoever is told looks it up.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 HELD = "agentflows.changes.held"
@@ -20,6 +19,8 @@ TAG = "agentflows"
 """The tag of every deployment of `prefect.yaml`."""
 
 Kind = Literal["dream", "outcome", "job"]
+Name = Literal["store", "team"]
+"""What a refused run is known by: it has no id yet."""
 
 
 def changes_held(dream_id: str, store: str, held: int) -> dict[str, Any]:
@@ -31,14 +32,27 @@ def changes_held(dream_id: str, store: str, held: int) -> dict[str, Any]:
     }
 
 
-def budget_reached(kind: Kind, identity: str, spent: Mapping[str, float]) -> dict[str, Any]:
-    """The event of a run that its budget ended; `spent` is in tokens and dollars."""
+def budget_reached(kind: Kind, identity: str, *, tokens: int, dollars: float) -> dict[str, Any]:
+    """The event of a run that a budget ended or cut short, with what it spent so far."""
     return {
         "event": BUDGET,
         "resource": _resource(kind, identity),
-        "payload": {"kind": kind, "id": identity, **spent},
+        "payload": {"kind": kind, "id": identity, "tokens": tokens, "dollars": dollars, "refused": False},
     }
 
 
-def _resource(kind: Kind, identity: str) -> dict[str, str]:
+def budget_refused(
+    kind: Kind, what: Name, name: str, *, tokens: int | None, dollars: float | None
+) -> dict[str, Any]:
+    """The event of a run that was not begun, as its ceilings do not suffice: these, None where there is none."""
+    ceilings = {"budget_tokens": tokens, "budget_dollars": dollars}
+    return {
+        "event": BUDGET,
+        "resource": _resource(what, name),
+        "payload": {"kind": kind, what: name, "tokens": 0, "dollars": 0.0, "refused": True}
+        | {unit: most for unit, most in ceilings.items() if most is not None},
+    }
+
+
+def _resource(kind: Kind | Name, identity: str) -> dict[str, str]:
     return {"prefect.resource.id": f"agentflows.{kind}.{identity}", "prefect.resource.name": identity}

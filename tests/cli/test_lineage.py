@@ -69,6 +69,7 @@ def test_forget_shows_first_and_does_it_when_told(home: Path):
     shown = run("forget", ENGLISH[:8], "--home", home)
     assert shown.returncode == 0, shown.stderr
     assert "removed" in shown.stdout
+    assert "1 quote of it goes\n" in shown.stdout
     assert f"memory forget {ENGLISH} --yes" in shown.stdout
     assert run("why", "commit messages in English", "--home", home).returncode == 0
     done = run("forget", ENGLISH, "--yes", "--reason", "asked to", "--home", home)

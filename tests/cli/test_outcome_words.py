@@ -116,3 +116,12 @@ def test_what_has_no_effect_in_an_agent_file_is_said(home: Home, tmp_path: Path)
     assert "tools" in done.stderr
     assert "has no effect with `runner: python`" in done.stderr
     assert "Starting Prefect" not in done.output
+
+
+def test_an_outcome_that_has_ended_is_not_asked_to_stop(home: Home, waiting: Outcome):
+    """A reader would wait for a next step that never comes; one that is still open is asked."""
+    assert said(home, "stop", waiting.outcome_id, "--reason", "enough")["stop_asked"] == "enough"
+    home.state.save_outcome(waiting.model_copy(update={"result": "satisfied"}))
+    assert said(home, "stop", waiting.outcome_id)["stop_asked"] == ""
+    words = ["outcome", "stop", waiting.outcome_id[:10], "--home", str(home.settings.home_path)]
+    assert "has ended already: satisfied after 1 attempt" in CliRunner().invoke(app, words).stdout

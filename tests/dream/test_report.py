@@ -32,10 +32,10 @@ from agentflows.dream import (
     telling,
 )
 from agentflows.dream.engine import Mined
-from agentflows.dream.escape import block, code, inline, plain
 from agentflows.dream.hints import MINED, hints
 from agentflows.dream.notes import engine_notes
 from agentflows.dream.rules import RulesEngine
+from agentflows.escape import block, code, inline, plain
 from agentflows.memory import sha256
 from agentflows.session import Usage
 

@@ -85,7 +85,7 @@ def by_machines(site: Site, *names: str, size: int = SIZE, **settings: object) -
 
             def carry(number: int) -> None:
                 machine = machines[number % len(machines)]
-                carry_out_part(machine, run.dream.dream_id, number, 0, say=lambda _: None)
+                carry_out_part(machine, run.dream.dream_id, number, 0, told=lambda _done, _count: None)
 
             list(pool.map(carry, numbers))
         run.take_in(list(run.parts_ended(dict.fromkeys(numbers, 0)).values()))
@@ -156,7 +156,7 @@ import sys
 from agentflows.dreaming import carry_out_part
 from agentflows.home import open_home
 with open_home() as home:
-    carry_out_part(home, sys.argv[1], int(sys.argv[2]), 0, say=print)
+    carry_out_part(home, sys.argv[1], int(sys.argv[2]), 0, told=print)
 """
 
 
@@ -182,7 +182,7 @@ def test_a_worker_killed_in_the_middle_leaves_what_it_read(site: Site):
         assert not run.is_held(2)
         with site.machine("two") as machine:
             read = [
-                carry_out_part(machine, run.dream.dream_id, number, 0, say=lambda _: None).read
+                carry_out_part(machine, run.dream.dream_id, number, 0, told=lambda _done, _count: None).read
                 for number in numbers
             ]
         assert read == [10, 6, 10, 3]
@@ -201,7 +201,7 @@ def test_a_dream_begun_again_has_the_same_parts(site: Site):
         run.mine()
         run.recall()
         assert run.part_out(SIZE) == [1, 2, 3, 4]
-        carry_out_part(home, run.dream.dream_id, 2, 0, say=lambda _: None)
+        carry_out_part(home, run.dream.dream_id, 2, 0, told=lambda _done, _count: None)
         run.fail(DreamError("killed"))
         run = DreamRun.start(home, request())
         run.mine()
@@ -221,7 +221,7 @@ def test_two_never_work_on_one_part(site: Site):
         with ThreadPoolExecutor(2) as pool:
 
             def carry(machine: Home) -> int:
-                return carry_out_part(machine, run.dream.dream_id, 1, 0, say=lambda _: None).read
+                return carry_out_part(machine, run.dream.dream_id, 1, 0, told=lambda _done, _count: None).read
 
             read = sorted(pool.map(carry, (two, three)))
         assert read == [0, 10]
@@ -257,7 +257,7 @@ def test_a_worker_that_shares_no_state_says_what_it_needs(site: Site, tmp_path: 
         open_home(tmp_path / "stranger") as stranger,
         pytest.raises(DreamError, match="AGENTFLOWS_STATE_URL"),
     ):
-        carry_out_part(stranger, "drm_0", 1, 0, say=lambda _: None)
+        carry_out_part(stranger, "drm_0", 1, 0, told=lambda _done, _count: None)
 
 
 def test_a_worker_without_a_key_says_so(site: Site):

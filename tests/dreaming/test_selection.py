@@ -7,7 +7,7 @@ import pytest
 
 from agentflows.change import Budget, DreamReport
 from agentflows.dream import markdown
-from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.dreaming import DreamRequest, DreamRun, dream_over
 from agentflows.errors import BudgetError
 from agentflows.home import Home, open_home
 from agentflows.ingesting import ingest_files
@@ -107,6 +107,14 @@ def test_a_part_that_was_killed_is_finished_and_not_enlarged(
     assert report.dream.dream_id == dead.dream_id
     assert report.coverage.read + report.coverage.from_cache == 8
     assert read(fake) <= 8 + 4, "calls under way died with the process"
+
+
+def test_what_a_budget_leaves_unread_is_told_apart_from_what_a_number_does(home: Home):
+    """An operator hears of a budget that is too small, and not of a quick look that was asked for."""
+    for given, is_cut_short in (({"budget": Budget(tokens=80_000)}, True), ({"read_at_most": 3}, False)):
+        run = DreamRun.start(home, request(**given))
+        assert (run.report().coverage.unread > 0, run.is_cut_short) == (True, is_cut_short)
+        run.release()
 
 
 def test_only_a_budget_for_no_session_at_all_is_refused(home: Home, fake: FakeMessagesAPI):

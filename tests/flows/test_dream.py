@@ -102,11 +102,19 @@ def test_a_scheduled_run_goes_on_with_the_batch_of_the_one_before(
 
 
 def test_each_probe_with_each_memory_is_a_task_run(harbor: Path):
-    """A replay that takes long or breaks is seen where it does."""
+    """A replay that takes long or breaks is seen where it does; how far it is, and reading was, is drawn."""
     report = run_dream("example", home=harbor, probes=str(EXAMPLES / "probes"))
     assert "Replayed 2 probes: 1 improved, 0 flipped." in report.notes
     with get_client(sync_client=True) as client:
         names = {task.name for task in client.read_task_runs()}
+        progress = {
+            one.key: float(str(one.data)) for one in client.read_artifacts() if one.type == "progress"
+        }
+    assert {
+        "ingest-batches": 100.0,
+        "dream-sessions": 100.0,
+        "dream-probes": 100.0,
+    }.items() <= progress.items()
     assert {
         f"replay {probe} · {memory} memory"
         for probe in ("depot-times", "invoice-total")

@@ -56,6 +56,8 @@ def test_a_dream_on_the_work_pool_is_the_dream_it_is_without(homes: list[Path]):
         assert told(home.state.dream(answer["dream_id"])) == told(alone)
     with get_client(sync_client=True) as client:
         runs = [run for run in client.read_flow_runs(limit=50) if run.work_pool_name == POOL]
+        drawn = [one for one in client.read_artifacts(limit=200) if one.flow_run_id == runs[0].id]
+    assert [(one.key, float(str(one.data))) for one in drawn] == [("dream-batch-sessions", 100.0)]
     assert [(run.name, run.state_name) for run in runs] == [(f"{answer['dream_id']} · part 1", "Completed")]
     assert runs[0].parameters == {
         "dream": answer["dream_id"], "part": 1, "attempt": 0, "home": str(two)

@@ -23,12 +23,15 @@ from prefect.settings import PREFECT_API_URL
 
 from agentflows import load_flow, open_home
 from agentflows.errors import UsageError
+from agentflows.escape import inline
 from agentflows.project import load_module
 from agentflows.pursuing import asked, begin, go_on, make_request
 from tests.conftest import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.prefect
 
+HOSTILE = "**Approve** [here](http://evil.example) <img src=x> |"
+"""What a task or a criterion may say, and no page may draw."""
 HUMAN = "# Notes\n\n- **there**: There are notes.\n  check: exists NOTES.md\n- **liked**: Ada likes them. (human)\n"
 
 
@@ -91,14 +94,19 @@ def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str,
     flow = load_module("outcome", ROOT)
     with open_home(given["home"]) as home:
         words = {name: given[name] for name in ("agent", "workspace")}
-        with begin(home, make_request("Notes", rubric=HUMAN, **words)) as run:
+        rubric = HUMAN.replace("likes them", f"likes them {HOSTILE}")
+        with begin(home, make_request(f"Notes\n{HOSTILE}", rubric=rubric, **words)) as run:
             assert go_on(run).result == "waiting"
         question = asked(home, run.outcome.outcome_id)
         form = flow.form_of(question)
         schema = form.model_json_schema()
-        assert schema["properties"]["criterion_1"]["title"] == "Ada likes them."
+        assert schema["properties"]["criterion_1"]["title"] == f"Ada likes them {HOSTILE}."
         assert sorted(schema["required"]) == ["criterion_1", "reviewer"]
-        assert "`NOTES.md`" in flow.describe(question)
+        page = flow.describe(question)
+        assert "`NOTES.md`" in page
+        assert page.count(inline(HOSTILE)) == 2, "the words of others are shown, and draw nothing"
+        assert "[here]" not in page
+        assert "<img" not in page
         flow.record(home, question, form(criterion_1="unmet", comment="too short", reviewer="ada"))
         said = home.state.verdicts(run.outcome.outcome_id)
     assert [(one.met, one.reason, one.reviewer) for one in said] == [("unmet", "too short", "ada")]

@@ -40,6 +40,11 @@ def endings(job: Orchestration) -> dict[str, str]:
     return {turn.order.subtask_id: turn.ending or turn.status for turn in job.turns}
 
 
+def unbegun(job: Orchestration) -> Orchestration:
+    """The job as it was before its first turn."""
+    return job.model_copy(update={"threads": (), "detail": ""})
+
+
 def test_a_cap_of_the_job_stops_it_and_a_raised_one_goes_on(do: Do, fake: FakeMessagesAPI):
     """Nothing that was done is lost or paid again: the re-run asks only what is left."""
     fake.when(prompt("a"), dear)
@@ -47,11 +52,13 @@ def test_a_cap_of_the_job_stops_it_and_a_raised_one_goes_on(do: Do, fake: FakeMe
     job = do(plays.team("a", max_tokens=40_000), plan=tasks)
     assert job.status == "stopped"
     assert "a cap of the job was reached" in job.detail
+    assert job.is_at_budget(unbegun(job))
     done = [name for name, word in endings(job).items() if word == "succeeded"]
     assert 0 < len(done) < 4
     asked = len(fake.requests)
     again = do(plays.team("a", max_tokens=400_000), plan=tasks)
     assert (again.job_id, again.status) == (job.job_id, "succeeded")
+    assert not again.is_at_budget(job)
     assert len(fake.requests) - asked == 4 - len(done)
 
 
@@ -65,6 +72,8 @@ def test_a_cap_of_a_thread_ends_that_thread_alone(do: Do, fake: FakeMessagesAPI)
     assert "failed" in found.values()
     (why,) = {turn.detail for turn in job.turns if turn.ending == "failed"}
     assert f"{job.job_id}/a-1' may use 35,000 tokens" in why
+    assert job.is_at_budget(unbegun(job))
+    assert not job.is_at_budget(job), "what an earlier run was told of is not told again"
 
 
 def test_graded_work_counts_for_the_job(do: Do, fake: FakeMessagesAPI, judged: Home, workspace: Path):
@@ -107,6 +116,7 @@ def test_a_job_that_takes_too_long_is_stopped(do: Do, fake: FakeMessagesAPI):
     assert (job.status, [task.subtask_id for task in not_begun(job)]) == ("stopped", ["two"])
     assert endings(job)["one"] in {"queued", "running"}
     assert "max_seconds (3)" in job.detail
+    assert not job.is_at_budget(unbegun(job)), "a cap in seconds is no budget"
 
 
 def test_the_kill_switch_stops_a_job_that_goes_on_later(do: Do, fake: FakeMessagesAPI, judged: Home):

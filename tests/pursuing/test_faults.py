@@ -163,6 +163,7 @@ def test_the_writers_own_ceiling_holds(judged_home: Home, fake: FakeMessagesAPI,
     found = go(judged_home, workspace, limits=Limits(writer=Budget(tokens=10)))
     assert isinstance(found, Outcome)
     assert (found.result, found.stop_reason, found.attempts) == ("stopped", "budget", ())
+    assert found.is_at_budget
     assert "writer" in found.explanation
     assert fake.requests == []
     more = go(judged_home, workspace, limits=Limits(writer=Budget(tokens=100_000), grader=Budget(tokens=0)))

@@ -126,11 +126,11 @@ def test_a_ceiling_stops_before_the_call_that_would_pass_it(
 ):
     """Nothing is asked that cannot be paid, and a higher ceiling goes on."""
     found = go(writing(SUNNY[1]), [], limits=limits)
-    assert (found.result, found.stop_reason) == ("stopped", "budget")
+    assert (found.result, found.stop_reason, found.is_at_budget) == ("stopped", "budget", True)
     assert len(found.attempts) <= attempts
     assert gradings(fake) == []
     more = go(writing(f"{SUNNY[1]}\n{RAINY[1]}"), [verdicts(rain=RAINY, sun=SUNNY)] * 2)
-    assert more.outcome_id == found.outcome_id
+    assert (more.outcome_id, more.is_at_budget) == (found.outcome_id, False)
     assert more.evaluations != ()
 
 

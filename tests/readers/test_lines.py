@@ -20,6 +20,7 @@ DEEP = b'{"a":' * 65 + b"1" + b"}" * 65
     [
         (b'{"type":"user",', "not JSON"),
         (b"plain words", "not JSON"),
+        (b'{"type":"us', "not JSON: Unterminated string starting at column 9"),
         (b'{"a":"\xff"}', "not UTF-8: byte 0xff at 6"),
         (b'{"a":NaN}', "a number that is NaN"),
         (b'{"a":-Infinity}', "a number that is -Infinity"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentflows.agent import AgentDefinition, Job
-from agentflows.budget import UnlimitedPurse
+from agentflows.budget import UnlimitedPurse, is_refusal
 from agentflows.errors import UsageError
 from agentflows.runners import CommandRunner
 from tests.runners.conftest import writer
@@ -116,6 +116,7 @@ def test_spending_over_its_limit_is_no_success(job: Job):
     done = CommandRunner().run(claude(max_dollars=0.01), job)
     assert done.end == "cap_reached"
     assert "max_dollars" in done.detail
+    assert is_refusal(done.detail)
 
 
 def test_it_sees_named_variables_only(job: Job, monkeypatch: pytest.MonkeyPatch):

@@ -18,7 +18,7 @@ def automations(
     remove: Annotated[bool, typer.Option("--remove", help="Take them out again")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Have the Prefect server notice crashed runs; with --notify also tell of held changes, failed runs and budgets.
+    """Have the Prefect server notice crashed runs; with --notify also tell of held changes, failed runs and reached budgets.
 
     A second time changes nothing. What is told has ids and counts, and no words of a session or a memory.
 

@@ -15,7 +15,7 @@ from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home, open_home
-from agentflows.outcome import summary
+from agentflows.outcome import FINAL, headline, summary
 from agentflows.pursuing import Grading, OutcomeRequest, asked, check_request, decide, make_request
 from agentflows.rubric import Rubric
 
@@ -247,14 +247,19 @@ def stop(
 ) -> None:
     """Ask whoever works on an outcome to end it at the next step. What was done stays; resume goes on.
 
-    JSON: {outcome_id, stop_asked}
+    JSON: {outcome_id, stop_asked}; stop_asked is "" where it has ended already
     """
     with open_home(home) as doors:
-        name = doors.state.ask_stop(outcome, reason)
+        found = doors.state.outcome(outcome)
+        is_over = found.result in FINAL
+        if not is_over:
+            doors.state.ask_stop(found.outcome_id, reason)
     if json:
-        print_json({"outcome_id": name, "stop_asked": reason})
+        print_json({"outcome_id": found.outcome_id, "stop_asked": "" if is_over else reason})
+    elif is_over:
+        console.print(f"{found.outcome_id} has ended already: {headline(found)}. Nothing was asked.")
     else:
-        console.print(f"{name} ends at its next step.")
+        console.print(f"{found.outcome_id} ends at its next step.")
 
 
 def _report(name: str, home: Path | None, *, full: bool, json: bool) -> None:

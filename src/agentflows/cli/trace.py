@@ -144,7 +144,8 @@ def show_forgotten(result: Forgotten, home: Path | None, *, keep_archive: bool) 
 def _store(store: StoreForgotten, *, is_done: bool) -> None:
     made = f", now version {store.made_version}" if store.made_version is not None else ""
     _line(
-        f"  Store {store.store_name!r} version {store.version}{made}: {_count(store.evidence, 'quote')} of it go"
+        f"  Store {store.store_name!r} version {store.version}{made}: {_count(store.evidence, 'quote')} of it "
+        f"{'goes' if store.evidence == 1 else 'go'}"
     )
     for entry in store.entries:
         _entry(entry)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agentflows.change import DreamReport, Pattern, Refusal
-from agentflows.dream.escape import block, code, inline, plain
 from agentflows.dream.shown import count, in_full, place
+from agentflows.escape import block, code, inline, plain
 
 MAX_CHANGES_SHOWN = 100
 """In full; the rest are one line each, and all are in the table and in JSON."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agentflows.change import Change, Quote
-from agentflows.dream.escape import block, code, inline
+from agentflows.escape import block, code, inline
 
 Sign = Literal[" ", "-", "+"]
 MAX_QUOTE_SHOWN = 500

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from agentflows import dream as deed
+from agentflows.budget import is_refusal
 from agentflows.change import (
+    Budget,
     Change,
     Cost,
     Coverage,
@@ -213,6 +215,14 @@ class Begun:
         unanswered = report.coverage.failed or report.refused.get("model_output")
         untold = report.replay is not None and report.replay.unclear
         return report if report.dream.status == "completed" and not unanswered and not untold else None
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a budget left sessions unread, or ended a probe that would have told something."""
+        probed = self.replayed.probes if self.replayed else ()
+        runs = (run for one in probed for run in (*one.present, *one.candidate))
+        is_unread = bool(self.plan.left) and self.request.budget != Budget()
+        return is_unread or any(is_refusal(run.why) for run in runs if run.result == "unclear")
 
     @property
     def quoted_cost(self) -> str:

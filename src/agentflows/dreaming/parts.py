@@ -155,9 +155,11 @@ class Parted(Batched):
 
 
 def carry_out_part(
-    home: Home, dream_id: str, number: int, attempt: int, *, say: Callable[[str], None]
+    home: Home, dream_id: str, number: int, attempt: int, *, told: Callable[[int, int], None]
 ) -> PartEnd:
     """Read the sessions of one part of a dream that another process leads, and write down how that ended.
+
+    `told` hears how many are read, of how many.
 
     What was read before, by anybody, is not read again. While another works on the part, this one waits.
 
@@ -166,7 +168,7 @@ def carry_out_part(
     """
     hold = _taken(home, dream_id, number)
     try:
-        end = _Tried(home, dream_id, number, hold, say).to_its_end()
+        end = _Tried(home, dream_id, number, hold, told).to_its_end()
         hold.check()
         home.state.cache({_end_key(dream_id, number, attempt): end.model_dump_json()})
     finally:
@@ -178,10 +180,10 @@ def carry_out_part(
 def read_part(dream_id: str, number: int, attempt: int, home: str) -> int:
     """The same in a process that has no home open yet. Returns how many sessions it read."""
     with open_home(home or None) as doors:
-        return carry_out_part(doors, dream_id, number, attempt, say=_silently).read
+        return carry_out_part(doors, dream_id, number, attempt, told=_silently).read
 
 
-def _silently(_line: str) -> None:
+def _silently(_done: int, _count: int) -> None:
     """Say nothing."""
 
 
@@ -189,10 +191,10 @@ class _Tried:
     """One try of a part."""
 
     def __init__(
-        self, home: Home, dream_id: str, number: int, hold: Hold, say: Callable[[str], None]
+        self, home: Home, dream_id: str, number: int, hold: Hold, told: Callable[[int, int], None]
     ) -> None:
         self._home, self._dream_id, self._number = home, dream_id, number
-        self._hold, self._say = hold, say
+        self._hold, self._told = hold, told
         self._order = _order(home, dream_id, number)
         self._read = 0
         self._failed: dict[str, str] = {}
@@ -239,7 +241,7 @@ class _Tried:
                 self._failed |= {one.partition(": ")[0]: one for one in reader.failures}
             self._hold.check()
             done += len(names)
-            self._say(f"    read {done:,} of {len(order.keys):,} sessions of part {self._number}")
+            self._told(done, len(order.keys))
             failpoint(f"part.batch.{self._number}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentflows.agent import AgentDefinition
-from agentflows.errors import PlanError
+from agentflows.errors import UnaffordableError
 from agentflows.model import MILLION, Price
 from agentflows.team import Plan, SubTask, Team
 
@@ -81,7 +81,7 @@ def check_estimate(found: Estimate, team: Team, where: str) -> None:
     """Refuse a plan that its caps certainly do not allow, before anything is spent.
 
     Raises:
-        PlanError: they do not; the message says what is needed at least.
+        UnaffordableError: they do not; the message says what is needed at least.
     """
     limits = team.limits
     if limits.max_tokens is not None and found.least_tokens > limits.max_tokens:
@@ -89,13 +89,13 @@ def check_estimate(found: Estimate, team: Team, where: str) -> None:
             f"{where}: its {found.paid} sub-tasks read at least {found.least_tokens:,} tokens, and max_tokens is "
             f"{limits.max_tokens:,}. Raise the cap, or take sub-tasks out. Nothing was started."
         )
-        raise PlanError(msg)
+        raise UnaffordableError(msg)
     if limits.max_dollars is not None and found.least_dollars > limits.max_dollars:
         msg = (
             f"{where}: its {found.paid} sub-tasks cost at least ${found.least_dollars:,.4f} to read, and max_dollars is "
             f"${limits.max_dollars:,.4f}. Raise the cap, or take sub-tasks out. Nothing was started."
         )
-        raise PlanError(msg)
+        raise UnaffordableError(msg)
 
 
 def _least_tokens(task: SubTask, agent: AgentDefinition) -> int:

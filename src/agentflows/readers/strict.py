@@ -109,7 +109,7 @@ def _read_slowly(text: str) -> None:
     try:
         _STRICT_DECODER.decode(text)
     except json.JSONDecodeError as error:
-        msg = f"not JSON: {error.msg} at column {error.pos + 1}"
+        msg = f"not JSON: {error.msg.removesuffix(' at')} at column {error.pos + 1}"
         raise RefusedError(msg) from None
     except RecursionError:
         raise RefusedError(_TOO_DEEP) from None

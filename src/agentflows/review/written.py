@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agentflows.change import Change
 from agentflows.dream import in_brief, in_full, sides_of
-from agentflows.dream.escape import code, inline, plain
+from agentflows.escape import code, inline, plain
 from agentflows.review.sheet import MEANING, GroupBy, Sheet, ranges, risk_of
 
 _SIDE = 120

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from agentflows.agent import AgentDefinition, Job, Transcript
-from agentflows.budget import Purse
+from agentflows.budget import REFUSED, Purse
 from agentflows.errors import UsageError
 from agentflows.evaluation import RunEnd
 from agentflows.readers.claude_code import ClaudeCode
@@ -31,7 +31,8 @@ from agentflows.session import Usage
 FIELDS = ("task", "prompt", "session", "model", "workspace", "max_turns")
 """What a command may have in braces."""
 _FIELD = re.compile(r"\{(" + "|".join(FIELDS) + r")\}")
-_ENDS: Mapping[str, RunEnd] = {"error_max_turns": "cap_reached", "error_max_budget_usd": "cap_reached"}
+_OVER_BUDGET = "error_max_budget_usd"
+_ENDS: Mapping[str, RunEnd] = {"error_max_turns": "cap_reached", _OVER_BUDGET: "cap_reached"}
 """How Claude Code's result names the ends that are no success."""
 _TEXT_BYTES = 1 << 20
 """Of plain output that is kept."""
@@ -189,7 +190,10 @@ def judged(agent: AgentDefinition, ended: Ended, heard: _Heard) -> tuple[RunEnd,
         return "failed", "it printed more than a run may print"
     limit = agent.limits.max_dollars
     if limit is not None and heard.dollars > limit:
-        return "cap_reached", f"it spent {heard.dollars:.4f} dollars, and max_dollars is {limit:g}"
+        return (
+            "cap_reached",
+            f"{REFUSED}more: it spent {heard.dollars:.4f} dollars, and max_dollars is {limit:g}",
+        )
     if heard.has_events:
         return _judged_result(ended, heard)
     if ended.exit_code:
@@ -203,7 +207,8 @@ def _judged_result(ended: Ended, heard: _Heard) -> tuple[RunEnd, str]:
         return "failed", f"it ended without a result, with exit code {ended.exit_code}{_because(heard)}"
     subtype = text(result.get("subtype"))
     if subtype in _ENDS:
-        return _ENDS[subtype], f"the agent's own limit: {subtype}"
+        why = f"{REFUSED}more: " if subtype == _OVER_BUDGET else ""
+        return _ENDS[subtype], f"{why}the agent's own limit: {subtype}"
     if result.get("is_error") is True or subtype != "success":
         return (
             "failed",

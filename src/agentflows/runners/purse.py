@@ -2,7 +2,7 @@
 
 import threading
 
-from agentflows.budget import Purse
+from agentflows.budget import REFUSED, Purse
 from agentflows.errors import BudgetError
 
 
@@ -66,7 +66,7 @@ class CappedPurse:
     def _check(self, unit: str, limit: float | None, spent: float, asked: float) -> None:
         if limit is not None and spent + asked > limit:
             msg = (
-                f"The agent {self._name} may spend {limit:,.10g} {unit} per run; {spent:,.10g} are spent or set aside, "
+                f"{REFUSED}more: the agent {self._name} may spend {limit:,.10g} {unit} per run; {spent:,.10g} are spent or set aside, "
                 f"and the next call can take {asked:,.10g}. Raise limits.max_{unit} of the agent, or give it less to do."
             )
             raise BudgetError(msg)

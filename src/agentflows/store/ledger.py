@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agentflows.budget import CallLike
+from agentflows.budget import REFUSED, CallLike
 from agentflows.change import Budget
 from agentflows.errors import BudgetError, UsageError
 from agentflows.store.opened import new_id
@@ -181,8 +181,7 @@ def _call_row(call: CallLike, now: datetime) -> dict[str, Any]:
 def _refusal(rows: Sequence[Row[Any]], tokens: int, nano: int, purpose: str) -> BudgetError:
     found = "; ".join(reason for row in rows for reason in _over(row, tokens, nano))
     error = BudgetError(
-        f"The budget does not allow {purpose!r}: {found or 'one of its levels is gone'}. "
-        "Raise the budget, or ask for less."
+        f"{REFUSED}{purpose!r}: {found or 'one of its levels is gone'}. Raise the budget, or ask for less."
     )
     error.levels = tuple(row.level for row in rows if _over(row, tokens, nano))
     return error

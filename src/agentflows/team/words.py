@@ -5,11 +5,12 @@ specialists. A `Thread` is one specialist's lasting context: a follow-up goes on
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflows.agent import AgentDefinition, AgentLimits
+from agentflows.budget import is_refusal
 from agentflows.evaluation import Deliverable, RunEnd
 from agentflows.form import may_be_empty
 from agentflows.session import Usage
@@ -312,6 +313,14 @@ class Orchestration(BaseModel):
     def turns(self) -> tuple[ThreadTurn, ...]:
         """All turns of all threads."""
         return tuple(turn for thread in self.threads for turn in thread.turns)
+
+    def is_at_budget(self, before: Self) -> bool:
+        """Whether a cap in money or tokens (the job's, a thread's, an agent's) ended it, or a turn that ended since `before`."""
+        known = {(turn.thread_id, turn.number) for turn in before.turns if turn.status == "ended"}
+        new = [turn for turn in self.turns if (turn.thread_id, turn.number) not in known]
+        return is_refusal(self.detail) or any(
+            turn.ending != "succeeded" and is_refusal(turn.detail) for turn in new
+        )
 
     @property
     def usage(self) -> Usage:

@@ -1,8 +1,8 @@
-"""Escape: words of transcripts inside a Markdown report, so that they can show everything and forge nothing."""
+"""Escape: words of others inside Markdown of ours, so that they can show everything and forge nothing."""
 
 import re
 
-from agentflows.dream.marks import reveal
+from agentflows.marks import reveal
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SPECIAL = re.compile(r"[\\`*_{}\[\]#|~$]|[&<>]|:(?=//)|(?<=\S)@(?=\w)|(?<=www)\.")
