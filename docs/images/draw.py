@@ -8,7 +8,7 @@ from pathlib import Path
 from agentflows.home import open_home
 from agentflows.impact import Ended, Impact, Version, buckets, compare, success_of
 from agentflows.ingesting import ingest_files
-from agentflows.pictures import Spending, Spent, picture
+from agentflows.pictures import Spending, Spent, SpentOn, picture
 from agentflows.picturing import picture_recurring
 from agentflows.readers import discover
 
@@ -58,10 +58,10 @@ def success() -> str:
 
 
 def cost() -> str:
-    """Thirty nights: the first reads everything, the others what is new."""
+    """Twenty nights, of which the first reads everything and the others what is new; with outcomes and a team by day."""
     dice = random.Random(11)  # noqa: S311
     spent: list[Spent] = []
-    for night in range(30):
+    for night in range(20):
         share = 1.0 if night == 0 else 0.12 + 0.2 * dice.random()
         tokens = int(900_000 * share)
         cached = int(tokens * (0.55 + 0.25 * dice.random()))
@@ -81,7 +81,27 @@ def cost() -> str:
                 calls=90,
             )
         )
-    return picture(Spending(title="What dreams over team cost", spent=tuple(spent)))
+        if night % 3 == 1:
+            spent.append(_by_day(at, "job" if night % 9 == 4 else "outcome", dice.uniform(0.2, 0.9)))
+    title = "What dreams over team, outcomes and jobs of teams cost"
+    return picture(Spending(title=title, spent=tuple(spent)))
+
+
+def _by_day(night: datetime, kind: SpentOn, size: float) -> Spent:
+    """An outcome, or a job of several threads, in the afternoon."""
+    sent, output = int(260_000 * size), int(30_000 * size)
+    if kind == "job":
+        sent, output = 3 * sent, 3 * output
+    return Spent(
+        at=night + timedelta(hours=13),
+        label=kind,
+        kind=kind,
+        dollars=(0.3 * 0.6 * sent + 3 * 0.4 * sent + 15 * output) / 1e6,
+        input_tokens=int(0.4 * sent),
+        cached_tokens=int(0.6 * sent),
+        output_tokens=output,
+        calls=20,
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from agentflows.pictures import (
@@ -19,11 +20,13 @@ from agentflows.pictures import (
     Shown,
     Spending,
     Spent,
+    SpentOn,
     Success,
     Verdict,
 )
 
 START = datetime.fromisoformat("2026-09-01")
+ALL_KINDS: tuple[SpentOn, ...] = ("dream", "outcome", "job")
 HOSTILE = (
     "</text><script>alert(1)</script>",
     '" onload="alert(1)',
@@ -107,13 +110,14 @@ def success(count: int, *, eras: int = 5, label: str = "v") -> Success:
     )
 
 
-def spending(count: int, *, label: str = "drm_") -> Spending:
-    """So many dreams."""
+def spending(count: int, *, label: str = "drm_", kinds: Sequence[SpentOn] = ("dream",)) -> Spending:
+    """So many dreams, or runs of these kinds in turn."""
     dice = random.Random(3)
     spent = tuple(
         Spent(
             at=START + timedelta(hours=31 * number),
             label=f"{label}{number}",
+            kind=kinds[number % len(kinds)],
             dollars=dice.random() * 3,
             input_tokens=dice.randint(0, 300_000),
             cached_tokens=dice.randint(0, 900_000),
@@ -190,6 +194,7 @@ PLAIN: dict[str, Shown] = {
     "recurring": recurring(75),
     "success": success(60),
     "cost": spending(30),
+    "costs": spending(30, kinds=ALL_KINDS),
     "daily-cost": spending(30).model_copy(update={"each": "day"}),
     "growth": growth(19),
     "coverage": coverage(14),
@@ -205,6 +210,7 @@ def of_size(count: int) -> list[Shown]:
         recurring(count, rows=8 if count < 1_000 else 2),
         success(count),
         spending(count),
+        spending(count, kinds=ALL_KINDS),
         growth(count),
         coverage(count),
     ]

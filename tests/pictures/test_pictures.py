@@ -30,6 +30,7 @@ from agentflows.pictures.canvas import Box, Canvas
 from agentflows.pictures.theme import COLOURS, Role
 from agentflows.pictures.words import Coverage, Growth, Success
 from tests.pictures.samples import (
+    ALL_KINDS,
     HOSTILE,
     PLAIN,
     SIZES,
@@ -230,6 +231,20 @@ def test_what_is_drawn_adds_up_when_columns_stand_for_weeks():
     assert f"${sum(one.dollars for one in dreams.spent):,.0f} at list price" in svg
 
 
+def test_what_costs_is_told_by_pattern_and_word_not_by_colour_alone():
+    """A team's job and a dream are different decisions; and where there are only dreams, nothing else is spoken of."""
+    svg = check(spending(30, kinds=ALL_KINDS))
+    written = texts(svg)
+    assert {"dollars per run", "dreams", "outcomes", "jobs of teams"} <= set(written)
+    assert any(text.startswith("10 dreams, 10 outcomes and 10 jobs of teams, $") for text in written)
+    over = re.findall(r'<path d="([^"]+)" class="af-ground"', svg)
+    assert len(over) == 2, "stripes on outcomes, a slit in jobs"
+    assert "dollars per dream" in texts(check(spending(3)))
+    assert "dollars per job of a team" in texts(check(spending(3, kinds=("job",))))
+    assert 'class="af-ground"/>' not in check(spending(3))
+    assert [row[1] for row in table_of(spending(3, kinds=ALL_KINDS)).rows] == list(ALL_KINDS)
+
+
 def test_a_picture_within_a_page_brings_no_style():
     """A policy without 'unsafe-inline' lets it be; the page's own style sheet has the dark colours."""
     for found in PLAIN.values():
@@ -289,6 +304,7 @@ def test_neighbours_in_a_stack_are_told_apart_by_lightness():
     stacks: tuple[tuple[Role, ...], ...] = (
         ("sky", "blue", "purple", "amber"),
         ("sky", "blue", "grey", "orange"),
+        ("green", "grey", "orange"),
     )
     for stack in stacks:
         for one, two in pairwise(stack):

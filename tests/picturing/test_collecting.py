@@ -1,8 +1,12 @@
 """What pictures of a home are drawn from: counted over all there is, with nothing double and nothing lost."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 
+from agentflows.change import Budget
 from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.memory import MemoryEdit
 from agentflows.memory import sha256 as text_sha256
@@ -16,6 +20,7 @@ from agentflows.picturing import (
     picture_recurring,
     picture_success,
 )
+from agentflows.team import Orchestration
 from tests.archive.builders import START as WHEN
 from tests.archive.builders import Event, source
 from tests.archive.builders import session as told
@@ -77,6 +82,35 @@ def test_a_dream_shows_what_it_read_and_what_it_cost(home: Home):
     )
     page = dream_markdown(home, report.dream)
     assert page.count("](data:image/svg+xml;base64,") == 3
+
+
+def test_outcomes_and_jobs_are_counted_beside_dreams_and_none_twice(home: Home):
+    """A job's turn that has a rubric is an outcome paid from the job's budget: its dollars are the job's already."""
+    home.state.create_store("team", actor=ADA)
+    begin_outcome(home, "outc_alone", {})
+    begin_outcome(home, "outc_turn", {"job:job_1": {}})
+    job = Orchestration(job_id="job_1", title="Release", task="", team="release", workspace="/w", mode="plan")
+    home.state.begin_job(job, base_id="job_1", request="{}")
+    spend(home, {"outcome:outc_alone": Budget(), "outcome:outc_alone/writer": Budget()}, 0.5)
+    spend(home, {"job:job_1": Budget(), "outcome:outc_turn": Budget()}, 0.25)
+    found = picture_cost(home, "team")
+    assert found.title == "What dreams over team, outcomes and jobs of teams cost"
+    assert [(one.kind, one.label, one.dollars, one.calls) for one in found.spent] == [
+        ("outcome", "outc_alone", 0.5, 1),
+        ("job", "job_1", 0.25, 1),
+    ]
+
+
+def begin_outcome(home: Home, name: str, within: Mapping[str, object]) -> None:
+    """An outcome as `agentflows.pursuing` begins it: paid from its own budget, or within another's."""
+    outcome = Outcome(outcome_id=name, description="", rubric_sha256="", agent="writer", workspace="/w")
+    home.state.begin_outcome(outcome, base_id=name, request=json.dumps({"within": within}))
+
+
+def spend(home: Home, levels: Mapping[str, Budget], dollars: float) -> None:
+    """One call of a model."""
+    purse = home.state.purse(levels)
+    purse.settle(purse.reserve(10, dollars, "test"), 10, dollars)
 
 
 def test_what_recurs_needs_two_sessions_and_has_the_versions_as_marks(home: Home):

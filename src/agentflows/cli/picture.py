@@ -1,4 +1,4 @@
-"""`agentflows picture`: what recurs, how sessions went, what dreams cost, as pictures in a file."""
+"""`agentflows picture`: what recurs, how sessions went, what dreams, outcomes and jobs cost, as pictures in a file."""
 
 from collections.abc import Sequence
 from pathlib import Path

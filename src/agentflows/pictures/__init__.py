@@ -2,7 +2,7 @@
 
 recurring_picture(Recurring)   how often each error, correction or workflow came up
 success_picture(Success)       how sessions ended before and after each version of a memory
-cost_picture(Spending)         what dreams cost, in dollars and in tokens
+cost_picture(Spending)         what dreams, outcomes and jobs of teams cost, in dollars and in tokens
 growth_picture(Growth)         how a memory grew and shrank
 coverage_picture(Coverage)     which sessions dreams read
 
@@ -35,6 +35,7 @@ from agentflows.pictures.words import (
     Row,
     Spending,
     Spent,
+    SpentOn,
     Success,
     Verdict,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Shown",
     "Spending",
     "Spent",
+    "SpentOn",
     "Success",
     "Table",
     "Verdict",

@@ -54,9 +54,14 @@ def nothing(title: str, why: str) -> Canvas:
     return canvas
 
 
-def legend(canvas: Canvas, y: float, what: str, parts: Sequence[tuple[str, Role]]) -> None:
-    """What is drawn below, and which colour stands for what."""
+def legend(
+    canvas: Canvas, y: float, what: str, parts: Sequence[tuple[str, Role]]
+) -> list[tuple[float, float, float, float]]:
+    """What is drawn below, and which colour stands for what. Returns where the colours are shown."""
     x = LEFT + canvas.text(LEFT, y, what) + 20
+    shown: list[tuple[float, float, float, float]] = []
     for told, role in parts:
-        canvas.path(bars([(x, y - 8, 9, 9)]), role)
+        shown.append((x, y - 8, 9, 9))
+        canvas.path(bars(shown[-1:]), role)
         x += 14 + canvas.text(x + 14, y, told, role="quiet") + 14
+    return shown

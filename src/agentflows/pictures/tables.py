@@ -72,10 +72,11 @@ def _success(found: Success) -> Table:
 
 
 def _spending(found: Spending) -> Table:
-    columns = ("when", "dream", "dollars", "input", "from the cache", "to the cache", "output", "calls")
+    columns = ("when", "kind", "id", "dollars", "input", "from the cache", "to the cache", "output", "calls")
     rows: list[tuple[Cell, ...]] = [
         (
             f"{one.at:%Y-%m-%d %H:%M}",
+            one.kind,
             clean(one.label),
             one.dollars,
             one.input_tokens,

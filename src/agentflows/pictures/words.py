@@ -112,14 +112,19 @@ class Success(BaseModel):
     note: str = ""
 
 
+SpentOn = Literal["dream", "outcome", "job"]
+"""What money goes to: reading sessions, one agent's work until its rubric is satisfied, a team's job."""
+
+
 class Spent(BaseModel):
-    """What one dream (or one day of dreams) spent."""
+    """What one dream, outcome or job spent."""
 
     model_config = ConfigDict(frozen=True)
 
     at: datetime
     label: str = ""
-    """Who spent it: a dream's id."""
+    """Who spent it: its id."""
+    kind: SpentOn = "dream"
     dollars: float = 0.0
     input_tokens: int = 0
     """Sent and neither read from a cache nor written to one."""
@@ -137,13 +142,13 @@ class Spent(BaseModel):
 
 
 class Spending(BaseModel):
-    """What dreams cost."""
+    """What dreams, outcomes and jobs cost."""
 
     model_config = ConfigDict(frozen=True)
 
     title: str
-    each: Literal["dream", "day"] = "dream"
-    """What one bar stands for."""
+    each: Literal["run", "day"] = "run"
+    """What one bar stands for: one dream, outcome or job; or a day of them."""
     spent: tuple[Spent, ...] = ()
     """By time."""
     note: str = ""

@@ -1,11 +1,13 @@
 """Collecting: what each picture is drawn from, out of the archive and the state database."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 from agentflows.archive import OverTime
+from agentflows.change import Cost
 from agentflows.home import Home
 from agentflows.impact import measure, success_of
 from agentflows.memory import MemoryStore, parse_entries
@@ -20,6 +22,7 @@ from agentflows.pictures import (
     Row,
     Spending,
     Spent,
+    SpentOn,
     Success,
 )
 
@@ -114,32 +117,51 @@ def picture_success(home: Home, store: str) -> Success:
     return success_of(measure(home.state, home.archive, store))
 
 
-def picture_cost(home: Home, store: str = "", *, each: Literal["dream", "day"] = "dream") -> Spending:
-    """What dreams cost, those of one store or all, one by one or by day.
+def picture_cost(home: Home, store: str = "", *, each: Literal["run", "day"] = "run") -> Spending:
+    """What dreams cost, those of one store or all, beside all outcomes and jobs of teams; one by one or by day.
+
+    Outcomes and jobs belong to no store. One that is part of another (a job's turn with a rubric, a dream's probe) is
+    paid from that one's budget, and counted there.
 
     Raises:
         NotFoundError: there is no such store.
     """
-    costs = home.state.spent_by("dream")
-    spent: list[Spent] = []
-    for dream in home.state.dreams(store or None):
-        cost = costs.get(dream.dream_id)
-        usage = cost.usage if cost else None
-        spent.append(
-            Spent(
-                at=dream.created_at,
-                label=dream.dream_id,
-                dollars=cost.dollars if cost else 0.0,
-                calls=cost.calls if cost else 0,
-                input_tokens=usage.input_tokens if usage else 0,
-                cached_tokens=usage.cache_read_tokens if usage else 0,
-                written_tokens=usage.cache_write_tokens if usage else 0,
-                output_tokens=usage.output_tokens if usage else 0,
-            )
+    state = home.state
+    began: dict[SpentOn, dict[str, datetime]] = {
+        "dream": {dream.dream_id: dream.created_at for dream in state.dreams(store or None)},
+        "outcome": {name: at for name, at, request in state.outcome_begins() if not _is_part(request)},
+        "job": state.job_begins(),
+    }
+    spent = [one for kind, begins in began.items() for one in _spent(home, kind, begins)]
+    whose = f" over {state.get_store(store).name}" if store else ""
+    also = [words for kind, words in _ALSO.items() if began[kind]]
+    what = f"dreams{whose}" + (f", {' and '.join(also)}" if also else "")
+    title = f"What {what} cost{', day by day' if each == 'day' else ''}"
+    return Spending(title=title, each=each, spent=tuple(sorted(spent, key=lambda one: (one.at, one.label))))
+
+
+_ALSO: dict[SpentOn, str] = {"outcome": "outcomes", "job": "jobs of teams"}
+
+
+def _is_part(request: str) -> bool:
+    return bool(json.loads(request or "{}").get("within"))
+
+
+def _spent(home: Home, kind: SpentOn, begins: Mapping[str, datetime]) -> Iterator[Spent]:
+    costs = home.state.spent_by(kind)
+    for name, at in begins.items():
+        cost = costs.get(name, Cost())
+        yield Spent(
+            at=at,
+            label=name,
+            kind=kind,
+            dollars=cost.dollars,
+            calls=cost.calls,
+            input_tokens=cost.usage.input_tokens,
+            cached_tokens=cost.usage.cache_read_tokens,
+            written_tokens=cost.usage.cache_write_tokens,
+            output_tokens=cost.usage.output_tokens,
         )
-    whose = f" over {home.state.get_store(store).name}" if store else ""
-    title = f"What dreams{whose} cost{', day by day' if each == 'day' else ''}"
-    return Spending(title=title, each=each, spent=tuple(spent))
 
 
 def picture_growth(home: Home, store: str) -> Growth:

@@ -18,7 +18,7 @@ PictureName = Literal["patterns", "success", "cost", "daily-cost", "growth", "co
 PICTURES: Mapping[PictureName, str] = {
     "patterns": "how often errors, corrections and sequences of steps came up, with the versions of the memory",
     "success": "how sessions ended before and after each version of the memory",
-    "cost": "what each dream cost, in dollars and tokens",
+    "cost": "what each dream, outcome and job of a team cost, in dollars and tokens",
     "daily-cost": "the same by day, week or month",
     "growth": "how many entries each version of the memory holds, what it added and removed",
     "coverage": "how many sessions each dream read",

@@ -7,7 +7,7 @@ from agentflows.picturing.collecting import picture_cost, picture_coverage, pict
 
 
 def dream_markdown(home: Home, dream: Dream) -> str:
-    """What recurs in the sessions a dream was asked to read, and what dreams over its store read and cost.
+    """What recurs in the sessions a dream was asked to read, what dreams over its store read, and what they, outcomes and jobs cost.
 
     Raises:
         ArchiveError: the archive cannot be read.

@@ -102,6 +102,12 @@ class Jobs(Opened):
             rows = session.exec(statement.offset(offset).limit(limit)).all()
             return [_word(session, row) for row in rows]
 
+    def job_begins(self) -> dict[str, datetime]:
+        """When each job began, oldest first; its turns are not read."""
+        columns = select(JobRow.job_id, JobRow.created_at).order_by(col(JobRow.created_at))
+        with self._db.read() as session:
+            return dict(session.exec(columns).all())
+
     # -- interruptions -------------------------------------------------------------------------------
 
     def stop_job(self, job_id: str, reason: str) -> str:

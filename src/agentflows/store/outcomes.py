@@ -105,6 +105,12 @@ class Outcomes(Opened):
             rows = session.exec(statement.offset(offset).limit(limit)).all()
             return [_word(session, row) for row in rows]
 
+    def outcome_begins(self) -> list[tuple[str, datetime, str]]:
+        """Of every outcome its id, when it began and its request, oldest first; its attempts are not read."""
+        columns = select(OutcomeRow.outcome_id, OutcomeRow.created_at, OutcomeRow.request)
+        with self._db.read() as session:
+            return list(session.exec(columns.order_by(col(OutcomeRow.created_at))).all())
+
     # -- interruptions -------------------------------------------------------------------------------
 
     def ask_stop(self, outcome_id: str, reason: str) -> str:
