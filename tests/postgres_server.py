@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,8 @@ from typing import Any, Self
 
 import psycopg
 import pytest
+
+from tests.free_port import free_port
 
 ACCOUNTS = ("postgres", "nobody")
 """PostgreSQL refuses to run as root: then it runs as the first of these that exists."""
@@ -44,7 +45,7 @@ class PostgresServer:
             os.chown(self._folder, self._account["user"], self._account["group"])
         self._programs = programs
         self._count = 0
-        self.port = _free_port()
+        self.port = free_port()
 
     def new_database(self) -> str:
         """The URL of a database made now."""
@@ -120,12 +121,6 @@ def _unprivileged() -> dict[str, Any]:
             continue
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     pytest.skip(f"PostgreSQL does not run as root and none of the accounts {ACCOUNTS} exists")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

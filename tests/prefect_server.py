@@ -4,11 +4,9 @@ The flow tests share one that lives in the test's process (`tests/flows/conftest
 restarts, a password, the pages. Ask for the fixture `prefect_site`: one server with a password and CSRF protection.
 """
 
-import contextlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +26,7 @@ from prefect.settings import (
 
 from agentflows.project import prefect_settings
 from tests.conftest import ROOT
+from tests.free_port import free_port
 
 POOL = "agentflows"
 """The work pool that `prefect.yaml` deploys to."""
@@ -58,7 +57,7 @@ class PrefectSite:
     def __init__(self, folder: Path, database_url: str = "") -> None:
         """Prefect's own database is at `database_url`, or a file in `folder`."""
         self.folder = folder
-        self.settings = _read(prefect_settings(_free_port()))
+        self.settings = _read(prefect_settings(free_port()))
         """What `agentflows init` lays down."""
         self.api = self.settings["PREFECT_API_URL"]
         self.url = self.api.removesuffix("/api")
@@ -208,14 +207,6 @@ def _read(settings: str) -> dict[str, str]:
     """The variables in a file of them."""
     lines = (line for line in settings.splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
-
-
-def _free_port() -> int:
-    """One that no client is given meanwhile: a server takes long to start, and the system hands out those above 32767."""
-    while True:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
-            return int(probe.getsockname()[1])
 
 
 @contextmanager

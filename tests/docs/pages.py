@@ -7,7 +7,7 @@ so behind it: `# exit code 3`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -85,6 +85,16 @@ class Page:
     def needs_prefect(self) -> bool:
         """Whether something in it runs flows, on a server that is there."""
         return not self.needs_machines and any(_PREFECT.search(step.text) for step in self.to_run)
+
+    def told(self, names: Mapping[str, str]) -> "Page":
+        """The page with other words, such as a test's addresses for those of the reader."""
+
+        def told(text: str) -> str:
+            for name, own in names.items():
+                text = text.replace(name, own)
+            return text
+
+        return replace(self, steps=tuple(replace(step, text=told(step.text)) for step in self.steps))
 
     def without(self, mark: str) -> "Page":
         """The page without the steps so marked."""

@@ -18,6 +18,7 @@ from tests.conftest import EXAMPLES
 from tests.docs.pages import MACHINES, Page
 from tests.docs.shell import run_page
 from tests.dreaming.model import answer
+from tests.free_port import free_port
 
 
 def _nothing(_: Path) -> None:
@@ -58,10 +59,21 @@ def check_page(
     if find_ability().problems:
         page = page.without("needs a sandbox")
     with _model() as model:
-        done = run_page(page, folder, variables, model, seconds=seconds)
+        done = run_page(page.told(_own_ports()), folder, variables, model, seconds=seconds)
     problems = [one.problem for one in done if one.problem]
     assert not problems, "\n\n".join(problems)
     assert len(done) == len(page.to_run), f"{page.name} ended before {page.to_run[len(done)]}"
+
+
+def _own_ports() -> dict[str, str]:
+    """Ports for those of the web page: another run of the tests, or a user's own page, may have these."""
+    reading, deciding = free_port(), free_port()
+    return {
+        "agentflows ui": f"agentflows ui --port {reading}",  # a second `--port` behind it counts
+        "127.0.0.1:4280": f"127.0.0.1:{reading}",
+        "--port 4281": f"--port {deciding}",
+        "127.0.0.1:4281": f"127.0.0.1:{deciding}",
+    }
 
 
 def _answer(request: FakeRequest) -> Mapping[str, Any] | Reply:

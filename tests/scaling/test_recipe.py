@@ -1,18 +1,15 @@
 """The page on several machines, done as it stands: PostgreSQL, a Prefect server on it, S3, a worker and a Dask cluster."""
 
-import secrets
-import socket
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.pages import Page, read_page
+from tests.docs.pages import read_page
 from tests.docs.starts import check_page
+from tests.free_port import free_port
 from tests.postgres_server import PostgresServer, find_programs
 from tests.s3_server import S3Server
 
@@ -20,24 +17,6 @@ PAGE = "docs/scaling-out.md"
 SECONDS = 800
 # A server, a worker and a cluster are started: two minutes on a machine with nothing else to do.
 pytestmark = [pytest.mark.prefect, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def free_port() -> int:
-    """One that no client is given meanwhile."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 12_000 + secrets.randbelow(20_000)))
-        return int(probe.getsockname()[1])
-
-
-def here(page: Page, names: Mapping[str, str]) -> Page:
-    """The page with this test's addresses for those of the reader."""
-
-    def told(text: str) -> str:
-        for name, own in names.items():
-            text = text.replace(name, own)
-        return text
-
-    return replace(page, steps=tuple(replace(step, text=told(step.text)) for step in page.steps))
 
 
 def test_the_page_does_what_it_says(
@@ -62,7 +41,7 @@ def test_the_page_does_what_it_says(
         "dask.internal:8786": f"127.0.0.1:{dask}",
         "/srv/agentflows": str(tmp_path / "worker"),
     }
-    page = here(read_page(ROOT / PAGE), names)
+    page = read_page(ROOT / PAGE).told(names)
     variables = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     check_page(page, tmp_path, tmp_path_factory, seconds=SECONDS, **variables)
     assert not any(".internal" in step.text for step in page.to_run)
