@@ -1,4 +1,7 @@
-"""The pictures of the web page in the documentation, taken anew: `python docs/screenshots.py`. It needs Chromium."""
+"""The screenshots of the documentation, taken anew: `python -m docs.screenshots`. It needs Chromium, and two minutes.
+
+`webpage` or `prefect` behind it takes only those of our own web page, or of Prefect's pages.
+"""
 
 import shutil
 import sys
@@ -8,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from agentflows import review
 from agentflows.dreaming import DreamRequest, dream_over
@@ -16,18 +19,11 @@ from agentflows.home import Home, open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
 from agentflows.web import Served
+from docs.prefect_pages import take_prefect
+from docs.shot import ROOT, keep
+from tests.browser.conftest import ARGUMENTS
 
-ROOT = Path(__file__).resolve().parents[1]
-IMAGES = ROOT / "docs" / "images"
-MOST_BYTES = 150_000
 _WINDOW: ViewportSize = {"width": 1080, "height": 660}
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-sync",
-]
 
 
 def make_home(home: Home) -> str:
@@ -55,51 +51,47 @@ def served(home: Home) -> Generator[Served]:
         thread.join(60)
 
 
-def take(browser: Browser, site: Served, dream: str, home: Home) -> None:
+def take_webpage(browser: Browser, site: Served, dream: str, home: Home) -> None:
     """Each picture as a reader would come to it."""
     context = browser.new_context(viewport=_WINDOW, color_scheme="light")
     page = context.new_page()
     page.goto(site.link)
-    keep(page, "front")
+    keep(page, "webpage-front")
     page.goto(f"{site.url}dreams/{dream}/review")
     for key in ("j", "a", "a"):
         page.keyboard.press(key)
-    keep(page, "review")
+    keep(page, "webpage-review")
     for key in ("X", "a", "Enter"):
         page.keyboard.press(key)
     page.get_by_role("heading", name="Before you commit").wait_for()
-    keep(page, "confirm")
+    keep(page, "webpage-confirm")
     line = next(line for line in home.state.files("team")["/learned.md"].split("\n") if "pnpm lint" in line)
     page.goto(f"{site.url}stores/team/file?path=/learned.md")
     page.get_by_role("link", name=f"Why it says: {line[:40]}").click()
-    keep(page, "entry")
+    keep(page, "webpage-entry")
     dark = browser.new_context(
         viewport=_WINDOW, color_scheme="dark", storage_state=context.storage_state()
     ).new_page()
     dark.goto(f"{site.url}dreams/{dream}/changes/3")
-    keep(dark, "change-dark")
-
-
-def keep(page: Page, name: str) -> None:
-    """Write one picture, if it is small enough to be kept in a repository."""
-    path = IMAGES / f"webpage-{name}.png"
-    page.screenshot(path=path)
-    if path.stat().st_size > MOST_BYTES:
-        sys.exit(f"{path} has {path.stat().st_size:,} bytes; at most {MOST_BYTES:,} are kept.")
-    sys.stdout.write(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes\n")
+    keep(dark, "webpage-change-dark")
 
 
 def main() -> None:
-    """All of them."""
+    """Those that are asked for; all of them, unless told otherwise."""
+    wanted = sys.argv[1:] or ["webpage", "prefect"]
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         sys.exit("There is no Chromium (Debian: apt-get install chromium).")
-    with tempfile.TemporaryDirectory() as folder, open_home(Path(folder) / "home") as home:
-        dream = make_home(home)
-        with served(home) as site, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-            take(browser, site, dream, home)
-            browser.close()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        if "webpage" in wanted:
+            with open_home(Path(folder) / "home") as home:
+                dream = make_home(home)
+                with served(home) as site:
+                    take_webpage(browser, site, dream, home)
+        if "prefect" in wanted:
+            take_prefect(browser, Path(folder))
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decod
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
+# Names of task runs are ASCII: the graph of Prefect's older pages leaves out all else.
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 
 Dispatch = Literal["tasks", "deployment", "dask"]
@@ -96,21 +97,21 @@ def mine(work: Work, count: int) -> None:  # noqa: ARG001 - names the run
     say(f"2/9 mine: {work.run.mine():,} signals from the archive's pattern queries")
 
 
-@task(name="extract", task_run_name="review sessions · batch {number}", **_STEP)
+@task(name="extract", task_run_name="review sessions: batch {number}", **_STEP)
 @scrubbed
 def extract(work: Work, number: int) -> int:
     """Review one batch of sessions; each is kept as soon as it is read."""
     return work.run.extract(number)
 
 
-@task(name="hand in", task_run_name="hand in questions · {what}", **_STEP)
+@task(name="hand in", task_run_name="hand in questions: {what}", **_STEP)
 @scrubbed
 def hand_in(work: Work, what: str) -> int:
     """Hand in many questions at once, to be answered within a day."""
     return work.run.hand_in_sessions() if what == "sessions" else work.run.hand_in()
 
 
-@task(name="collect", task_run_name="wait for answers · {what}", **_STEP)
+@task(name="collect", task_run_name="wait for answers: {what}", **_STEP)
 @scrubbed
 def collect(work: Work, what: str) -> bool:  # noqa: ARG001 - names the run
     """Wait for what was handed in; False when the longest wait is over."""
@@ -159,7 +160,7 @@ def verify(work: Work) -> None:
     )
 
 
-@task(name="replay", task_run_name="replay {probe} · {memory}", **_STEP)
+@task(name="replay", task_run_name="replay {probe}, {memory}", **_STEP)
 @scrubbed
 def replay_probe(work: Work, probe: str, memory: str) -> None:  # noqa: ARG001 - they name the run
     """Run a probe with one memory, as often as it repeats."""

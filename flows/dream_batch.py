@@ -21,10 +21,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.serializers import JSONSerializer
 from prefect.states import Cancelling, Crashed
-from pydantic import Field
 
 from agentflows.dreaming import DreamRun, PartEnd, carry_out_part, read_part
 from agentflows.errors import AgentflowsError, DreamError, SettingsError
+from agentflows.form import titled
 from agentflows.home import open_home
 from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Stage, Watch
@@ -54,7 +54,10 @@ def say(text: str) -> None:
 )
 @scrubbed
 def dream_batch(
-    dream: str, part: Annotated[int, Field(ge=1)], attempt: Annotated[int, Field(ge=0)] = 0, home: str = ""
+    dream: Annotated[str, titled("Dream")],
+    part: Annotated[int, titled("Part", ge=1)],
+    attempt: Annotated[int, titled("Attempt", ge=0)] = 0,
+    home: Annotated[str, titled("Home folder")] = "",
 ) -> dict[str, Any]:
     """Read some of a dream's sessions. Runs are made by dream with dispatch=deployment, not by hand.
 
@@ -270,7 +273,7 @@ def _on_dask(run: DreamRun, numbers: Sequence[int], home: str, told: Told) -> li
         if settings.dask_address
         else DaskTaskRunner(cluster_kwargs=local)
     )
-    carry: Any = task(name="read part", task_run_name="review sessions · part {number}", **_STEP)(
+    carry: Any = task(name="read part", task_run_name="review sessions: part {number}", **_STEP)(
         scrubbed(read_part)
     )
 

@@ -24,7 +24,7 @@ def say(text: str) -> None:
     get_run_logger().info(text, extra={"progress": True})
 
 
-@task(task_run_name="read files · batch {number}", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="read files: batch {number}", cache_policy=NO_CACHE, persist_result=False)
 @scrubbed
 def read_batch(work: "Work", number: int) -> AddReport:
     """Read one batch of files into the archive."""

@@ -20,6 +20,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
+from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
 from prefect.states import Cancelling, Crashed
 
@@ -78,7 +79,7 @@ def say(text: str) -> None:
     get_run_logger().info(text, extra={"progress": True})
 
 
-@task(name="turn", task_run_name="{thread} · {name}", **_STEP)
+@task(name="turn", task_run_name="{thread}: {name}", **_STEP)
 @scrubbed
 def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
     """One turn of one specialist, in this process."""
@@ -88,7 +89,7 @@ def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
     return _told(work, ended)
 
 
-@task(name="remote turn", task_run_name="{thread} · {name}", **_STEP)
+@task(name="remote turn", task_run_name="{thread}: {name}", **_STEP)
 @scrubbed
 def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
     """One turn of one specialist, as a flow run on the work pool."""
@@ -97,7 +98,7 @@ def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
     return _told(work, work.run.perform(turn, lambda one: Sent(work, one).to_its_end()))
 
 
-@task(name="lead", task_run_name="lead · turn {number}", **_STEP)
+@task(name="lead", task_run_name="lead: turn {number}", **_STEP)
 @scrubbed
 def make_lead_turn(work: Work, number: int) -> Transcript:
     """One turn of the lead."""
@@ -105,7 +106,7 @@ def make_lead_turn(work: Work, number: int) -> Transcript:
     return work.run.lead_turn(work.turn[LEAD, number], work.news, work.crew)
 
 
-@task(name="report", task_run_name="report", **_STEP)
+@task(name="report", task_run_name="lay out the job", **_STEP)
 @scrubbed
 def publish(work: Work) -> None:
     """Lay every thread's state, outputs, cost and verdict on the run's page."""
@@ -257,9 +258,16 @@ def orchestrate_turn(
         return {"job": job, "thread": thread, "number": number, "ending": turn.ending}
 
 
+def _run_name() -> str:
+    """By the task; else by the job that goes on, or the team and its plan."""
+    given = flow_run.get_parameters()
+    plan = f"{Path(given['team']).name} by {Path(given['plan']).name}"
+    return f"orchestrate · {' '.join(given['task'][:60].split()) or given['job'] or plan}"
+
+
 @flow(
     name="orchestrate",
-    flow_run_name="orchestrate · {task:.60}{job}",
+    flow_run_name=_run_name,
     persist_result=False,
     result_serializer=_PLAIN,
 )
@@ -280,14 +288,14 @@ def orchestrate(
 
     Args:
         task: What the lead is to do, in words; with a plan it may be left out.
-        team: The folder with an agent file per specialist, and lead.md; as the worker's machine names it.
-        workspace: The folder they all work in.
+        team: Needed: the folder with an agent file per specialist, and lead.md; as the worker's machine names it.
+        workspace: Needed: the folder they all work in.
         plan: A YAML file that says who does what. With it no model leads.
         limits: Caps of the job; what is empty is as the team's team.yaml says.
         files: staged gives every turn a copy and merges it; shared lets all work in the folder itself.
-        dispatch: tasks runs every turn in this process; deployment sends each to the work pool, for several workers.
+        dispatch: tasks runs every turn in the process of this run; deployment sends each to the work pool, for several workers.
         job: The id (job_…) of a job to go on with; then leave the fields above empty.
-        key: Any word, to have done anew what was done before with the same fields.
+        key: What was done with the same fields is not done twice; with another word here it is done anew.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:

@@ -231,20 +231,20 @@ def outcome(
     """Have an agent work on a task until its rubric is satisfied, or there is a reason to stop.
 
     Args:
-        description: What is to be done, in words.
-        rubric: The Markdown file that says what done looks like; as the worker's machine names it.
-        agent: The Markdown file, with front matter, of the agent that works.
-        workspace: The folder the agent works in. Every version of it is kept.
+        description: Needed: what is to be done, in words.
+        rubric: Needed: the Markdown file that says what done looks like; as the worker's machine names it.
+        agent: Needed: the Markdown file, with front matter, of the agent that works.
+        workspace: Needed: the folder the agent works in. Every version of it is kept.
         max_iterations: How often the agent may revise after its draft, 0 to 20. Everything that is returned was graded.
         budget: Ceilings for writer and grader together.
-        deliverables: Globs of the files to grade, such as docs/*.md, or @answer for the agent's last words, which then
+        deliverables: Which files to grade, such as docs/*.md, or @answer for the agent's last words, which then
             stand in answer.md; empty means every file created or changed.
         memory: The store shown to the agent, read-only; empty takes the one its file names.
         grading: How the grader works: its model, how many graders, one call or many.
         writer_budget: Ceilings for the writer, within the budget.
         grader_budget: Ceilings for the grader, within the budget.
         outcome_id: The id (outc_…) of an outcome to go on with; then leave the first four fields empty.
-        key: Any word, to have done anew what was done before with the same fields.
+        key: What was done with the same fields is not done twice; with another word here it is done anew.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:

@@ -130,7 +130,7 @@ PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS={address},http://localhost:{port}
 PREFECT_SERVER_API_HOST=127.0.0.1
 PREFECT_SERVER_API_PORT={port}
 PREFECT_SERVER_ANALYTICS_ENABLED=false
-# Its newer pages ask a statistics service for settings all the same. The older ones ask nobody:
+# Its newer pages (/v2) ask a statistics service for settings all the same. This leads to the older ones, which ask nobody:
 # PREFECT_SERVER_UI_V2_ENABLED=false
 
 # Workers, commands and flows.

@@ -13,7 +13,7 @@ from tests.prefect_server import PrefectSite
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _REQUIRED = os.environ.get("AGENTFLOWS_BROWSER_TESTS") == "required"
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(f"{message}. AGENTFLOWS_BROWSER_TESTS=required makes this a failure")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

@@ -1,16 +1,8 @@
-"""What a person does on Prefect's pages, and the pictures that the documentation has of them."""
-
-import os
-from typing import Any
+"""What a person does on Prefect's pages."""
 
 from playwright.sync_api import Page
 
-from tests.conftest import ROOT
 from tests.prefect_server import PrefectSite
-
-IMAGES = ROOT / "docs" / "images"
-"""Where they are kept; `AGENTFLOWS_SCREENSHOTS=1` takes them anew."""
-_TAKES = bool(os.environ.get("AGENTFLOWS_SCREENSHOTS"))
 
 
 def sign_in(page: Page, site: PrefectSite) -> None:
@@ -20,10 +12,3 @@ def sign_in(page: Page, site: PrefectSite) -> None:
     box.fill(site.password)
     box.press("Enter")
     page.wait_for_url(lambda url: "/login" not in url)
-
-
-def picture(page: Page, name: str, **options: Any) -> None:
-    """Keep a picture of the page for the documentation, when pictures are taken anew; options are Playwright's."""
-    if _TAKES:
-        IMAGES.mkdir(exist_ok=True)
-        page.screenshot(path=IMAGES / f"{name}.png", **options)

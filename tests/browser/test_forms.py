@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.pages import picture, sign_in
+from tests.browser.pages import sign_in
 from tests.prefect_server import PrefectSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
@@ -25,7 +25,6 @@ def test_a_form_reads_well_and_refuses_a_bad_value(page: Page, prefect_site: Pre
         assert page.get_by_text('Property is type "None"').count() == 0
     open_form(page, prefect_site, "nightly")
     page.get_by_text("Publish to").first.wait_for()
-    picture(page, "form-nightly")
     page.get_by_role("spinbutton").first.fill("-1")
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("minimum of 0").first.wait_for()

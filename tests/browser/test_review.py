@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Locator, Page
 
-from tests.browser.pages import picture, sign_in
+from tests.browser.pages import sign_in
 from tests.browser.reviews import Reviews
 from tests.prefect_server import wait_for
 
@@ -52,14 +52,12 @@ def approve_some(person: Person, run: str, reviews: Reviews) -> None:
     page.mouse.wheel(0, 2_000)  # these pages draw what is in sight
     card = page.get_by_text("Decide on 13 held changes: press Resume")
     card.wait_for()
-    picture(page, "dream-run")
     person.click(card, "the card Decide on 13 held changes")
     with page.expect_popup() as opened:
         person.click(page.get_by_role("link", name="Decide on 13 held changes"), "its link")
     tab = opened.value
     person.click(tab.get_by_role("button", name="Resume"), "Resume")
     field(tab, "Approve (Optional)").wait_for()
-    picture(tab, "review-form")
     person.write(field(tab, "Approve (Optional)").locator("textarea"), "1, 7-8")
     person.write(field(tab, "Your name").locator("textarea"), "ada")
     person.click(tab.get_by_role("button", name="Submit"), "Submit")
@@ -75,7 +73,6 @@ def approve_the_rest(person: Person, name: str, reviews: Reviews) -> None:
     person.click(page.get_by_role("menuitem", name="Resume"), "Resume")
     form = page.get_by_role("dialog")
     form.get_by_text("Committed 1, 7-8 as version 2 of the store.").wait_for()
-    picture(page, "review-above")
     person.click(form.get_by_label("Decision"), "Decision")
     person.click(page.get_by_role("option", name="approve all"), "approve all")
     person.write(form.get_by_label("Your name"), "bob")

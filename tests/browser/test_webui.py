@@ -134,6 +134,7 @@ def test_the_end_of_a_page_leads_to_the_next_with_what_was_marked(page: Page, ho
             page.keyboard.press("j")
         page.keyboard.press("a")
         expect(page.get_by_text("page 2 of 2")).to_be_visible()
+        expect(page.locator(":focus")).to_have_id("c26")  # the next key is about the next change
         expect(page.locator("#tally")).to_contain_text("1 of 30 decided")
         page.goto(f"{site.url}help")
         page.get_by_role("button", name="Keys are on").click()

@@ -39,7 +39,7 @@ def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
     assert {
         "snapshot store and select sessions",
         "mine 33 sessions",
-        "review sessions · batch 1/1",
+        "review sessions: batch 1",
         "check quotes",
         "find patterns",
         "prune and propose",
@@ -47,7 +47,7 @@ def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
         "check invariants",
         "commit or hold",
         "report",
-    } <= {name.replace("batch 1", "batch 1/1") if name.endswith("batch 1") else name for name in names}
+    } <= names
 
 
 def test_the_report_is_on_the_page_of_the_run(harbor: Path):
@@ -116,7 +116,7 @@ def test_each_probe_with_each_memory_is_a_task_run(harbor: Path):
         "dream-probes": 100.0,
     }.items() <= progress.items()
     assert {
-        f"replay {probe} · {memory} memory"
+        f"replay {probe}, {memory} memory"
         for probe in ("depot-times", "invoice-total")
         for memory in ("present", "candidate")
     } <= names

@@ -36,7 +36,7 @@ def test_a_dream_on_dask_is_the_dream_it_is_without(tmp_path: Path, monkeypatch:
         assert told(home.state.dream(answer["dream_id"])) == told(alone)
     with get_client(sync_client=True) as client:
         names = {run.name for run in client.read_task_runs()}
-    assert {f"review sessions · part {number}" for number in (1, 2, 3)} <= names
+    assert {f"review sessions: part {number}" for number in (1, 2, 3)} <= names
 
 
 def test_without_the_extra_the_message_names_it(tmp_path: Path):

@@ -44,7 +44,7 @@ def draw(found: Spending) -> Canvas:
     groups, unit, starts = grouped(
         found.spent, lambda one: one.at, finest="day" if found.each == "day" else None
     )
-    kinds = [kind for kind in _KINDS if any(one.kind == kind for one in found.spent)]
+    kinds: list[SpentOn] = [kind for kind in _KINDS if any(one.kind == kind for one in found.spent)]
     each = unit or (_KINDS[kinds[0]][1] if len(kinds) == 1 else "run")
     canvas = framed(found.title, _summary(found), _HIGH, told=_told(found), note=found.note)
     columns = Columns(_PLOT, RIGHT, date_labels(starts, unit))
@@ -67,7 +67,7 @@ def _draw_dollars(
 ) -> None:
     paid = [[sum(one.dollars for one in group if one.kind == kind) for kind in kinds] for group in groups]
     money = scale(max(map(sum, paid)), *_DOLLARS, most=3)
-    looks = [(_KINDS[kind][2], _KINDS[kind][0]) for kind in kinds]
+    looks: list[tuple[str, Role]] = [(_KINDS[kind][2], _KINDS[kind][0]) for kind in kinds]
     swatches = legend(canvas, _DOLLARS[0] - 16, what, looks if len(kinds) > 1 else ())
     levels(canvas, money, _PLOT, RIGHT, dollars)
     columns.stack(canvas, money, paid, [role for _, role in looks])

@@ -44,7 +44,7 @@ class Grading(BaseModel):
         description="all: one call for all criteria; each: one call per criterion",
     )
     max_tokens: int = Field(
-        default=50_000, ge=1_000, title="Tokens", description="Of the deliverables, shown in one call"
+        default=50_000, ge=1_000, title="Tokens in one call", description="Of the deliverables, at most"
     )
 
 

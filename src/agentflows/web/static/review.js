@@ -76,12 +76,16 @@
   // -- keys ------------------------------------------------------------------------------------------
   let place = -1;
   const current = () => cards[place];
+  const arrival = `arrival-${form.dataset.dream}`;
+  const turn = (button, end) => {
+    sessionStorage.setItem(arrival, end);
+    button.click();
+  };
   const go = (to) => {
-    if (to < 0) return document.getElementById("before")?.click();
-    if (to >= cards.length) {
-      const after = document.getElementById("after");
-      return after ? after.click() : document.getElementById("confirm").focus();
-    }
+    const before = document.getElementById("before");
+    const after = document.getElementById("after");
+    if (to < 0) return before && turn(before, "last");
+    if (to >= cards.length) return after ? turn(after, "first") : document.getElementById("confirm").focus();
     place = to;
     cards[place].focus({ preventScroll: true });
     cards[place].scrollIntoView({ block: "start", behavior: "auto" });
@@ -167,6 +171,9 @@
     },
   };
   keys[" "] = keys.x;
+  const end = sessionStorage.getItem(arrival); // a page that keys led to goes on with its first change, or its last
+  sessionStorage.removeItem(arrival);
+  if (end) go(end === "first" ? 0 : cards.length - 1);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.closest(".change-card")) {
       event.target.closest(".change-card").focus();

@@ -1,0 +1,31 @@
+"""Whom Prefect's pages ask, besides their own server, where usage data is switched off."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.pages import sign_in
+from tests.prefect_server import PrefectSite
+
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.slow]
+
+
+def test_the_older_pages_ask_nobody_and_the_newer_ones_a_statistics_service_for_settings(
+    page: Page, prefect_site: PrefectSite
+):
+    """docs/security.md says so; a newer Prefect that asks more, or less, must not go unnoticed."""
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url).hostname or ""))
+    sign_in(page, prefect_site)
+    for place, words in (("/runs", "Runs"), ("/deployments", "orchestrate-turn"), ("/settings", "Settings")):
+        asked.clear()
+        page.goto(f"{prefect_site.url}{place}")
+        page.get_by_text(words).first.wait_for()
+        page.wait_for_load_state("networkidle")
+        assert asked <= {"127.0.0.1", ""}, place
+    asked.clear()
+    with page.expect_request("https://**"):
+        page.goto(f"{prefect_site.url}/v2/deployments")
+        page.get_by_text("orchestrate-turn").first.wait_for()
+    assert asked - {"127.0.0.1", ""} == {"sr-client-cfg.amplitude.com"}
