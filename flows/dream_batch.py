@@ -205,7 +205,7 @@ class _Pool:
             stage = _stage(state)
             waiting += stage == "waiting"
             if one.watch.is_lost(stage, is_held=self._run.is_held(one.number)):
-                client.set_flow_run_state(one.run_id, Crashed(message="Its worker was lost."), force=True)
+                client.set_flow_run_state(one.run_id, Crashed(message="Its worker was lost."), force=False)
                 self._again(one)
         if waiting and time.monotonic() - self._said_at > _UNTAKEN_SAID_EVERY:
             self._said_at = time.monotonic()

@@ -195,7 +195,8 @@ class Sent:
             if ended := self._run.brought_home(self._turn):
                 return ended
             if why := self._run.stop():
-                client.set_flow_run_state(sent.id, Cancelling(message=why[:200]), force=True)
+                # Never by force: its process sees the stop too, and a run that is over must not be made to wait for an end.
+                client.set_flow_run_state(sent.id, Cancelling(message=why[:200]), force=False)
                 return self._turn.model_copy(update={"detail": why})
             if looks % _ASK_EVERY == 0:
                 state = client.read_flow_run(sent.id).state
@@ -214,7 +215,7 @@ class Sent:
         if ended := self._run.brought_home(self._turn):
             return ended
         if not state.is_final():
-            client.set_flow_run_state(sent.id, Crashed(message="Its worker was lost."), force=True)
+            client.set_flow_run_state(sent.id, Crashed(message="Its worker was lost."), force=False)
             return None
         if state.is_crashed():
             return None

@@ -124,6 +124,25 @@ def test_what_is_deployed_is_held_against_the_project(url: str, look: Look):
     assert (found.status, "scheduled: impact (0 6 * * 1 Etc/UTC)" in found.found) == ("ok", True)
 
 
+def test_schedules_that_start_nothing_are_a_warning(url: str, look: Look):
+    """A server whose scheduler fails shows the schedule as on, and no night ever begins."""
+    wanted = next(one for one in read_deployments(bundled()) if one.name == "nightly")
+    made = {
+        "name": wanted.name,
+        "flow_id": post(f"{url}/flows/", {"name": wanted.name})["id"],
+        "schedules": [{"schedule": {"cron": "0 3 * * *", "timezone": "Etc/UTC"}, "active": False}],
+    }
+    post(f"{url}/deployments/", made)
+    with pytest.raises(KeyError):
+        look("schedules")  # nothing is on
+    made["schedules"][0]["active"] = True
+    found = post(f"{url}/deployments/", made)
+    first = look("schedules")
+    assert first.status == "ok" or "no run is planned of nightly" in first.found
+    post(f"{url}/deployments/{found['id']}/schedule", {"min_runs": 1})
+    assert look("schedules").found.startswith("next, in UTC: nightly 2")
+
+
 def test_whether_anything_notices_crashed_runs_is_said(url: str, look: Look):
     """Without the automation a run that was killed is shown as running for ever."""
     assert look("crashes").fix == "agentflows automations"

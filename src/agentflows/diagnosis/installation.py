@@ -144,6 +144,7 @@ def _work_checks(server: Server, home: Home) -> Iterator[Check]:
     yield from _pool_check(server, home, there)
     if wanted:
         yield _deployments_check(root, wanted, there)
+    yield from _schedule_check(server, there)
 
 
 def _pool_check(server: Server, home: Home, there: Iterable[dict[str, Any]]) -> Iterator[Check]:
@@ -203,6 +204,43 @@ def _deployments_check(root: Path, wanted: list[Deployment], there: list[dict[st
         if schedule.get("active")
     ]
     return ok("deployments", f"{len(wanted)}, as {root} has them; scheduled: {', '.join(on) or 'none'}")
+
+
+def _schedule_check(server: Server, there: list[dict[str, Any]]) -> Iterator[Check]:
+    """Whether the server plans runs for what is scheduled: one whose scheduler fails says so in its log only."""
+    on = {
+        str(one["id"]): str(one["name"])
+        for one in there
+        if not one.get("paused") and any(schedule.get("active") for schedule in one.get("schedules", []))
+    }
+    if not on:
+        return
+    # Asked for each by itself: the server plans up to a hundred runs of one, and answers with two hundred at most.
+    next_runs = {name: _next_run(server, identity) for identity, name in on.items()}
+    unplanned = [name for name, when in next_runs.items() if not when]
+    if unplanned:
+        yield warning(
+            "schedules",
+            f"no run is planned of {', '.join(unplanned)}: the server's scheduler is off or fails",
+            "Ask again in a minute. If it stays so, see the server's log; where the server runs, Prefect 3.8 and 3.9 need "
+            "pip install 'sqlalchemy<2.1', and a restart.",
+        )
+    else:
+        told = ", ".join(f"{name} {when[:16].replace('T', ' ')}" for name, when in sorted(next_runs.items()))
+        yield ok("schedules", f"next, in UTC: {told}")
+
+
+def _next_run(server: Server, deployment_id: str) -> str:
+    """When the next planned run of a deployment begins, in ISO 8601; "" where none is planned."""
+    asked = {
+        "deployments": {"id": {"any_": [deployment_id]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+        "limit": 1,
+    }
+    return next(
+        (str(run["next_scheduled_start_time"]) for run in server.listed("/flow_runs/filter", asked)), ""
+    )
 
 
 def _differs(root: Path, wanted: Deployment, there: dict[str, Any]) -> bool:
