@@ -127,7 +127,7 @@ def test_what_is_deployed_is_held_against_the_project(url: str, look: Look):
 def test_schedules_that_start_nothing_are_a_warning(url: str, look: Look):
     """A server whose scheduler fails shows the schedule as on, and no night ever begins."""
     wanted = next(one for one in read_deployments(bundled()) if one.name == "nightly")
-    made = {
+    made: dict[str, Any] = {
         "name": wanted.name,
         "flow_id": post(f"{url}/flows/", {"name": wanted.name})["id"],
         "schedules": [{"schedule": {"cron": "0 3 * * *", "timezone": "Etc/UTC"}, "active": False}],
