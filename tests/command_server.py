@@ -19,8 +19,15 @@ from importlib import import_module
 from typing import Any
 
 from agentflows.cli import main
+from agentflows.cli.commands import COMMANDS
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_NEEDED = (
+    *(f"agentflows.cli.{place.module}" for place in COMMANDS.values()),
+    "agentflows.archive",
+    "agentflows.picturing",
+)
+"""What each command imports, and what some import when they run."""
 _PR_CAPBSET_DROP = 24
 _CAPABILITIES = 0x20080522
 """Version 3 of the structures that capget(2) and capset(2) take."""
@@ -110,7 +117,7 @@ def run(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for module in sys.argv[2:]:
+    for module in (*_NEEDED, *sys.argv[2:]):
         import_module(module)
     gc.freeze()
     given = serve(socket.socket(fileno=int(sys.argv[1])))

@@ -20,14 +20,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 from pydantic import BaseModel
 
 from agentflows.agent import AgentDefinition, Runner
-from agentflows.archive import Archive
-from agentflows.asking import Asker
 from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.depot import Depot
-from agentflows.dream.engine import Engine
-from agentflows.dream.judged import JudgedEngine
-from agentflows.dream.rules import RulesEngine
 from agentflows.errors import SettingsError, StoreError
 from agentflows.memory import Actor
 from agentflows.model import Price, price_table
@@ -38,7 +33,9 @@ from agentflows.store import LedgerPurse, State
 from agentflows.store.failpoints import failpoint
 
 if TYPE_CHECKING:
+    from agentflows.archive import Archive
     from agentflows.claude import Claude, Tool
+    from agentflows.dream.engine import Engine
 
 T = TypeVar("T", bound=BaseModel)
 Made = TypeVar("Made")
@@ -69,8 +66,10 @@ class Home:
         _end_quietly()
 
     @cached_property
-    def archive(self) -> Archive:
+    def archive(self) -> "Archive":
         """All sessions. An archive that does not exist yet is empty, not an error."""
+        from agentflows.archive import Archive
+
         settings = self.settings
         return Archive(
             settings.resolved_archive,
@@ -136,7 +135,7 @@ class Home:
         *,
         model: str = "",
         is_money_capped: bool = False,
-    ) -> tuple[Engine, str]:
+    ) -> "tuple[Engine, str]":
         """The engine to dream with, and why this one. `purse` is asked for at the first model call.
 
         Raises:
@@ -152,6 +151,8 @@ class Home:
         else:
             why = f"{choice}: asked for"
         if choice == "rules":
+            from agentflows.dream.rules import RulesEngine
+
             return RulesEngine(), why
         if not self.settings.has_endpoint:
             msg = (
@@ -159,6 +160,9 @@ class Home:
                 "for a server of your own; or use --engine rules, which needs neither."
             )
             raise SettingsError(msg)
+        from agentflows.asking import Asker
+        from agentflows.dream.judged import JudgedEngine
+
         name = model or self.settings.model
 
         def asks(model: str) -> Asker:

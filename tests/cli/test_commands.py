@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentflows.cli.commands import COMMANDS, Commands
 from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
@@ -195,3 +196,10 @@ def test_a_dream_by_command_waits_for_review_with_exit_code_3(tmp_path: Path):
     report = json.loads(done.stdout)
     assert "neither ANTHROPIC_API_KEY" in report["notes"][0]
     assert "9/9" in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str):
+    """The list is made without importing them, so its words stand in a table of their own."""
+    told = Commands()[name].help.partition("\n\n")[0]
+    assert COMMANDS[name].told == " ".join(told.split())

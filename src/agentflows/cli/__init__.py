@@ -15,21 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from agentflows import __version__
-from agentflows.cli import (
-    archive,
-    automations,
-    doctor,
-    impact,
-    memory,
-    orchestrate,
-    outcome,
-    picture,
-    review,
-    rubric,
-    serve,
-    ui,
-    work,
-)
+from agentflows.cli.commands import COMMANDS, Commands, listed
 from agentflows.cli.output import report_error
 from agentflows.errors import AgentflowsError, UsageError
 
@@ -57,7 +43,24 @@ def _in_our_words() -> Generator[None, None, None]:
 
 
 class _Commands(TyperGroup):
-    """The command group, with errors in our words."""
+    """The command group: each command is imported when it is used; errors are in our words."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands()
+        self._is_listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's form
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if self._is_listing and cmd_name in COMMANDS:
+            return listed(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._is_listing = True
+        super().format_help(ctx, formatter)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with _in_our_words():
@@ -77,23 +80,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("ingest")(work.ingest)
-app.command("dream")(work.dream)
-app.add_typer(review.app, name="review")
-app.add_typer(outcome.app, name="outcome")
-app.add_typer(rubric.app, name="rubric")
-app.command("orchestrate")(orchestrate.orchestrate)
-app.command("threads")(orchestrate.threads)
-app.add_typer(memory.app, name="memory")
-app.add_typer(archive.app, name="archive")
-app.command("impact")(impact.impact)
-app.command("picture")(picture.pictures)
-app.command("serve")(serve.serve)
-app.command("automations")(automations.automations)
-app.command("ui")(ui.ui)
-app.command("doctor")(doctor.doctor)
-app.command("init")(work.init)
-app.command("demo")(work.demo)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's form

@@ -7,12 +7,11 @@ from rich.text import Text
 
 from agentflows import lineage
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, program
-from agentflows.dream.marks import reveal
-from agentflows.dreaming import parse_time
 from agentflows.errors import UsageError
 from agentflows.home import open_home
 from agentflows.lineage import Recheck, Validity
 from agentflows.lineage.validity import NO_CLAIM
+from agentflows.marks import reveal
 from agentflows.memory import MemoryStore, parse_entries
 from agentflows.store import State
 
@@ -33,6 +32,8 @@ def version_asked(state: State, store: MemoryStore, version: int | None, at: str
 
 def _moment(text: str) -> datetime:
     """A time in UTC; a date alone means the end of that day."""
+    from agentflows.dreaming import parse_time
+
     try:
         moment = parse_time(text)
     except ValueError as error:

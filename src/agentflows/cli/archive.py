@@ -5,14 +5,19 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from agentflows import readers
 from agentflows.archive import Archive
-from agentflows.cli.output import HomeOption, JsonOption, console, print_json, print_rows, print_table
-from agentflows.cli.picture import PictureOption, write_pictures
+from agentflows.cli.output import (
+    HomeOption,
+    JsonOption,
+    PictureOption,
+    console,
+    print_json,
+    print_rows,
+    print_table,
+)
 from agentflows.cli.show import show_stats
 from agentflows.errors import NotFoundError
 from agentflows.home import open_home
-from agentflows.picturing import picture_pattern
 
 app = typer.Typer(
     help="Question all archived sessions: figures, text search, pattern queries, SQL.", no_args_is_help=True
@@ -90,6 +95,9 @@ def patterns(
         return
     with open_home(home) as doors:
         if picture is not None:
+            from agentflows.cli.picture import write_pictures
+            from agentflows.picturing import picture_pattern
+
             size = write_pictures(picture, known[name].title, [picture_pattern(doors, name, store=store)])
             print_json({"file": str(picture), "bytes": size}) if json else console.print(
                 f"{picture}: {known[name].title} over time ({size:,} bytes)", markup=False
@@ -136,6 +144,8 @@ def rebuild(home: HomeOption = None, *, json: JsonOption = False) -> None:
 
     JSON: {sources, same, different, kept, new}
     """
+    from agentflows import readers
+
     with open_home(home) as doors:
         report = doors.archive.rebuild(readers.read_raw)
     _say(report, json=json)

@@ -8,7 +8,7 @@ from rich.text import Text
 from agentflows.cli.output import HomeOption, JsonOption, console, print_json
 from agentflows.diagnosis import Check
 from agentflows.diagnosis import doctor as diagnose
-from agentflows.dream.marks import reveal
+from agentflows.marks import reveal
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 

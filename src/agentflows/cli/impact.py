@@ -9,13 +9,14 @@ from agentflows import impact as impacts
 from agentflows.cli.output import (
     HomeOption,
     JsonOption,
+    PictureOption,
     StoreOption,
     console,
     print_json,
     print_table,
     program,
 )
-from agentflows.cli.picture import PictureOption, write_pictures
+from agentflows.cli.picture import write_pictures
 from agentflows.home import open_home
 
 

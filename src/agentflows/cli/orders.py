@@ -6,13 +6,16 @@ so that what is said of them is what happened.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agentflows.archive import Archive
 from agentflows.change import DreamReport
 from agentflows.cli.output import console
-from agentflows.dream.marks import reveal
+from agentflows.marks import reveal
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive
 
 _SHOWN = 6
 _CHARS = 160
@@ -43,7 +46,7 @@ class Order:
     """Whether a change of the dream rests on it."""
 
 
-def standing_orders(archive: Archive, report: DreamReport) -> list[Order]:
+def standing_orders(archive: "Archive", report: DreamReport) -> list[Order]:
     """Every sentence with always, never or remember in text of tier 1; those in most sessions first."""
     quoted = [
         (quote.session_id, quote.seq, quote.text) for change in report.changes for quote in change.quotes

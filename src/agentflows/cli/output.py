@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from agentflows.dream.marks import reveal
 from agentflows.errors import AgentflowsError, UsageError
+from agentflows.marks import reveal
 
 HomeOption = Annotated[
     Path | None,
@@ -30,6 +30,12 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output")]
 FullOption = Annotated[bool, typer.Option("--full", help="Show all quotes and all refusals")]
 StoreOption = Annotated[str, typer.Option("--store", help="The memory store's name or id")]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--picture", help="Write a picture to this file: .svg, or .html with its numbers", show_default=False
+    ),
+]
 
 _LISTED = 3
 console = Console(highlight=False, soft_wrap=True)

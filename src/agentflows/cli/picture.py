@@ -12,12 +12,6 @@ from agentflows.home import open_home
 from agentflows.pictures import Shown, html_page, picture, table_of
 from agentflows.picturing import PICTURES, PictureName, collect
 
-PictureOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--picture", help="Write a picture to this file: .svg, or .html with its numbers", show_default=False
-    ),
-]
 _PATH_WORDS = "Name a file that ends in .svg (one picture) or .html (one or more, with their numbers)."
 
 

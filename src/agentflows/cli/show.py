@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agentflows.archive import AddReport, ArchiveStats
 from agentflows.change import Change, ChangeOp, DreamReport, Quote, Refusal
 from agentflows.cli.orders import Order, show_orders
 from agentflows.cli.output import console, print_table, program
 from agentflows.dream import next_commands, telling, unread_line
-from agentflows.dream.marks import reveal
+from agentflows.marks import reveal
 from agentflows.review import ReviewResult
+
+if TYPE_CHECKING:
+    from agentflows.archive import AddReport, ArchiveStats
 
 _QUOTES = 3
 _QUOTE_CHARS = 240
@@ -188,7 +191,7 @@ def _committed(written: int, noted: int, where: str) -> None:
         _line(f"{noted} noted, nothing written.", style="green")
 
 
-def show_ingest(report: AddReport, home: Path | None, *, demo: bool = False) -> None:
+def show_ingest(report: "AddReport", home: Path | None, *, demo: bool = False) -> None:
     """What was read and what was set aside; in a demo the dream follows by itself."""
     at_home = f" --home {home}" if home else ""
     _line(
@@ -233,7 +236,7 @@ def show_review(result: ReviewResult, home: Path | None) -> None:
         _line(f"Undo: {program()} memory restore {result.store_version - 1} {store}", style="dim")
 
 
-def show_stats(stats: ArchiveStats) -> None:
+def show_stats(stats: "ArchiveStats") -> None:
     """The archive at a glance."""
     rows = [[name.replace("_", " "), value] for name, value in stats.model_dump(mode="json").items()]
     print_table(["", ""], rows)

@@ -6,7 +6,6 @@ from rich.text import Text
 
 from agentflows.cli.ages import interval_lines
 from agentflows.cli.output import console, program
-from agentflows.dream.marks import reveal
 from agentflows.lineage import (
     ContextTurn,
     EntryFate,
@@ -16,6 +15,7 @@ from agentflows.lineage import (
     StoreForgotten,
     Why,
 )
+from agentflows.marks import reveal
 
 _TIERS = {1: "tool", 2: "agent", 3: "user"}
 _COLOURS = {"removed": "red", "left": "yellow", "kept": "dim"}

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from agentflows.archive import Archive
 from agentflows.impact.compare import MINIMUM, Against, buckets, compare
 from agentflows.impact.words import Ended, Impact, Step, Version
 from agentflows.memory import MemoryStore
 from agentflows.session import SessionInfo
 from agentflows.store import State
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive
 
 _ALL = 1_000_000_000
 _RECALLED = """
@@ -49,7 +52,7 @@ class Scope:
 
 def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
     state: State,
-    archive: Archive,
+    archive: "Archive",
     store: str | MemoryStore,
     *,
     project: str = "",
@@ -125,7 +128,10 @@ def _undone_by(step: Step, trees: Mapping[int, str]) -> int | None:
 
 
 def _unmarked(
-    archive: Archive, infos: Sequence[SessionInfo], dated: Sequence[SessionInfo], versions: Sequence[Version]
+    archive: "Archive",
+    infos: Sequence[SessionInfo],
+    dated: Sequence[SessionInfo],
+    versions: Sequence[Version],
 ) -> set[str]:
     """Sessions that ran after the first version and recalled nothing, where the format shows what is recalled."""
     if not versions or not dated:

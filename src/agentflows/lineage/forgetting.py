@@ -6,11 +6,10 @@ over all stores. Then the session leaves the archive, for good. A run that dies 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.archive import Archive
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.lineage.records import Records, Reports, root_of
 from agentflows.lineage.remembered import kept_answers
@@ -19,6 +18,9 @@ from agentflows.lineage.waiting import settle_waiting
 from agentflows.memory import Actor
 from agentflows.session import SessionInfo
 from agentflows.store import Forgetful, OpenFate, Scan, State
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive
 
 
 class StoreForgotten(BaseModel):
@@ -88,7 +90,7 @@ class _Plan(BaseModel):
     cache_keys: tuple[str, ...]
 
 
-def plan_forget(state: State, archive: Archive, session: str) -> Forgotten:
+def plan_forget(state: State, archive: "Archive", session: str) -> Forgotten:
     """What `forget` would do. Nothing is written.
 
     Raises:
@@ -100,7 +102,7 @@ def plan_forget(state: State, archive: Archive, session: str) -> Forgotten:
 
 def forget(  # noqa: PLR0913 - who, why, and what is spared
     state: State,
-    archive: Archive,
+    archive: "Archive",
     session: str,
     *,
     actor: Actor,
@@ -150,7 +152,7 @@ def _with_version(store: StoreForgotten, made: dict[str, int]) -> StoreForgotten
     return store.model_copy(update={"made_version": version if version != store.version else None})
 
 
-def _plan(state: State, archive: Archive, session: str) -> _Plan:
+def _plan(state: State, archive: "Archive", session: str) -> _Plan:
     infos = archive.info()
     reports = Reports(state)
     session_id = _named(state, infos, reports, session)

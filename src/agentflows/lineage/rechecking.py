@@ -6,11 +6,10 @@ Being queued is a question, never a verdict: nothing is retired for being old or
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.archive import Archive
 from agentflows.change import Quote
 from agentflows.dream.nominate import differs
 from agentflows.lineage.records import Records, since
@@ -18,6 +17,9 @@ from agentflows.lineage.validity import Ages, Validity
 from agentflows.memory import sha256
 from agentflows.signature import specifics
 from agentflows.store import Evidence
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive
 
 Due = Literal["lapsed", "evidence_gone", "contradicted_once", "old"]
 """Why an entry is queued.
@@ -62,7 +64,7 @@ class _Asked:
     known: frozenset[str]
 
 
-def queue(records: Records, archive: Archive, *, today: date | None = None) -> list[Recheck]:
+def queue(records: Records, archive: "Archive", *, today: date | None = None) -> list[Recheck]:
     """The entries of a store that should be looked at again, the surest reason first, each once.
 
     Raises:
@@ -106,7 +108,7 @@ def _lapsed(records: Records, standing: Sequence[Validity], today: date) -> Iter
             yield _made(age, "lapsed", why, (row.root_id for row in _rows(records, age)), quotes)
 
 
-def _gone(records: Records, archive: Archive, standing: Sequence[Validity]) -> Iterable[Recheck]:
+def _gone(records: Records, archive: "Archive", standing: Sequence[Validity]) -> Iterable[Recheck]:
     altered = _altered(archive, [row for age in standing for row in _rows(records, age)])
     for age in standing:
         rows = _rows(records, age)
@@ -132,7 +134,7 @@ def _forgotten(records: Records, age: Validity) -> set[str]:
     }
 
 
-def _altered(archive: Archive, rows: Sequence[Evidence]) -> set[tuple[str, int, int, int]]:
+def _altered(archive: "Archive", rows: Sequence[Evidence]) -> set[tuple[str, int, int, int]]:
     """The quotes that the archive does not hold any more, letter for letter."""
     places = sorted({_place(row) for row in rows})
     if not places:
@@ -184,7 +186,7 @@ def _base(key: str) -> str:
     return "|".join(key.split("|")[:4])
 
 
-def _old(records: Records, archive: Archive, standing: Sequence[Validity]) -> Iterable[Recheck]:
+def _old(records: Records, archive: "Archive", standing: Sequence[Validity]) -> Iterable[Recheck]:
     asked: list[_Asked] = []
     for age in standing:
         confirmed = age.last_confirmed
@@ -218,7 +220,7 @@ def _subject(records: Records, age: Validity) -> tuple[str, ...]:
     return tuple(names[:1])
 
 
-def _touching(archive: Archive, asked: Sequence[_Asked]) -> Mapping[int, list[str]]:
+def _touching(archive: "Archive", asked: Sequence[_Asked]) -> Mapping[int, list[str]]:
     """For each entry asked about, the sessions `OLD` after its confirmation in which a user names all its words."""
     if not asked:
         return {}

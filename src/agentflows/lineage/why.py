@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.archive import Archive
 from agentflows.change import ChangeOp, Decision, Quote
 from agentflows.errors import NotFoundError
 from agentflows.lineage.records import Records
@@ -14,6 +13,9 @@ from agentflows.lineage.validity import Ages, Validity
 from agentflows.memory import Actor, Entry, EntryKind, MemoryVersion, parse_entries, sha256
 from agentflows.session import Trust, Turn, TurnKind
 from agentflows.store import Committed, Evidence, Pin
+
+if TYPE_CHECKING:
+    from agentflows.archive import Archive
 
 TURNS_AROUND = 2
 """Turns shown before and after a quote's own."""
@@ -130,7 +132,7 @@ class Why(BaseModel):
 
 def explain(
     records: Records,
-    archive: Archive,
+    archive: "Archive",
     entries: Sequence[Entry],
     *,
     around: int = TURNS_AROUND,
@@ -149,7 +151,7 @@ def explain(
 
 
 class _Teller:
-    def __init__(self, records: Records, archive: Archive, around: int, looked_up: slice) -> None:
+    def __init__(self, records: Records, archive: "Archive", around: int, looked_up: slice) -> None:
         self._records = records
         self._archive = archive
         self._around = around
