@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from markdown_it import MarkdownIt
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -26,6 +27,7 @@ from agentflows.errors import UsageError
 from agentflows.escape import inline
 from agentflows.project import load_module
 from agentflows.pursuing import asked, begin, go_on, make_request
+from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.prefect
@@ -105,8 +107,10 @@ def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str,
         page = flow.describe(question)
         assert "`NOTES.md`" in page
         assert page.count(inline(HOSTILE)) == 2, "the words of others are shown, and draw nothing"
-        assert "[here]" not in page
-        assert "<img" not in page
+        whole = flow.markdown(question.outcome, parse_rubric(rubric), folder=run.folder)
+        drawn = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(f"{page}\n\n{whole}")
+        assert "<img" not in drawn
+        assert 'href="http' not in drawn
         flow.record(home, question, form(criterion_1="unmet", comment="too short", reviewer="ada"))
         said = home.state.verdicts(run.outcome.outcome_id)
     assert [(one.met, one.reason, one.reviewer) for one in said] == [("unmet", "too short", "ada")]

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from markdown_it import MarkdownIt
+
 from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import Home
 from agentflows.orchestrating import transcript
@@ -80,6 +82,18 @@ def test_what_was_not_begun_is_shown_as_that(do: Do, fake: FakeMessagesAPI, judg
     page = markdown(job)
     assert "## Not begun\n\n- later (a)" in page
     assert "it needs bad, which ended failed" in page
+
+
+def test_the_page_of_a_job_draws_nothing_that_others_wrote(do: Do, fake: FakeMessagesAPI):
+    """Titles, tasks, paths and reports are shown word for word, and make no link and no picture."""
+    hostile = "**All done** [here](http://evil.example) <img src=x> ``` |"
+    plays.script(fake, prompt("a"), hostile)
+    tasks = (SubTask(subtask_id="one", agent="a", task=hostile, outputs=("`no` [x](http://y)",)),)
+    job = do(plays.team("a"), plan=Plan(title=hostile, subtasks=tasks))
+    drawn = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(markdown(job))
+    assert drawn.count("All done") >= 3
+    assert "<img" not in drawn
+    assert 'href="http' not in drawn
 
 
 def test_a_dream_over_jobs_counts_a_job_once(do: Do, fake: FakeMessagesAPI, judged: Home):

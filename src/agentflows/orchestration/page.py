@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentflows.escape import block, code, inline, plain
 from agentflows.team import LEAD, FileChange, Orchestration, SubTask, ThreadTurn
 
 _CELL = 200
@@ -58,7 +59,7 @@ def _no_row(task: SubTask) -> dict[str, str]:
     names = ("thread", "turn", "outputs", "missing", "changed", "seconds", "tokens", "dollars", "detail")
     return dict.fromkeys(names, "–") | {
         "thread": task.agent,
-        "task": _short(task.task),
+        "task": plain(task.task, _CELL),
         "ending": "not begun",
     }
 
@@ -68,7 +69,7 @@ def _row(turn: ThreadTurn) -> dict[str, str]:
     return {
         "thread": turn.thread_id,
         "turn": str(turn.number),
-        "task": _short(turn.order.task),
+        "task": plain(turn.order.task, _CELL),
         "ending": turn.ending or turn.status,
         "outputs": ", ".join(item.path for item in turn.outputs) or "–",
         "missing": ", ".join(turn.missing) or "–",
@@ -76,7 +77,7 @@ def _row(turn: ThreadTurn) -> dict[str, str]:
         "seconds": "–" if seconds is None else f"{seconds:.1f}",
         "tokens": f"{turn.usage.total:,}",
         "dollars": f"{turn.dollars:.4f}" if turn.dollars else "–",
-        "detail": _short(turn.detail),
+        "detail": plain(turn.detail, _CELL),
     }
 
 
@@ -94,17 +95,17 @@ def _changed(changes: Sequence[FileChange]) -> str:
 def markdown(job: Orchestration) -> str:
     """The job for people: what came out, then every thread."""
     lines = [
-        f"# {_plain(job.title)}",
+        f"# {inline(job.title)}",
         "",
         f"**{headline(job)}**",
         "",
-        f"`{job.job_id}` in `{job.workspace}`",
+        f"`{job.job_id}` in {code(job.workspace)}",
         "",
     ]
     if job.detail:
-        lines += [f"> {_plain(job.detail)}", ""]
+        lines += [f"> {inline(job.detail)}", ""]
     if job.result:
-        lines += ["## Result", "", _fenced(job.result[:_REPORT]), ""]
+        lines += ["## Result", "", block(job.result[:_REPORT], "text"), ""]
     for thread in job.threads:
         lines += [f"## {thread.thread_id} · {thread.agent} · {thread.status}", ""]
         for turn in thread.turns:
@@ -113,7 +114,7 @@ def markdown(job: Orchestration) -> str:
         lines += [
             "## Not begun",
             "",
-            *(f"- {_plain(task.subtask_id)} ({_plain(task.agent)})" for task in left),
+            *(f"- {inline(task.subtask_id)} ({inline(task.agent)})" for task in left),
             "",
         ]
     return "\n".join(lines)
@@ -123,41 +124,22 @@ def _turn(turn: ThreadTurn) -> list[str]:
     lines = [
         f"### Turn {turn.number}: {turn.ending or turn.status}",
         "",
-        _fenced(turn.order.task[:_REPORT]),
+        block(turn.order.task[:_REPORT], "text"),
         "",
     ]
     if turn.detail:
-        lines += [f"- {_plain(turn.detail)}"]
+        lines += [f"- {inline(turn.detail)}"]
     if turn.outputs:
         lines += [
-            "- outputs: " + ", ".join(f"`{item.path}` ({item.size_bytes:,} bytes)" for item in turn.outputs)
+            "- outputs: "
+            + ", ".join(f"{code(item.path)} ({item.size_bytes:,} bytes)" for item in turn.outputs)
         ]
     if turn.missing:
-        lines += ["- promised and missing: " + ", ".join(f"`{path}`" for path in turn.missing)]
+        lines += ["- promised and missing: " + ", ".join(map(code, turn.missing))]
     kept = [change for change in turn.changes if change.is_kept_aside]
-    lines += [f"- conflict on `{change.path}`: this version is kept aside" for change in kept]
+    lines += [f"- conflict on {code(change.path)}: this version is kept aside" for change in kept]
     if turn.outcome_id:
         lines += [f"- graded as outcome `{turn.outcome_id}`"]
     if turn.report:
-        lines += ["", _fenced(turn.report[:_REPORT])]
+        lines += ["", block(turn.report[:_REPORT], "text")]
     return [*lines, ""]
-
-
-def _fenced(text: str) -> str:
-    """Text of an agent as data: a fence longer than any run of backticks inside it."""
-    longest = max((len(run) for run in _runs(text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _runs(text: str) -> list[str]:
-    return ["".join(part) for part in "".join(char if char == "`" else " " for char in text).split()]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|")
-
-
-def _short(text: str) -> str:
-    line = _plain(text)
-    return line if len(line) <= _CELL else f"{line[: _CELL - 1]}…"

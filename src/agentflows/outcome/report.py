@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agentflows.escape import block, code, inline
 from agentflows.evaluation import Attempt, CriterionResult, Evaluation, Evidence, Outcome
 from agentflows.marks import one_line
 from agentflows.rubric import Criterion, Rubric
@@ -89,16 +90,16 @@ def quoted(evidence: Evidence) -> str:
 def markdown(outcome: Outcome, rubric: Rubric, *, folder: Path) -> str:
     """The whole outcome; `folder` is where its versions lie."""
     parts = [
-        f"# {one_line(rubric.title or outcome.description, 120)}",
-        f"**{headline(outcome)}** · `{outcome.outcome_id}` · agent `{outcome.agent}`",
-        f"> {one_line(outcome.description, 600)}",
+        f"# {inline(rubric.title or outcome.description, 120)}",
+        f"**{headline(outcome)}** · `{outcome.outcome_id}` · agent {code(outcome.agent)}",
+        f"> {inline(outcome.description, 600)}",
         "## Criteria by iteration",
         _grid(table(outcome, rubric)),
         "## Attempts and gradings",
         _grid(_steps(outcome)),
     ]
     if outcome.result not in {"satisfied", "pending", "running"} and outcome.explanation:
-        parts += ["## Why it stands so", outcome.explanation]
+        parts += ["## Why it stands so", block(outcome.explanation, "text")]
     kept = outcome.best_iteration
     if kept is not None:
         parts += [
@@ -114,11 +115,7 @@ def _grid(rows: Sequence[Mapping[str, str]]) -> str:
         return "None yet."
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [columns, ["---"] * len(columns), *([row.get(name, "") for name in columns] for row in rows)]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return "\n".join("| " + " | ".join(map(inline, line)) + " |" for line in lines)
 
 
 def _steps(outcome: Outcome) -> list[dict[str, str]]:
@@ -147,7 +144,7 @@ def _files(outcome: Outcome, iteration: int, folder: Path) -> str:
     attempt = next(one for one in outcome.attempts if one.iteration == iteration)
     where = folder / str(iteration)
     lines = [
-        f"- [{one_line(item.path, 200)}]({(where / item.path).as_uri()}) · {item.size_bytes:,} bytes · sha256 {item.sha256[:12]}…"
+        f"- [{inline(item.path, 200)}]({(where / item.path).as_uri()}) · {item.size_bytes:,} bytes · sha256 {item.sha256[:12]}…"
         for item in attempt.deliverables[:200]
     ]
     return "\n".join(lines) or "None."
