@@ -12,9 +12,7 @@ from uuid import UUID
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import (
     create_link_artifact,
-    create_markdown_artifact,
     create_progress_artifact,
-    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
@@ -42,11 +40,12 @@ from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.notices import budget_reached, budget_refused, changes_held
 from agentflows.picturing import dream_markdown
-from agentflows.project import load_module
+from agentflows.project import load_helper, load_module
 from agentflows.replay import ProbeRun
 from agentflows.review import held
 from agentflows.scrubbing import scrubbed
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -194,17 +193,11 @@ def publish(work: Work) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
     report = work.report
     slug = _slug(report.dream.store_name)
-    create_markdown_artifact(
-        markdown(report), key=f"dream-{slug}", description=f"Dream {report.dream.dream_id}"
+    _pages.lay_markdown(markdown(report), key=f"dream-{slug}", description=f"Dream {report.dream.dream_id}")
+    _pages.lay_table(changes_table(report), key=f"dream-{slug}-changes", description="Proposed changes")
+    _pages.lay_table(
+        ledger_table(report), key=f"dream-{slug}-ledger", description="What became of every entry"
     )
-    if report.changes:
-        create_table_artifact(
-            changes_table(report), key=f"dream-{slug}-changes", description="Proposed changes"
-        )
-    if report.ledger.lines:
-        create_table_artifact(
-            ledger_table(report), key=f"dream-{slug}-ledger", description="What became of every entry"
-        )
 
 
 @task(name="draw", task_run_name="draw pictures", **_STEP)
@@ -212,7 +205,7 @@ def publish(work: Work) -> None:
 def draw(work: Work) -> None:
     """Lay what recurs over time, and what was read and spent, on the run's page."""
     dream = work.report.dream
-    create_markdown_artifact(
+    _pages.lay_markdown(
         dream_markdown(work.run.home, dream),
         key=f"dream-{_slug(dream.store_name)}-pictures",
         description=f"Pictures of dream {dream.dream_id}",

@@ -1,9 +1,9 @@
 """Impact: how sessions ended before and after each version of a store, with intervals; worse versions are flagged."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.serializers import JSONSerializer
 
@@ -11,8 +11,10 @@ from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.impact import MINIMUM, Impact, markdown, measure, record, success_of, table
 from agentflows.pictures import markdown_image
+from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -37,16 +39,12 @@ def publish(found: Impact) -> None:
     """Lay the table and the picture of success over time on the run's page."""
     name = found.store.lower()
     slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
-    create_markdown_artifact(
+    _pages.lay_markdown(
         markdown(found, markdown_image(success_of(found))),
         key=f"impact-{slug}",
         description=f"Impact of {found.store} version {found.store_version}",
     )
-    rows = table(found)
-    if rows:
-        create_table_artifact(
-            rows, key=f"impact-{slug}-versions", description="Before and after each version"
-        )
+    _pages.lay_table(table(found), key=f"impact-{slug}-versions", description="Before and after each version")
 
 
 @flow(name="impact", flow_run_name="impact · {store}", persist_result=False, result_serializer=_PLAIN)

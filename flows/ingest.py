@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.serializers import JSONSerializer
 
@@ -13,8 +13,10 @@ from agentflows.archive import AddReport
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.ingesting import batches, ingest_files
+from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -74,7 +76,7 @@ def ingest(
             )
         figures = total.model_dump(mode="json")
         table = [{"figure": name.replace("_", " "), "value": str(value)} for name, value in figures.items()]
-        create_table_artifact(table, key="ingest", description=f"Ingest of {path}")
+        _pages.lay_table(table, key="ingest", description=f"Ingest of {path}")
         return figures
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
@@ -20,7 +19,7 @@ from agentflows.change import Budget
 from agentflows.errors import AgentflowsError, NotFoundError
 from agentflows.form import titled
 from agentflows.home import Home, open_home
-from agentflows.project import load_flow
+from agentflows.project import load_flow, load_helper
 from agentflows.publishing import folder_of
 from agentflows.publishing import publish as publish_store
 from agentflows.scrubbing import scrubbed
@@ -29,6 +28,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 STEPS = ("ingest", "dream", "publish")
 
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -98,7 +98,7 @@ def report(night: Night) -> None:
     """Lay what happened on the run's page, with what there is to do."""
     name = night.store.lower()
     slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
-    create_markdown_artifact(markdown(night), key=f"nightly-{slug}", description=f"Night of {night.store}")
+    _pages.lay_markdown(markdown(night), key=f"nightly-{slug}", description=f"Night of {night.store}")
 
 
 def markdown(night: Night) -> str:

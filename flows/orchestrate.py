@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import (
-    create_markdown_artifact,
     create_progress_artifact,
-    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
@@ -41,10 +39,12 @@ from agentflows.orchestrating import (
     resumed,
 )
 from agentflows.orchestration import Crew, headline, markdown, summary, table
+from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Watch
 from agentflows.team import LEAD, Orchestration, TeamCaps, ThreadTurn
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -117,10 +117,8 @@ def _lay_down(work: Work) -> None:
     state = work.run.home.state
     job = state.job(work.run.job.job_id)
     key = job.job_id.replace("_", "-")
-    create_markdown_artifact(markdown(job), key=key, description=headline(job))
-    rows = table(job)
-    if rows:
-        create_table_artifact(rows, key=f"{key}-turns", description="Every turn of every thread")
+    _pages.lay_markdown(markdown(job), key=key, description=headline(job))
+    _pages.lay_table(table(job), key=f"{key}-turns", description="Every turn of every thread")
 
 
 def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:

@@ -6,10 +6,10 @@ person can judge suspends the run of a deployment with a form; the same question
 
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.flow_runs import suspend_flow_run
@@ -26,6 +26,7 @@ from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.notices import budget_reached
 from agentflows.outcome import Waiting, headline, iteration_name, markdown, summary, table
+from agentflows.project import load_helper
 from agentflows.pursuing import (
     Asked,
     Grading,
@@ -40,6 +41,7 @@ from agentflows.pursuing import (
 )
 from agentflows.scrubbing import scrubbed
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -95,10 +97,10 @@ def publish(work: Work) -> None:
     """Lay the criteria by iterations, the cost and the deliverables on the run's page."""
     outcome, rubric = work.run.outcome, work.run.request.rubric
     key = outcome.outcome_id.replace("_", "-")
-    create_markdown_artifact(
+    _pages.lay_markdown(
         markdown(outcome, rubric, folder=work.run.folder), key=key, description=headline(outcome)
     )
-    create_table_artifact(
+    _pages.lay_table(
         table(outcome, rubric), key=f"{key}-criteria", description="Criteria by iteration, with the evidence"
     )
 

@@ -6,10 +6,10 @@ only wakes it: what was decided, by whom and when, stands in our own database.
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, FlowRunInput
@@ -32,6 +32,7 @@ from agentflows.errors import CorruptionError, ServerError, StoreError, UsageErr
 from agentflows.escape import plain
 from agentflows.form import titled
 from agentflows.home import Home, open_home
+from agentflows.project import load_helper
 from agentflows.review import (
     NOT_ANSWERED,
     Answers,
@@ -55,6 +56,7 @@ from agentflows.review import (
 from agentflows.scrubbing import scrubbed
 from agentflows.store import State
 
+_pages = load_helper("_pages", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -104,9 +106,7 @@ def say(text: str) -> None:
 @scrubbed
 def show(work: Work, dream_id: str) -> None:
     """Lay the waiting changes with their quotes on the run's page."""
-    create_markdown_artifact(
-        markdown(work.state.dream(dream_id)), key="review", description=f"Dream {dream_id}"
-    )
+    _pages.lay_markdown(markdown(work.state.dream(dream_id)), key="review", description=f"Dream {dream_id}")
 
 
 @task(task_run_name="lay out {count} changes", **_STEP)
@@ -114,7 +114,7 @@ def show(work: Work, dream_id: str) -> None:
 def lay_out(work: Work, count: int) -> None:  # noqa: ARG001 - names the run
     """Lay the waiting changes on the run's page, in pages that a person can read."""
     for number, (title, text) in enumerate(artifact_pages(work.sheet), 1):
-        create_markdown_artifact(text, key=f"{work.key}-{number}", description=title)
+        _pages.lay_markdown(text, key=f"{work.key}-{number}", description=title)
 
 
 @task(task_run_name="decide and commit", **_STEP)
@@ -129,7 +129,7 @@ def decide(work: Work, home: Home, answers: Answers, seen: Seen) -> None:
         work.problem = str(error)  # for the form, which asks again; Prefect's log would keep it for ever
         return
     done = "\n".join(f"- {line}" for line in what_was_done(work.carried)) or "- Nothing was decided."
-    create_markdown_artifact(
+    _pages.lay_markdown(
         f"# What was decided\n\n{done}\n", key=f"{work.key}-decided", description="What was decided"
     )
 
