@@ -112,7 +112,12 @@
     return done;
   };
   const decide = (value, said) => {
-    if (selected().length) return void several(value);
+    if (selected().length) {
+      several(value);
+      const after = document.getElementById("after");
+      if (after && cards.every(verdict)) turn(after, "first");
+      return;
+    }
     const card = current();
     if (!card || !mark(card, value)) return;
     tell(`Change ${number(card)} ${said}`);
