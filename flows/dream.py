@@ -53,6 +53,7 @@ _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decod
 # Names of task runs are ASCII: the graph of Prefect's older pages leaves out all else.
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 
+_STEP_PERCENT = 5
 Dispatch = Literal["tasks", "deployment", "dask"]
 
 
@@ -134,18 +135,36 @@ def cluster(work: Work) -> None:
     )
 
 
+def _drawn(work: Work, key: str, what: str) -> Callable[[int, int], None]:
+    """Draws how far a model is with its questions, in some twenty steps; rules are done before it could be looked at."""
+    progress: Any = None
+    shown = 0.0
+
+    def told(done: int, count: int) -> None:
+        nonlocal progress, shown
+        percent = 100.0 * done / count
+        if progress is None:
+            progress, shown = create_progress_artifact(percent, key=key, description=what), percent
+        elif percent - shown >= _STEP_PERCENT or done == count:
+            update_progress_artifact(progress, percent)
+            shown = percent
+
+    return told if work.run.engine.model else lambda _done, _count: None
+
+
 @task(name="propose", task_run_name="prune and propose", **_STEP)
 @scrubbed
 def propose(work: Work) -> None:
     """Hold the patterns against every entry of the store."""
-    say(f"6/9 prune and propose: {work.run.propose():,} changes")
+    told = _drawn(work, "dream-patterns", "Patterns weighed")
+    say(f"6/9 prune and propose: {work.run.propose(told):,} changes")
 
 
 @task(name="refute", task_run_name="refute", **_STEP)
 @scrubbed
 def refute(work: Work) -> None:
     """Try every change against its full sources; what they do not carry is refused."""
-    tried, refused = work.run.refute()
+    tried, refused = work.run.refute(_drawn(work, "dream-tried", "Changes tried against their sources"))
     say(f"7/9 refute: {tried:,} changes tried against their full sources, {refused:,} refused")
 
 

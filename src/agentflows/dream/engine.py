@@ -1,6 +1,6 @@
 """What a dream needs of whoever reads sessions and judges claims: a model, or rules."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -94,8 +94,8 @@ class Engine(Protocol):
         """Merges, retirements and flags among the store's own entries."""
         ...
 
-    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
-        """Try to refute each change by its sources, in a fresh context each; one verdict for each, in order.
+    def refute(self, cases: Sequence[Case]) -> Iterable[Verdict]:
+        """Try to refute each change by its sources, in a fresh context each; one verdict for each, in order, as they come.
 
         Code has looked before (`countering`), so an engine without a model has nothing to add.
 

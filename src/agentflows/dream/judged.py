@@ -4,7 +4,7 @@ Quotes are looked up, ids must be among those shown, edits must keep what they e
 is dropped and counted, never repaired. The engine asks through a callable, so it knows no model API.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Protocol, TypeVar
@@ -281,9 +281,13 @@ class JudgedEngine:
 
     # -- the changes -------------------------------------------------------------------------------
 
-    def refute(self, cases: Sequence[Case]) -> list[Verdict]:
+    def refute(self, cases: Sequence[Case]) -> Iterator[Verdict]:
         """Each change in a context of its own, with its sources and without the reasons for it."""
-        return self._by_parts(lambda part: [self._tried(case) for case in part], [[case] for case in cases])
+        if self._concurrency == 1 or len(cases) < 2:
+            yield from map(self._tried, cases)
+            return
+        with ThreadPoolExecutor(self._concurrency) as pool:
+            yield from pool.map(self._tried, cases)
 
     def _tried(self, case: Case) -> Verdict:
         # what holds today depends on the day only where an entry goes; the rest need not be asked anew tomorrow

@@ -7,7 +7,7 @@ rejected before, lets the best supported win where two want the same entry, and 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -257,6 +257,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     pinned: Collection[str] = (),
     support: int = SUPPORT,
     concurrency: int = 1,
+    told: Callable[[int, int], None] = lambda _done, _count: None,
 ) -> tuple[list[Change], list[Refusal]]:
     """What the patterns mean for the files, best supported first, and what was refused.
 
@@ -264,7 +265,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     that of what a restore took out again (`undone_before`); `known_evidence` holds each
     (pattern key, root session) that the store rests on already; `pinned` are the ids of entries that only a person may touch:
     what sessions say against one becomes a flag, all else is refused (`pinned`); `concurrency` is how many patterns are put
-    to the engine at once. An unusable answer of the engine is refused under `model_output`, and what the engine
+    to the engine at once, and `told` hears of how many it has spoken, of how many. An unusable answer of the engine is refused under `model_output`, and what the engine
     itself did not let through is counted with the refusals; the rest goes on. Every pattern ends in a change or
     in a refusal: what the engine would do nothing about, and said no more of, is refused under `not_actionable`.
     """
@@ -275,7 +276,7 @@ def propose(  # noqa: PLR0913 - each is a fact of the dream, given by keyword
     settled = _settled(rejected or {}, undone or {})
     desk = _Desk(dream_id, support, by_id, files, standing, known, settled, frozenset(pinned))
     already = len(engine.dropped)
-    judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency)
+    judged, refusals = _judged(patterns, EntryIndex(entries), engine, instructions, concurrency, told)
     pruned, unusable = _guarded(lambda: engine.prune(nominate_pairs(entries), instructions), "pruning")
     refusals.extend([unusable] if unusable else [])
     refusals.extend(engine.dropped[already:])
@@ -301,7 +302,12 @@ def _settled(rejected: Mapping[str, str], undone: Mapping[str, str]) -> dict[str
 
 
 def _judged(
-    patterns: Sequence[Pattern], index: EntryIndex, engine: Engine, instructions: str, concurrency: int
+    patterns: Sequence[Pattern],
+    index: EntryIndex,
+    engine: Engine,
+    instructions: str,
+    concurrency: int,
+    told: Callable[[int, int], None],
 ) -> tuple[list[tuple[Proposal, Pattern]], list[Refusal]]:
     """What the engine would do about each pattern, in the order of the patterns; and why not."""
     already = len(engine.dropped)
@@ -310,11 +316,11 @@ def _judged(
         near = index.nearest(pattern, NEAREST)
         return _guarded(lambda: engine.propose(pattern, near, instructions), pattern.claim, pattern.key)
 
-    if concurrency > 1:
-        with ThreadPoolExecutor(concurrency) as pool:
-            answers = list(pool.map(judge, patterns))
-    else:
-        answers = [judge(pattern) for pattern in patterns]
+    answers: list[tuple[Proposal | None, Refusal | None]] = []
+    with ThreadPoolExecutor(concurrency) if concurrency > 1 else nullcontext() as pool:
+        for answer in pool.map(judge, patterns) if pool else map(judge, patterns):
+            answers.append(answer)
+            told(len(answers), len(patterns))
     judged = [
         (proposal, pattern) for (proposal, _), pattern in zip(answers, patterns, strict=True) if proposal
     ]

@@ -7,7 +7,7 @@ verdict is refused: the change stays in the report, with the reason, and the ent
 Flags are not tried. A flag claims and writes nothing; it puts a question to a person, which no failure may silence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,8 +36,14 @@ class Tried(BaseModel):
         return sum(change.op != "flag" for change in self.upheld) + len(self.refused)
 
 
-def refute(changes: Sequence[Change], cases: Sequence[Case], engine: Engine) -> Tried:
-    """Try each change by its case.
+def refute(
+    changes: Sequence[Change],
+    cases: Sequence[Case],
+    engine: Engine,
+    *,
+    told: Callable[[int, int], None] = lambda _done, _count: None,
+) -> Tried:
+    """Try each change by its case. `told` hears of how many the engine has spoken, of how many.
 
     Gates: `refuted` (the sources speak against it, or do not carry it), `unjudged` (no clear verdict), `model_output`
     (the model's answer was unusable; a later run asks again), `canary` (the sources hold one: the question was not put).
@@ -55,7 +61,10 @@ def refute(changes: Sequence[Change], cases: Sequence[Case], engine: Engine) -> 
             verdicts[change.change_id] = Verdict(upheld=False, gate="refuted", reason=found)
         else:
             open_cases.append(case)
-    said = engine.refute(open_cases)
+    said: list[Verdict] = []
+    for verdict in engine.refute(open_cases):
+        said.append(verdict)
+        told(len(said), len(open_cases))
     if len(said) == len(open_cases):
         verdicts |= {case.change.change_id: one for case, one in zip(open_cases, said, strict=True)}
     return _sorted_out(changes, verdicts)

@@ -34,6 +34,14 @@ Each = Callable[[str, str, Callable[[], Runs]], Runs]
 """Carries one probe through with one memory: the probe's name, the memory's, the work."""
 
 
+Told = Callable[[int, int], None]
+"""Called with how many are done, of how many."""
+
+
+def _unheard(_done: int, _count: int) -> None:
+    """Tell nobody."""
+
+
 def at_once(_probe: str, _memory: str, work: Callable[[], Runs]) -> Runs:
     """Do the work, here and now."""
     return work()
@@ -117,8 +125,11 @@ class DreamRun(Parted):
         """Hand in what is to be asked about the patterns, where that is many; returns questions under way."""
         return self.hand_in_patterns([*self.patterns, *self.outcome_patterns])
 
-    def propose(self) -> int:
-        """Hold every pattern against every entry of the store. Returns the number of changes."""
+    def propose(self, told: Told = _unheard) -> int:
+        """Hold every pattern against every entry of the store. Returns the number of changes.
+
+        `told` hears how many patterns were weighed, of how many.
+        """
         self.changes, refusals = deed.propose(
             [*self.patterns, *self.outcome_patterns],
             self.files,
@@ -130,6 +141,7 @@ class DreamRun(Parted):
             known_evidence=self._known_evidence(),
             pinned=self.pinned,
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
+            told=told,
         )
         self.changes, older = weigh(
             self.home,
@@ -173,8 +185,10 @@ class DreamRun(Parted):
 
     # -- 7. refute ---------------------------------------------------------------------------------
 
-    def refute(self) -> tuple[int, int]:
+    def refute(self, told: Told = _unheard) -> tuple[int, int]:
         """Try every change against its full sources. Returns changes (tried, refused).
+
+        `told` hears of how many the engine has spoken, of how many.
 
         Raises:
             EndpointError, BudgetError: the judge cannot be asked now; what it answered stays known.
@@ -186,7 +200,7 @@ class DreamRun(Parted):
             self._sessions_there,
             (item for found in self.observations.values() for item in found),
         )
-        tried = deed.refute(self.changes, found, self.engine)
+        tried = deed.refute(self.changes, found, self.engine, told=told)
         self.changes = [*tried.upheld, *tried.refused]
         self.refusals.extend(tried.refusals)
         if tried.count:
