@@ -142,7 +142,12 @@ def test_json_is_one_object_for_each_question(done: tuple[Path, str], capsys: py
     one = answer(job, "show", "links-1")
     assert {"thread", "messages", "transcripts"} == one.keys()
     assert list(one["transcripts"]) == ["0", "1"]
+    assert answer(job, "stop") == {"job_id": job, "stop_asked": ""}, "it has ended"
+    with open_home(home) as doors:
+        doors.state.save_job(doors.state.job(job).model_copy(update={"status": "running"}))
     assert answer(job, "stop") == {"job_id": job, "stop_asked": "stopped by hand"}
+    with open_home(home) as doors:
+        doors.state.save_job(doors.state.job(job).model_copy(update={"status": "succeeded"}))
 
 
 def test_a_job_can_be_printed_as_a_plan_that_reads_back(

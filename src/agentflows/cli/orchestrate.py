@@ -145,12 +145,7 @@ def threads(
         if not job:
             _list_jobs(doors, json=json)
         elif action == "stop":
-            name = doors.state.stop_job(job, reason)
-            _answer(
-                json,
-                {"job_id": name, "stop_asked": reason},
-                f"{name} is asked to stop; running turns end within seconds.",
-            )
+            _stop(doors, job, reason, json=json)
         elif action == "plan":
             found = doors.state.job(job)
             text = render_plan(found.plan or plan_of(found))
@@ -195,6 +190,17 @@ def _list_jobs(doors: Home, *, json: bool) -> None:
             for job in jobs
         ]
         print_table(("job", "status", "title", "team", "threads", "begun (UTC)"), rows)
+
+
+def _stop(doors: Home, job: str, reason: str, *, json: bool) -> None:
+    found = doors.state.job(job)
+    if found.status in FINAL:
+        line = f"{found.job_id} has ended already: {headline(found)}. Nothing was asked."
+        _answer(json, {"job_id": found.job_id, "stop_asked": ""}, line)
+        return
+    name = doors.state.stop_job(found.job_id, reason)
+    line = f"{name} is asked to stop; running turns end within seconds."
+    _answer(json, {"job_id": name, "stop_asked": reason}, line)
 
 
 # -- one job -----------------------------------------------------------------------------------------
