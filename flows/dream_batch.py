@@ -6,29 +6,30 @@ With `dispatch="deployment"` each part is a flow run on the work pool, in whatev
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.deployments import run_deployment
 from prefect.serializers import JSONSerializer
-from prefect.states import Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from agentflows.dreaming import DreamRun, PartEnd, carry_out_part, read_part
 from agentflows.errors import AgentflowsError, DreamError, SettingsError
 from agentflows.form import titled
 from agentflows.home import open_home
+from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
-from agentflows.sending import MOST_LOST, Stage, Watch
+from agentflows.sending import MOST_LOST, Watch
 
+_sending = load_helper("_sending", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 DEPLOYMENT = "dream-batch/dream-batch"
@@ -38,8 +39,6 @@ _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "ret
 _LOOK_SECONDS = 1.0
 _ASK_EVERY = 3
 """Looks into our own database for one at Prefect's server."""
-_PAGE = 200
-"""Runs asked for at once."""
 _UNTAKEN_SAID_EVERY = 60.0
 _WATCHED_EVERY = 2.0
 
@@ -97,7 +96,10 @@ def read_elsewhere(run: DreamRun, dispatch: Literal["deployment", "dask"], home:
         ends = _on_dask(run, numbers, home, told)
     else:
         numbers = run.part_out(settings.part_sessions)
-        ends = _Pool(run, numbers, home, told).to_the_end()
+        with get_client(sync_client=True) as client:
+            ends = _Pool(
+                run, numbers, home, told, _sending.Post(client, DEPLOYMENT, DreamError, say)
+            ).to_the_end()
     run.take_in(ends)
 
 
@@ -107,19 +109,20 @@ def read_elsewhere(run: DreamRun, dispatch: Literal["deployment", "dask"], home:
 class _Sent:
     """One part on the work pool. The same try is the same flow run, however often the dream is begun again."""
 
-    def __init__(self, dream_id: str, number: int, home: str) -> None:
+    def __init__(self, run: DreamRun, number: int, home: str, post: Any) -> None:
         self.number = number
         self.attempt = -1
         self.lost = 0
         self.watch = Watch()
         self.run_id: UUID | None = None
-        self._dream_id, self._home = dream_id, home
+        self._run, self._home, self._post = run, home, post
 
     def send(self) -> None:
         """Send it, as the next try that is not over yet.
 
         Raises:
             DreamError: there is no such deployment.
+            ServerError: Prefect's server is away for too long.
         """
         found = self._next()
         while found.state is not None and found.state.is_final():  # of an earlier process of this dream
@@ -128,27 +131,21 @@ class _Sent:
 
     def _next(self) -> FlowRun:
         self.attempt += 1
-        given = {"dream": self._dream_id, "part": self.number, "attempt": self.attempt, "home": self._home}
-        try:
-            sent: Any = run_deployment(
-                DEPLOYMENT,
-                parameters=given,
-                timeout=0,
-                idempotency_key=f"{self._dream_id}/{self.number}/{self.attempt}",
-                flow_run_name=f"{self._dream_id} · part {self.number}",
-            )
-        except Exception as error:
-            msg = f"The sessions cannot be sent: the deployment {DEPLOYMENT!r} was not found or refused them ({error}). Deploy it with `prefect deploy --all`."
-            raise DreamError(msg) from error
+        dream_id = self._run.dream.dream_id
+        given = {"dream": dream_id, "part": self.number, "attempt": self.attempt, "home": self._home}
+        key, name = f"{dream_id}/{self.number}/{self.attempt}", f"{dream_id} · part {self.number}"
+        while (sent := self._post.send(given, key=key, name=name)) is None:
+            self._run.check_hold()
+            time.sleep(_LOOK_SECONDS)
         return sent
 
 
 class _Pool:
     """All parts of one dream on the work pool."""
 
-    def __init__(self, run: DreamRun, numbers: Sequence[int], home: str, told: Told) -> None:
-        self._run, self._told = run, told
-        self._open = {number: _Sent(run.dream.dream_id, number, home) for number in numbers}
+    def __init__(self, run: DreamRun, numbers: Sequence[int], home: str, told: Told, post: Any) -> None:
+        self._run, self._told, self._post = run, told, post
+        self._open = {number: _Sent(run, number, home, post) for number in numbers}
         self._ends: dict[int, PartEnd] = {}
         self._said_at = time.monotonic()
 
@@ -157,26 +154,26 @@ class _Pool:
 
         Raises:
             DreamError: one cannot be sent, or was left undone.
+            ServerError: Prefect's server is away for too long.
             AgentflowsError: whatever ended the reading of one. The others are cancelled then.
         """
-        with get_client(sync_client=True) as client:
-            try:
-                for one in self._open.values():
-                    one.send()
-                self._wait(client)
-            except BaseException:
-                self._cancel(client)
-                raise
+        try:
+            for one in self._open.values():
+                one.send()
+            self._wait()
+        except BaseException:
+            self._cancel()
+            raise
         return list(self._ends.values())
 
-    def _wait(self, client: SyncPrefectClient) -> None:
+    def _wait(self) -> None:
         looks = 0
         while True:
             self._look()
             if not self._open:
                 return
             if looks % _ASK_EVERY == 0:
-                self._ask(client)
+                self._ask()
             self._run.check_hold()
             looks += 1
             time.sleep(_LOOK_SECONDS)
@@ -190,28 +187,41 @@ class _Pool:
         if found:
             self._told(sum(map(self._run.part_size, self._open)))
 
-    def _ask(self, client: SyncPrefectClient) -> None:
+    def _ask(self) -> None:
         """See at Prefect's server whether the rest is still worked on."""
-        states = _states(client, [one.run_id for one in self._open.values() if one.run_id])
+        states = self._post.states([one.run_id for one in self._open.values() if one.run_id])
+        if states is None:
+            return
         self._look()  # what ended before Prefect said so
         waiting = 0
         for one in self._open.values():
-            state = states.get(one.run_id) if one.run_id else None
-            if one.run_id is None or state is None:
-                continue
-            if state.is_final():
+            state = states.get(one.run_id)
+            if state is not None and state.is_final():
                 self._ended_without_a_word(one, state)
                 continue
-            stage = _stage(state)
+            stage = _sending.stage_of(state)
             waiting += stage == "waiting"
             if one.watch.is_lost(stage, is_held=self._run.is_held(one.number)):
-                client.set_flow_run_state(one.run_id, Crashed(message="Its worker was lost."), force=False)
-                self._again(one)
+                self._lost(one, state)
         if waiting and time.monotonic() - self._said_at > _UNTAKEN_SAID_EVERY:
             self._said_at = time.monotonic()
             say(
                 f"    {waiting} parts wait for a worker: does one with room for more runs serve the work pool?"
             )
+
+    def _lost(self, one: _Sent, state: State | None) -> None:
+        if state is not None and one.run_id is not None:
+            is_cancelled = state.is_cancelling()
+            over = Cancelled if is_cancelled else Crashed
+            state = over(
+                message="It was cancelled, and its worker was lost."
+                if is_cancelled
+                else "Its worker was lost."
+            )
+            self._post.tell(one.run_id, state)
+            self._ended_without_a_word(one, state)
+        else:  # somebody deleted it
+            self._again(one)
 
     def _ended_without_a_word(self, one: _Sent, state: State) -> None:
         if state.is_crashed():
@@ -228,26 +238,11 @@ class _Pool:
         say(f"    part {one.number}: its worker was lost; it is sent again")
         one.send()
 
-    def _cancel(self, client: SyncPrefectClient) -> None:
+    def _cancel(self) -> None:
         """Let nobody go on reading for a dream that ended."""
         for one in self._open.values():
             if one.run_id is not None:
-                client.set_flow_run_state(one.run_id, Cancelling(message="The dream ended."), force=False)
-
-
-def _states(client: SyncPrefectClient, ids: Sequence[UUID]) -> Mapping[UUID, State]:
-    found: dict[UUID, State] = {}
-    for start in range(0, len(ids), _PAGE):
-        asked = FlowRunFilter(id=FlowRunFilterId(any_=list(ids[start : start + _PAGE])))
-        runs = client.read_flow_runs(flow_run_filter=asked, limit=_PAGE)
-        found |= {run.id: run.state for run in runs if run.state is not None}
-    return found
-
-
-def _stage(state: State) -> Stage:
-    if state.is_pending():
-        return "claimed"
-    return "running" if state.is_running() else "waiting"
+                self._post.tell(one.run_id, Cancelling(message="The dream ended."))
 
 
 # -- on Dask ---------------------------------------------------------------------------------------

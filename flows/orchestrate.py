@@ -14,13 +14,12 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
-from prefect.states import Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from agentflows.agent import Transcript
 from agentflows.errors import BudgetError, OrchestrationError, UsageError
@@ -45,6 +44,7 @@ from agentflows.sending import MOST_LOST, Watch
 from agentflows.team import LEAD, Orchestration, TeamCaps, ThreadTurn
 
 _pages = load_helper("_pages", Path(__file__).resolve().parents[1])
+_sending = load_helper("_sending", Path(__file__).resolve().parents[1])
 _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decoder=None)
 """What Prefect keeps of a failure: its kind, as plain JSON. Its default is pickle, which runs code when it is read."""
 
@@ -95,7 +95,9 @@ def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  #
     """One turn of one specialist, as a flow run on the work pool."""
     turn = work.turn[thread, number]
     say(f"{thread} turn {number}: {turn.order.subtask_id} is sent to the work pool")
-    return _told(work, work.run.perform(turn, lambda one: Sent(work, one).to_its_end()))
+    with get_client(sync_client=True) as client:
+        post = _sending.Post(client, TURN, OrchestrationError, say)
+        return _told(work, work.run.perform(turn, lambda one: Sent(work, one, post).to_its_end()))
 
 
 @task(name="lead", task_run_name="lead: turn {number}", **_STEP)
@@ -140,8 +142,8 @@ class Sent:
     The same turn is the same flow run, however often this flow is started again; when its worker is lost, a new one.
     """
 
-    def __init__(self, work: Work, turn: ThreadTurn) -> None:
-        self._work, self._run, self._turn = work, work.run, turn
+    def __init__(self, work: Work, turn: ThreadTurn, post: Any) -> None:
+        self._work, self._run, self._turn, self._post = work, work.run, turn, post
         self._watch = Watch()
 
     def to_its_end(self) -> ThreadTurn:
@@ -150,42 +152,36 @@ class Sent:
         Raises:
             OrchestrationError: there is no such deployment, or the turn cannot be carried out.
             BudgetError: the job cannot pay for it now.
+            ServerError: Prefect's server is away for too long.
         """
         lost, number = 0, 0
         self._run.offer(self._turn)
-        with get_client(sync_client=True) as client:
-            while lost < MOST_LOST:
-                if ended := self._run.brought_home(self._turn):
-                    return ended  # to an earlier process that sent it
-                found = self._send(number)
-                number += 1
-                if found.state is not None and found.state.is_final():
-                    continue  # of an earlier process; the turn is not over, so it goes on in a new one
-                ended = self._followed(client, found)
-                if ended is not None:
-                    return ended
-                lost += 1
-                say(f"{self._turn.thread_id} turn {self._turn.number}: its worker was lost; it is sent again")
+        while lost < MOST_LOST:
+            if ended := self._run.brought_home(self._turn):
+                return ended  # to an earlier process that sent it
+            if (found := self._send(number)) is None:
+                if why := self._run.stop():
+                    return self._turn.model_copy(update={"detail": why})
+                time.sleep(_LOOK_SECONDS)
+                continue
+            number += 1
+            if found.state is not None and found.state.is_final():
+                continue  # of an earlier process; the turn is not over, so it goes on in a new one
+            ended = self._followed(found)
+            if ended is not None:
+                return ended
+            lost += 1
+            say(f"{self._turn.thread_id} turn {self._turn.number}: its worker was lost; it is sent again")
         msg = f"{lost} workers were lost over this turn, one after the other. Look at the runs of {TURN}."
         raise OrchestrationError(msg)
 
-    def _send(self, number: int) -> FlowRun:
+    def _send(self, number: int) -> FlowRun | None:
         turn = self._turn
         place = {"job": turn.job_id, "thread": turn.thread_id, "number": turn.number, "home": self._work.home}
-        try:
-            sent: Any = run_deployment(
-                TURN,
-                parameters=place,
-                timeout=0,
-                idempotency_key=f"{turn.job_id}/{turn.thread_id}/{turn.number}/{number}",
-                flow_run_name=f"{turn.thread_id} · turn {turn.number}",
-            )
-        except Exception as error:
-            msg = f"The turn cannot be sent: the deployment {TURN!r} was not found or refused it ({error}). Deploy it with `prefect deploy --all`."
-            raise OrchestrationError(msg) from error
-        return sent
+        key = f"{turn.job_id}/{turn.thread_id}/{turn.number}/{number}"
+        return self._post.send(place, key=key, name=f"{turn.thread_id} · turn {turn.number}")
 
-    def _followed(self, client: SyncPrefectClient, sent: FlowRun) -> ThreadTurn | None:
+    def _followed(self, sent: FlowRun) -> ThreadTurn | None:
         """The turn as it came back; None when its worker was lost."""
         looks = 0
         self._watch = Watch()
@@ -194,16 +190,16 @@ class Sent:
                 return ended
             if why := self._run.stop():
                 # Never by force: its process sees the stop too, and a run that is over must not be made to wait for an end.
-                client.set_flow_run_state(sent.id, Cancelling(message=why[:200]), force=False)
+                self._post.tell(sent.id, Cancelling(message=why[:200]))
                 return self._turn.model_copy(update={"detail": why})
-            if looks % _ASK_EVERY == 0:
-                state = client.read_flow_run(sent.id).state
-                if state is not None and (state.is_final() or self._is_lost(state)):
-                    return self._closed(client, sent, state)
+            if looks % _ASK_EVERY == 0 and (states := self._post.states([sent.id])) is not None:
+                state = states.get(sent.id)
+                if (state is not None and state.is_final()) or self._is_lost(state):
+                    return self._closed(sent, state)
             looks += 1
             time.sleep(_LOOK_SECONDS)
 
-    def _closed(self, client: SyncPrefectClient, sent: FlowRun, state: State) -> ThreadTurn | None:
+    def _closed(self, sent: FlowRun, state: State | None) -> ThreadTurn | None:
         """What a run that is over, or lost, left of the turn.
 
         Raises:
@@ -212,8 +208,13 @@ class Sent:
         """
         if ended := self._run.brought_home(self._turn):
             return ended
+        if state is None:
+            return None  # somebody deleted it
+        if state.is_cancelling():
+            state = Cancelled(message="It was cancelled, and its worker was lost.")
+            self._post.tell(sent.id, state)
         if not state.is_final():
-            client.set_flow_run_state(sent.id, Crashed(message="Its worker was lost."), force=False)
+            self._post.tell(sent.id, Crashed(message="Its worker was lost."))
             return None
         if state.is_crashed():
             return None
@@ -224,10 +225,9 @@ class Sent:
         msg = f"The worker's run {sent.name} ended as {state.name} and left the turn undone: {state.message or 'no message'}"
         raise OrchestrationError(" ".join(msg.split())[:500])
 
-    def _is_lost(self, state: State) -> bool:
+    def _is_lost(self, state: State | None) -> bool:
         """Whether nobody works on it any more."""
-        stage = "claimed" if state.is_pending() else "running" if state.is_running() else "waiting"
-        return self._watch.is_lost(stage, is_held=is_at_work(self._run.home, self._turn))
+        return self._watch.is_lost(_sending.stage_of(state), is_held=is_at_work(self._run.home, self._turn))
 
 
 @flow(

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Literal
 
 Stage = Literal["waiting", "claimed", "running"]
-"""What Prefect says of a run that is not over: nobody took it yet, a worker is about to begin, it was begun."""
+"""What Prefect says of a run that is not over: nobody took it yet, a worker is about to begin, it was begun (and may be on
+its way out)."""
 
 UNTAKEN_SECONDS = 120.0
 """How long a run that a worker has claimed may take to begin."""
@@ -17,6 +18,8 @@ SILENT_SECONDS = 60.0
 """How long a run may be under way before it holds its work, and …"""
 LOST_SECONDS = 5.0
 """… how long work that was held may be held by nobody."""
+SERVER_SECONDS = 600.0
+"""How long Prefect's server may be away while something is sent or waited for: longer than it takes to be upgraded."""
 MOST_LOST = 5
 """Workers that may be lost over one thing before it counts as failed: what kills its worker would go on for ever."""
 
