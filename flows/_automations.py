@@ -87,11 +87,13 @@ def _crashed() -> AutomationCore:
     )
     return AutomationCore(
         name=CRASHED,
-        description="After a heartbeat anything is expected of a run within 90 s: another one, or its end.",
+        description="After a heartbeat anything is expected of a run of agentflows within 90 s: another one, or its end.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             match={"prefect.resource.id": "prefect.flow-run.*"},  # pyright: ignore[reportArgumentType]
+            # Runs of others on the same server may send theirs less often: they are no concern of ours. With `PART`.
+            match_related={"prefect.resource.id": f"prefect.tag.{TAG}*", "prefect.resource.role": "tag"},  # pyright: ignore[reportArgumentType]
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

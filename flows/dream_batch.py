@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -25,6 +25,7 @@ from agentflows.dreaming import DreamRun, PartEnd, carry_out_part, read_part
 from agentflows.errors import AgentflowsError, DreamError, SettingsError
 from agentflows.form import titled
 from agentflows.home import open_home
+from agentflows.notices import PART
 from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Watch
@@ -286,7 +287,7 @@ def _on_dask(run: DreamRun, numbers: Sequence[int], home: str, told: Told) -> li
         for future in [carry.submit(dream, number, 0, home) for number in numbers]:
             future.result()
 
-    with _watched(run, numbers, told):
+    with _watched(run, numbers, told), tags(PART):
         spread(run.dream.dream_id, len(numbers))
     return list(run.parts_ended(dict.fromkeys(numbers, 0)).values())
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
@@ -19,6 +19,7 @@ from agentflows.change import Budget
 from agentflows.errors import AgentflowsError, NotFoundError
 from agentflows.form import titled
 from agentflows.home import Home, open_home
+from agentflows.notices import PART
 from agentflows.project import load_flow, load_helper
 from agentflows.publishing import folder_of
 from agentflows.publishing import publish as publish_store
@@ -165,16 +166,19 @@ def nightly(
     """
     with open_home(home or None) as doors:
         night = Night(doors, store)
-        night.step("ingest", lambda: load_flow("ingest", _ROOT)(path=logs, home=home), _ingest_line)
+
+        def part(name: str, **given: Any) -> dict[str, Any]:
+            with tags(PART):
+                return load_flow(name, _ROOT)(home=home, **given)
+
+        night.step("ingest", lambda: part("ingest", path=logs), _ingest_line)
         if night.failed:
             night.skip("dream", "the new sessions could not be read")
         elif not doors.archive.stats().sessions:
             night.skip("dream", f"the archive is empty, and {logs} holds no session")
         else:
             options = {"engine": engine, "commit": commit, "budget": budget, "instructions": instructions}
-            night.step(
-                "dream", lambda: load_flow("dream", _ROOT)(store=store, home=home, **options), _dream_line
-            )
+            night.step("dream", lambda: part("dream", store=store, **options), _dream_line)
         _publish(night, publish_to)
         report(night)
         if night.error:

@@ -16,7 +16,9 @@ TELL_FAILED = "agentflows: a run failed or crashed"
 TELL_BUDGET = "agentflows: a budget is reached"
 
 TAG = "agentflows"
-"""The tag of every deployment of `prefect.yaml`."""
+"""The tag of every deployment of `prefect.yaml`, and so of their runs."""
+PART = "agentflows-part"
+"""The tag of a run inside another one: when that one fails somebody is told, and of its parts once is enough."""
 
 Kind = Literal["dream", "outcome", "job"]
 Name = Literal["store", "team"]

@@ -1,11 +1,15 @@
 """Automations: one command makes them, and a second changes nothing."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
+from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
 
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.notices import BUDGET, CRASHED, HELD, TELL_BUDGET, TELL_FAILED, TELL_HELD, changes_held
@@ -39,6 +43,29 @@ def test_automations_are_made_once(script: Any):
         {BUDGET},
     ]
     assert set(script.remove()) == set(told)
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_ours"), [("agentflows", True), ("agentflows-part", True), ("theirs", False), ("", False)]
+)
+def test_only_runs_of_ours_are_called_crashed(script: Any, tag: str, is_ours: bool):  # noqa: FBT001
+    """Whoever shares the server may have runs that give a sign of life every five minutes, and live."""
+    script.apply()
+    with get_client(sync_client=True) as client:
+        (made,) = client.read_automations_by_name(CRASHED)
+    trigger = EventTrigger.model_validate(made.trigger.model_dump(mode="json"))
+    related = [{"prefect.resource.id": f"prefect.tag.{tag}", "prefect.resource.role": "tag"}] if tag else []
+    for name in ("prefect.flow-run.heartbeat", "prefect.flow-run.Completed"):
+        event = ReceivedEvent.model_validate(
+            {
+                "id": str(uuid4()),
+                "occurred": datetime.now(UTC).isoformat(),
+                "event": name,
+                "resource": {"prefect.resource.id": f"prefect.flow-run.{uuid4()}"},
+                "related": related,
+            }
+        )
+        assert trigger.covers(event) == is_ours
 
 
 def test_a_block_that_is_not_there_is_named(script: Any):

@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from agentflows import approve, load_flow, open_home
 from agentflows.errors import AgentflowsError
+from agentflows.notices import PART
 from agentflows.publishing import publish
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.conftest import EXAMPLES
@@ -65,7 +66,9 @@ def test_a_night_reads_dreams_and_publishes_and_the_next_does_nothing_twice(give
     third = load_flow("nightly")(**given)
     assert third["dream"]["dream_id"] == second["dream"]["dream_id"]
     assert (third["publish"]["written"], third["publish"]["removed"]) == (0, 0)
-    assert [run.name for run in sub_flows("nightly · team")] == [f"ingest · {given['logs']}", "dream · team"]
+    parts = sub_flows("nightly · team")
+    assert [run.name for run in parts] == [f"ingest · {given['logs']}", "dream · team"]
+    assert [run.tags for run in parts] == [[PART], [PART]], "so that one whose process is gone is noticed, too"
 
 
 def test_a_file_that_somebody_changed_stops_the_publication_and_nothing_else(given: dict[str, Any]):
