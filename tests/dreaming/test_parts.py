@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +150,28 @@ def test_a_budget_that_is_spent_ends_the_dream_as_it_does_alone(site: Site):
         purse.settle(purse.reserve(999_999, 0.0, "spent before"), 999_999, 0.0)
         with pytest.raises(BudgetError, match="may use 1,000,000 tokens"):
             dream_over(home, request(budget=budget), elsewhere=by_machines(site, "two"))
+
+
+def test_a_part_that_waits_for_a_budget_keeps_one_client(site: Site):
+    """It tries again each second: a client with connections of its own for each try would be left open until the end."""
+    budget = Budget(tokens=1_000_000)
+    with site.machine("one") as home:
+        run = DreamRun.start(home, request(budget=budget))
+        run.mine()
+        run.recall()
+        run.part_out(SIZE)
+        purse = home.purse(run.dream.dream_id, budget)
+        others = purse.reserve(999_999, 0.0, "a call of another worker")
+        with site.machine("two") as machine, ThreadPoolExecutor(1) as pool:
+            name = run.dream.dream_id
+            part = pool.submit(carry_out_part, machine, name, 1, 0, told=lambda _done, _count: None)
+            while not machine._kept:
+                time.sleep(0.01)
+            time.sleep(1.5)  # it tries again; its balance is another then, so it goes on waiting
+            purse.refund(others)
+            assert part.result().read == SIZE
+            assert len(machine._kept) == 1
+        run.fail(DreamError("enough"))
 
 
 KILLED = """

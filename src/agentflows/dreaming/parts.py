@@ -10,6 +10,7 @@ and not doubled. Whoever works on one holds a lease on it: two never do, and one
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -225,9 +226,13 @@ class _Tried:
             error_type=type(error).__name__ if error else "",
         )
 
+    @cached_property
+    def _reader(self) -> Reader:
+        """The same for all tries: its engine has a client, which is open until the home is closed."""
+        return Reader(self._home, _engine(self._home, self._dream_id, self._order))
+
     def _all(self) -> None:
-        home, order = self._home, self._order
-        reader = Reader(home, _engine(home, self._dream_id, order))
+        home, order, reader = self._home, self._order, self._reader
         known = home.state.cached(list(order.keys.values()))
         unread = [name for name, key in order.keys.items() if key not in known and name not in self._failed]
         done = len(order.keys) - len(unread)
