@@ -11,6 +11,7 @@ import pytest
 from agentflows import open_home, orchestrate
 from agentflows.cli import app
 from agentflows.errors import AgentflowsError
+from agentflows.orchestration import table
 from agentflows.team import parse_plan
 from tests.cli.test_commands import run
 from tests.conftest import EXAMPLES
@@ -174,3 +175,28 @@ def test_a_job_or_thread_that_is_not_there_is_named(done: tuple[Path, str], word
     with pytest.raises(AgentflowsError, match=says) as refused:
         call("threads", *[job if word == "JOB" else word for word in words], "--home", home)
     assert refused.value.exit_code == 2
+
+
+def test_a_file_name_draws_nothing_in_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """An agent names its files as it likes: a title set, a screen cleared or a line rewritten would be its words, not ours."""
+    team = tmp_path / "team"
+    team.mkdir()
+    (team / "evil.py").write_text(
+        "def leave(task, feedback, workspace, memory):\n"
+        "    open(f'{workspace}/a\\x1b]0;owned\\x07\\u202e.txt', 'w').close()\n    return 'done'\n"
+    )
+    (team / "a.md").write_text("---\nname: a\nrunner: python\nfunction: evil:leave\n---\nLeave.\n")
+    (tmp_path / "plan.yaml").write_text(
+        'subtasks:\n  - {id: a, agent: a, task: Leave, outputs: ["gone\\e[2J", "*.txt"]}\n'
+    )
+    (tmp_path / "work").mkdir()
+    with open_home(tmp_path / "home") as home:
+        job = orchestrate(team=team, plan=tmp_path / "plan.yaml", workspace=tmp_path / "work", home=home)
+    for words in ([], ["show", "a-1"]):
+        call("threads", job.job_id, *words, "--home", tmp_path / "home")
+        shown = capsys.readouterr().out
+        assert "⟦U+001B⟧" in shown
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    (row,) = table(job)
+    assert "\x1b" not in "".join(row.values())
+    assert "⟦U+202E⟧" in row["outputs"]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from agentflows.change import Change
-from agentflows.cli.output import console
+from agentflows.cli.output import console, report_error, warn
 from agentflows.cli.show import show_dream
 from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.errors import UsageError
 from agentflows.home import open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
@@ -190,3 +191,19 @@ def test_ctrl_c_while_prefect_starts_is_one_line(tmp_path: Path):
         assert process.wait(60) == 1
     assert "Interrupted. What was read stays read" in rest
     assert "Traceback" not in rest
+
+
+def test_what_is_outside_text_draws_nothing_in_a_terminal(dreamt: Path, capsys: pytest.CaptureFixture[str]):
+    """A heading of a memory, the id of a session and what an error repeats are shown as what they are."""
+    hostile = "\x1b]0;owned\x07\u202e"
+    with open_home(dreamt) as home:
+        report = home.state.dream(home.state.dreams()[0].dream_id)
+    change = next(one for one in report.changes if one.quotes)
+    quotes = [quote.model_copy(update={"session_id": hostile}) for quote in change.quotes]
+    told = {"heading": hostile, "status_reason": hostile, "quotes": tuple(quotes)}
+    show_dream(report.model_copy(update={"changes": (change.model_copy(update=told),)}), None)
+    report_error(UsageError(hostile), as_json=False)
+    warn([hostile])
+    shown = "".join(capsys.readouterr())
+    assert shown.count("⟦U+202E⟧") >= 5
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)

@@ -165,12 +165,12 @@ def test_a_part_that_waits_for_a_budget_keeps_one_client(site: Site):
         with site.machine("two") as machine, ThreadPoolExecutor(1) as pool:
             name = run.dream.dream_id
             part = pool.submit(carry_out_part, machine, name, 1, 0, told=lambda _done, _count: None)
-            while not machine._kept:
+            while not machine._kept:  # pyright: ignore[reportPrivateUsage]
                 time.sleep(0.01)
             time.sleep(1.5)  # it tries again; its balance is another then, so it goes on waiting
             purse.refund(others)
             assert part.result().read == SIZE
-            assert len(machine._kept) == 1
+            assert len(machine._kept) == 1  # pyright: ignore[reportPrivateUsage]
         run.fail(DreamError("enough"))
 
 

@@ -68,7 +68,9 @@ def test_a_night_reads_dreams_and_publishes_and_the_next_does_nothing_twice(give
     assert (third["publish"]["written"], third["publish"]["removed"]) == (0, 0)
     parts = sub_flows("nightly · team")
     assert [run.name for run in parts] == [f"ingest · {given['logs']}", "dream · team"]
-    assert [run.tags for run in parts] == [[PART], [PART]], "so that one whose process is gone is noticed, too"
+    assert [run.tags for run in parts] == [[PART], [PART]], (
+        "so that one whose process is gone is noticed, too"
+    )
 
 
 def test_a_file_that_somebody_changed_stops_the_publication_and_nothing_else(given: dict[str, Any]):

@@ -1,5 +1,6 @@
 """`agentflows serve`: the deployments of a project from one process, on a Prefect server that is there, and what it says."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from agentflows import doctor
 from agentflows.project import init_project
 from tests import command_line
 from tests.conftest import EXAMPLES
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.prefect
 _LOOKS = 400
@@ -138,6 +140,47 @@ def test_what_workers_run_is_not_served_too(tmp_path: Path):
     assert served.returncode == 2
     assert "impact: deployed to the work pool 'agentflows'" in served.stderr
     assert not deployments("impact")[0].paused
+
+
+def test_asked_to_end_while_it_starts_a_server_it_leaves_none_behind(tmp_path: Path):
+    """A supervisor that stops a service in its first seconds would leave a server that nobody ends any more."""
+    port = free_port()
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    told = {
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_HOME": str(tmp_path),
+        "COLUMNS": "200",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentflows", "serve", "--with-server", "--home", str(tmp_path / "home")],
+        cwd=tmp_path,
+        env=bare | told,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        server = next(found for _ in range(_LOOKS) if (found := serving_at(port)))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
+    left = [pid for pid in serving_at(port) if pid in server]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+def serving_at(port: int) -> list[int]:
+    """Processes of a Prefect server on that port; a short pause where there is none."""
+    found: list[int] = []
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (place / "cmdline").read_bytes().split(b"\0")
+                if b"--port" in words and str(port).encode() in words:
+                    found.append(int(place.name))
+    if not found:
+        time.sleep(0.1)
+    return found
 
 
 def test_without_a_server_it_says_what_to_do(tmp_path: Path):

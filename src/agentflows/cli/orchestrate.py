@@ -388,12 +388,12 @@ def _show_turn(thread: Thread, turn: ThreadTurn, events: list[Turn], *, full: bo
         console.print(Text(f"why: {reveal(turn.detail)}"))
     for change in turn.changes:
         aside = " (conflict: kept aside)" if change.is_kept_aside else ""
-        console.print(Text(f"  {change.kind} {change.path}{aside}"))
+        console.print(Text(f"  {change.kind} {reveal(change.path)}{aside}"))
     for path in turn.missing:
-        console.print(Text(f"  promised and missing: {path}", style="yellow"))
+        console.print(Text(f"  promised and missing: {reveal(path)}", style="yellow"))
     for event in events:
         style = "red" if event.is_error else ("dim" if event.kind in {"tool_call", "tool_result"} else "")
-        label = f"{event.kind} {event.tool}".strip()
+        label = reveal(f"{event.kind} {event.tool}".strip())
         console.print(Text(f"  [{event.seq}] {label}: {_cut(event.text, full=full)}", style=style))
     if not events and turn.report:
         console.print(Text(_cut(turn.report, full=full)))

@@ -89,7 +89,7 @@ def print_json(value: Any) -> None:
 
 def report_error(error: AgentflowsError, *, as_json: bool) -> None:
     """One line on standard error; with `--json` also `{"error": {"type", "message"}}` on standard output."""
-    progress_console.print(Text(f"Error: {error}", style="red"))
+    progress_console.print(Text(reveal(f"Error: {error}"), style="red"))
     if as_json:
         with contextlib.suppress(OSError):  # where nothing more can be written, the exit code has to do
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})
@@ -98,7 +98,7 @@ def report_error(error: AgentflowsError, *, as_json: bool) -> None:
 def warn(warnings: Sequence[str]) -> None:
     """One line each on standard error: what was read and has no effect."""
     for line in warnings:
-        progress_console.print(Text(f"Warning: {line}", style="yellow"))
+        progress_console.print(Text(reveal(f"Warning: {line}"), style="yellow"))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:

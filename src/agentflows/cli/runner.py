@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agentflows.cli.output import progress_console
 from agentflows.errors import AgentflowsError, ServerError
+from agentflows.marks import reveal
 from agentflows.project import MARKER, flows_folder, load_flow
 
 _UNREACHABLE = "Failed to reach API at "
@@ -30,7 +31,7 @@ class _Progress(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "progress", False):
-            progress_console.print(Text(record.getMessage(), style="dim"))
+            progress_console.print(Text(reveal(record.getMessage()), style="dim"))
 
 
 def run_flow(name: str, *, verbose: bool = False, **parameters: Any) -> Any:

@@ -20,6 +20,7 @@ from agentflows.diagnosis.server import Server, find_server
 from agentflows.errors import ServerError, UsageError
 from agentflows.project import load_helper, project_root
 from agentflows.settings import load_settings
+from agentflows.terminating import terminable
 
 _SECONDS = 10.0
 """How long an answer of the server is waited for."""
@@ -54,7 +55,10 @@ def serve(
     wanted = _chosen(read_deployments(root), only or [])
     if home:
         os.environ["AGENTFLOWS_HOME"] = str(home.expanduser().resolve())
-    with _server(with_server=with_server) as server:
+    with (
+        terminable(),
+        _server(with_server=with_server) as server,
+    ):  # the end of a service ends its server, too
         os.environ["PREFECT_API_URL"] = server.url
         console.print(Text(f"Serving the flows of {root} on {server.page} …", style="dim"))
         load_helper("_serve", root).serve(

@@ -56,7 +56,7 @@ def show_dream(
     for note in engine:
         _line(note, style="dim")
     if dream.error:
-        _line(f"{dream.status}: {dream.error}", style="red")
+        _line(f"{dream.status}: {reveal(dream.error)}", style="red")
     for number, change in enumerate(report.changes, 1):
         _change(number, change, full=full)
     if coverage.unread:
@@ -112,7 +112,7 @@ def _change(number: int, change: Change, *, full: bool) -> None:
     if change.counted > change.support:
         support = f"{support} read, {change.counted:,} counted"
     against = f", {change.support_against} against" if change.support_against else ""
-    place = change.path + (f" · {change.heading}" if change.heading else "")
+    place = reveal(change.path + (f" · {change.heading}" if change.heading else ""))
     console.print()
     console.print(
         Text(f"{number:>3} {_SIGN[change.op]} {change.op}  {place}  ({support}{against})", style="bold cyan")
@@ -130,7 +130,7 @@ def _change(number: int, change: Change, *, full: bool) -> None:
         _quote(quote)
     if not full and len(quotes) > _QUOTES:
         _line(f"      … {_count(len(quotes) - _QUOTES, 'more quote')}", style="dim")
-    status = change.status + (f": {change.status_reason}" if change.status_reason else "")
+    status = reveal(change.status + (f": {change.status_reason}" if change.status_reason else ""))
     _line(f"    {status}", style="yellow" if change.status == "held" else "dim")
 
 
@@ -142,7 +142,7 @@ def _diff(sign: str, text: str, style: str) -> None:
 def _quote(quote: Quote) -> None:
     when = f", {quote.at:%Y-%m-%d}" if quote.at else ""
     _line(f"      “{_short(quote.text)}”", style="italic")
-    _line(f"        {quote.address} · {_TIERS[quote.trust]}{when}", style="dim")
+    _line(f"        {reveal(quote.address)} · {_TIERS[quote.trust]}{when}", style="dim")
 
 
 def _ledger(report: DreamReport) -> None:

@@ -71,8 +71,8 @@ def _row(turn: ThreadTurn) -> dict[str, str]:
         "turn": str(turn.number),
         "task": plain(turn.order.task, _CELL),
         "ending": turn.ending or turn.status,
-        "outputs": ", ".join(item.path for item in turn.outputs) or "–",
-        "missing": ", ".join(turn.missing) or "–",
+        "outputs": ", ".join(plain(item.path) for item in turn.outputs) or "–",
+        "missing": ", ".join(map(plain, turn.missing)) or "–",
         "changed": _changed(turn.changes),
         "seconds": "–" if seconds is None else f"{seconds:.1f}",
         "tokens": f"{turn.usage.total:,}",
@@ -86,7 +86,7 @@ def _changed(changes: Sequence[FileChange]) -> str:
         return "–"
     marks: Mapping[str, str] = {"created": "+", "modified": "~", "deleted": "-"}
     told = [
-        f"{marks[change.kind]}{change.path}{' (conflict)' if change.is_kept_aside else ''}"
+        f"{marks[change.kind]}{plain(change.path)}{' (conflict)' if change.is_kept_aside else ''}"
         for change in changes[:20]
     ]
     return ", ".join(told) + (f" and {len(changes) - 20} more" if len(changes) > 20 else "")
