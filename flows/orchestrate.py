@@ -22,7 +22,7 @@ from prefect.serializers import JSONSerializer
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from agentflows.agent import Transcript
-from agentflows.errors import BudgetError, OrchestrationError, UsageError
+from agentflows.errors import BudgetError, OrchestrationError, ServerError, UsageError
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.notices import budget_reached, budget_refused
@@ -152,10 +152,18 @@ class Sent:
         Raises:
             OrchestrationError: there is no such deployment, or the turn cannot be carried out.
             BudgetError: the job cannot pay for it now.
-            ServerError: Prefect's server is away for too long.
         """
-        lost, number = 0, 0
         self._run.offer(self._turn)
+        try:
+            return self._ended()
+        except (
+            ServerError
+        ) as error:  # nothing is known of the turn, so it has not failed: the job stops, and goes on
+            self._run.home.state.stop_job(self._turn.job_id, str(error))
+            return self._turn.model_copy(update={"detail": str(error)})
+
+    def _ended(self) -> ThreadTurn:
+        lost, number = 0, 0
         while lost < MOST_LOST:
             if ended := self._run.brought_home(self._turn):
                 return ended  # to an earlier process that sent it

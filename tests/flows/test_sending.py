@@ -17,7 +17,7 @@ from agentflows.errors import DreamError, OrchestrationError, ServerError
 from agentflows.home import open_home
 from agentflows.project import load_helper, load_module
 from agentflows.sending import SERVER_SECONDS
-from agentflows.team import SubTask, ThreadTurn
+from agentflows.team import Orchestration, SubTask, ThreadTurn
 from tests.conftest import ROOT
 from tests.free_port import free_port
 
@@ -121,3 +121,28 @@ def test_a_turn_outlives_a_server_that_is_away_when_it_is_sent(script: Any, tmp_
         post = script.Post(client, orchestrate.TURN, OrchestrationError, told)
         assert orchestrate.Sent(work, turn, post).to_its_end() == done
     assert len(lines) == 1
+
+
+def test_a_server_that_stays_away_stops_the_job_and_fails_no_turn(script: Any, tmp_path: Any):
+    """So the same command goes on when it is there again."""
+    orchestrate = load_module("orchestrate", ROOT)
+    turn = ThreadTurn(
+        job_id="job_1", thread_id="a-1", number=0, order=SubTask(subtask_id="a", agent="a", task="t")
+    )
+    _, told = said()
+    with open_home(tmp_path) as home, away(), get_client(sync_client=True) as client:
+        job = Orchestration(
+            job_id="job_1", title="t", task="t", team="t", workspace=str(tmp_path), mode="plan"
+        )
+        home.state.begin_job(job, base_id="b", request="{}")
+        run: Any = SimpleNamespace(home=home, offer=repr, brought_home=none, stop=str)
+        work: Any = SimpleNamespace(run=run, home="")
+        now = iter([0.0, SERVER_SECONDS])
+        post = script.Post(client, orchestrate.TURN, OrchestrationError, told, lambda: next(now))
+        left = orchestrate.Sent(work, turn, post).to_its_end()
+        assert (left.status, left.ending) == ("queued", None)
+        assert "did not answer for 10 minutes" in home.state.job_stop("job_1")
+
+
+def none(_: ThreadTurn) -> None:
+    """Nothing came home."""
