@@ -1,5 +1,6 @@
 """Selecting, searching, counting; and an archive that is not there."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -194,3 +195,23 @@ def test_times_are_naive_utc_everywhere(filled: Archive):
     """A zone that appears on the way would shift dates."""
     assert filled.sql("SELECT typeof(ts) FROM turns LIMIT 1").rows == [("TIMESTAMP",)]
     assert filled.sql("SELECT min(ts) FROM turns").rows == [(START,)]
+
+
+@pytest.mark.parametrize("field", ["name", "table", "batch_id"])
+def test_a_manifest_names_files_of_its_archive_only(filled: Archive, tmp_path: Path, field: str):
+    """Whoever may write to a bucket could have other machines read, keep and delete files anywhere on their disks."""
+    (manifest,) = (tmp_path / "archive" / "manifest").glob("*.json")
+    body = json.loads(manifest.read_text("utf-8"))
+    part = body["parts"][0]
+    if field == "table":
+        part["files"]["../outside/turns"] = part["files"].pop("turns")
+    elif field == "name":
+        for table in part["files"]:
+            here = tmp_path / "archive" / table / f"{part['name']}.parquet"
+            here.rename(tmp_path / here.name)
+        part["name"] = f"../../{part['name']}"
+    else:
+        body["batch_id"] = "../../other"
+    manifest.write_text(json.dumps(body))
+    with Archive(tmp_path / "archive") as again, pytest.raises(ArchiveError, match="is no manifest"):
+        again.stats()

@@ -7,6 +7,7 @@ Versions of one session may stand in several batches, because adders do not wait
 one counts follows from the versions alone (`SessionVersion.rank`), so that all readers agree.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from agentflows.archive.schema import SCHEMA_VERSION
 from agentflows.errors import ArchiveError
 
 FOLDER = "manifest"
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def from_json(path: str, data: bytes) -> Batch:
         if body["schema"] > SCHEMA_VERSION:
             msg = f"The archive's {path} has schema {body['schema']}; this agentflows reads up to {SCHEMA_VERSION}. Update agentflows."
             raise ArchiveError(msg)
-        return Batch(body["batch_id"], tuple(map(_to_part, body["parts"])), tuple(body["replaces"]))
+        return Batch(_name(body["batch_id"]), tuple(map(_to_part, body["parts"])), tuple(body["replaces"]))
     except (ValueError, KeyError, TypeError) as error:
         msg = (
             f"The archive's {path} is no manifest: {type(error).__name__} {error}. "
@@ -156,12 +158,24 @@ def from_json(path: str, data: bytes) -> Batch:
 def _to_part(body: dict[str, Any]) -> Part:
     fields = body["session_fields"]
     return Part(
-        name=body["name"],
-        files={table: FileEntry(**entry) for table, entry in body["files"].items()},
+        name=_name(body["name"]),
+        files={_name(table): FileEntry(**entry) for table, entry in body["files"].items()},
         sessions=tuple(SessionVersion(**dict(zip(fields, row, strict=True))) for row in body["sessions"]),
         sources=tuple(_to_source(source) for source in body["sources"]),
         signature_version=body["signature_version"],
     )
+
+
+def _name(text: str) -> str:
+    """The name of a file or folder of the archive: one that leads elsewhere is none.
+
+    Raises:
+        ValueError: it could lead elsewhere.
+    """
+    if not _NAME.fullmatch(text):
+        msg = f"{text[:80]!r} is no name of its files"
+        raise ValueError(msg)
+    return text
 
 
 def _to_source(body: dict[str, Any]) -> SourceEntry:
