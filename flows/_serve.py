@@ -10,7 +10,12 @@ from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+)
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.deployments.runner import RunnerDeployment
@@ -69,9 +74,14 @@ class _Runner(Runner):
 
 
 def _check_unpooled(wanted: Sequence[Deployment]) -> None:
-    named = DeploymentFilter(name=DeploymentFilterName(any_=[one.name for one in wanted]))
+    # Of our flows, as Prefect names them by their functions: others may have deployments of the same names.
+    flows = [one.entrypoint.rpartition(":")[2].replace("_", "-") for one in wanted]
     with get_client(sync_client=True) as client:
-        there = client.read_deployments(deployment_filter=named, limit=200)
+        there = client.read_deployments(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=flows)),
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[one.name for one in wanted])),
+            limit=200,
+        )
     pooled = [one for one in there if one.work_pool_name]
     if pooled:
         shown = ", ".join(sorted(one.name for one in pooled))

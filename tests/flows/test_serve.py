@@ -20,9 +20,11 @@ from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL
 
 from agentflows import doctor
-from agentflows.project import init_project
+from agentflows.deployments import read_deployments
+from agentflows.errors import UsageError
+from agentflows.project import init_project, load_helper
 from tests import command_line
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, ROOT
 from tests.free_port import free_port
 
 pytestmark = pytest.mark.prefect
@@ -140,6 +142,24 @@ def test_what_workers_run_is_not_served_too(tmp_path: Path):
     assert served.returncode == 2
     assert "impact: deployed to the work pool 'agentflows'" in served.stderr
     assert not deployments("impact")[0].paused
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_deployment_of_others_by_the_same_name_is_no_hindrance():
+    """Nobody deletes what is not theirs to serve their own."""
+    (impact,) = [one for one in read_deployments(ROOT) if one.name == "impact"]
+    script = load_helper("_serve", ROOT)
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="theirs", type="process"), overwrite=True)
+        client.create_deployment(
+            flow_id=client.create_flow_from_name("theirs"), name="impact", work_pool_name="theirs"
+        )
+        script._check_unpooled([impact])
+        client.create_deployment(
+            flow_id=client.create_flow_from_name("impact"), name="impact", work_pool_name="theirs"
+        )
+    with pytest.raises(UsageError, match="deployed to the work pool 'theirs'"):
+        script._check_unpooled([impact])
 
 
 def test_asked_to_end_while_it_starts_a_server_it_leaves_none_behind(tmp_path: Path):
