@@ -5,7 +5,7 @@ specialists. A `Thread` is one specialist's lasting context: a follow-up goes on
 """
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,43 +37,42 @@ JobStatus = Literal["pending", "running", "succeeded", "partial", "failed", "int
 
 ChangeKind = Literal["created", "modified", "deleted"]
 
+JobDollars = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        title="Dollars",
+        description="Spent on the whole job at most, at list price",
+        json_schema_extra=may_be_empty,
+    ),
+]
+JobTokens = Annotated[
+    int | None,
+    Field(ge=1, title="Tokens", description="Spent on the whole job at most", json_schema_extra=may_be_empty),
+]
+_EACH_THREAD = "Spent on each specialist's thread at most, follow-ups and gradings included"
+ThreadDollars = Annotated[
+    float | None,
+    Field(gt=0, title="Dollars per thread", description=_EACH_THREAD, json_schema_extra=may_be_empty),
+]
+ThreadTokens = Annotated[
+    int | None,
+    Field(ge=1, title="Tokens per thread", description=_EACH_THREAD, json_schema_extra=may_be_empty),
+]
+
 
 class TeamLimits(BaseModel):
     """Caps of one job. They nest: a thread can take no more than its job has left."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_dollars: float | None = Field(
-        default=None,
-        gt=0,
-        title="Dollars",
-        description="Spent on the whole job at most, at list price",
-        json_schema_extra=may_be_empty,
-    )
-    max_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        title="Tokens",
-        description="Spent on the whole job at most",
-        json_schema_extra=may_be_empty,
-    )
+    max_dollars: JobDollars = None
+    max_tokens: JobTokens = None
     max_seconds: float = Field(
         default=7200, gt=0, title="Seconds", description="How long the job may take; a re-run goes on"
     )
-    max_thread_dollars: float | None = Field(
-        default=None,
-        gt=0,
-        title="Dollars per thread",
-        description="Spent on each specialist's thread at most, follow-ups and gradings included",
-        json_schema_extra=may_be_empty,
-    )
-    max_thread_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        title="Tokens per thread",
-        description="Spent on each specialist's thread at most, follow-ups and gradings included",
-        json_schema_extra=may_be_empty,
-    )
+    max_thread_dollars: ThreadDollars = None
+    max_thread_tokens: ThreadTokens = None
     at_once: int = Field(
         default=8, ge=1, le=1000, title="Turns at once", description="How many work at the same time"
     )
@@ -94,20 +93,8 @@ class TeamCaps(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_dollars: float | None = Field(
-        default=None,
-        gt=0,
-        title="Dollars",
-        description="Spent on the whole job at most, at list price",
-        json_schema_extra=may_be_empty,
-    )
-    max_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        title="Tokens",
-        description="Spent on the whole job at most",
-        json_schema_extra=may_be_empty,
-    )
+    max_dollars: JobDollars = None
+    max_tokens: JobTokens = None
     max_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -124,20 +111,8 @@ class TeamCaps(BaseModel):
         json_schema_extra=may_be_empty,
     )
 
-    max_thread_dollars: float | None = Field(
-        default=None,
-        gt=0,
-        title="Dollars per thread",
-        description="Spent on each specialist's thread at most, follow-ups and gradings included",
-        json_schema_extra=may_be_empty,
-    )
-    max_thread_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        title="Tokens per thread",
-        description="Spent on each specialist's thread at most, follow-ups and gradings included",
-        json_schema_extra=may_be_empty,
-    )
+    max_thread_dollars: ThreadDollars = None
+    max_thread_tokens: ThreadTokens = None
     max_threads: int | None = Field(
         default=None,
         ge=1,
