@@ -76,6 +76,14 @@ def test_a_project_has_a_password_of_its_own_for_its_prefect_server(tmp_path: Pa
     assert PREFECT_SETTINGS in (tmp_path / "one" / ".gitignore").read_text().split()
 
 
+def test_in_a_repository_of_yours_the_password_is_not_committed_either(tmp_path: Path):
+    """What you leave out of it stays as you wrote it, with one line more; a second `init` adds none."""
+    (tmp_path / ".gitignore").write_text("node_modules\n*.log")
+    assert ".gitignore" in init_project(tmp_path)
+    assert ".gitignore" not in init_project(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == f"node_modules\n*.log\n{PREFECT_SETTINGS}\n"
+
+
 @pytest.mark.parametrize("missing", [MARKER, "prefect.yaml", "flows/dream.py"])
 def test_a_folder_that_is_no_project_runs_none_of_its_code(tmp_path: Path, missing: str):
     """Whoever looks into a stranger's repository did not ask to run its flows."""

@@ -143,7 +143,7 @@ PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true
 def init_project(folder: Path) -> list[str]:
     """Lay down a project to edit: `flows/`, `prefect.yaml`, `examples/`, settings for Prefect and the marker.
 
-    Existing files are kept. Returns the paths written, relative to `folder`.
+    Existing files are kept; `.gitignore` gets one line more. Returns the paths written, relative to `folder`.
 
     Raises:
         UsageError: `folder` is a file, or cannot be written.
@@ -163,10 +163,11 @@ def init_project(folder: Path) -> list[str]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
                 written.append(str(relative))
-        for name, text in ((MARKER, _MARKED), (".gitignore", f"{PREFECT_SETTINGS}\n")):
-            if not (folder / name).exists():
-                (folder / name).write_text(text, "utf-8")
-                written.append(name)
+        if not (folder / MARKER).exists():
+            (folder / MARKER).write_text(_MARKED, "utf-8")
+            written.append(MARKER)
+        if _keep_uncommitted(folder / ".gitignore"):
+            written.append(".gitignore")
         if not (folder / PREFECT_SETTINGS).exists():
             mine = os.open(folder / PREFECT_SETTINGS, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(mine, "w", encoding="utf-8") as file:
@@ -176,3 +177,14 @@ def init_project(folder: Path) -> list[str]:
         msg = f"The project cannot be laid down in {folder}: {error.strerror or error}. Name a folder you can write."
         raise UsageError(msg) from error
     return written
+
+
+def _keep_uncommitted(path: Path) -> bool:
+    """Have git leave out the file with the password, and say whether that was new."""
+    before = path.read_bytes() if path.exists() else b""
+    line = PREFECT_SETTINGS.encode()
+    if line in before.split():
+        return False
+    end = b"" if not before or before.endswith(b"\n") else b"\n"
+    path.write_bytes(before + end + line + b"\n")
+    return True

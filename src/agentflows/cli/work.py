@@ -209,7 +209,7 @@ def init(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Lay down a project to edit: flows/, prefect.yaml and the examples. Files that exist are kept.
+    """Lay down a project to edit: flows/, prefect.yaml and the examples. Files that exist are kept; .gitignore gets a line more.
 
     JSON: {folder, written}
     """
