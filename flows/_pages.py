@@ -13,6 +13,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 
 
+def slug(name: str) -> str:
+    """A store's name as Prefect wants it in a key."""
+    plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in name.lower())
+    return plain.strip("-") or "store"
+
+
 def lay_markdown(text: str, *, key: str, description: str) -> None:
     """Lay a text on the page of the run."""
     _fill(cast("UUID", create_markdown_artifact("", key=key, description=description)), text)

@@ -200,18 +200,12 @@ def settle(work: Work) -> None:
     work.report = work.run.settle()
 
 
-def _slug(store: str) -> str:
-    """A store's name as Prefect wants it in a key."""
-    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in store.lower())
-    return name.strip("-") or "store"
-
-
 @task(name="report", task_run_name="report", **_STEP)
 @scrubbed
 def publish(work: Work) -> None:
     """Lay the diff with its quotes, the ledger and the coverage on the run's page."""
     report = work.report
-    slug = _slug(report.dream.store_name)
+    slug = _pages.slug(report.dream.store_name)
     _pages.lay_markdown(markdown(report), key=f"dream-{slug}", description=f"Dream {report.dream.dream_id}")
     _pages.lay_table(changes_table(report), key=f"dream-{slug}-changes", description="Proposed changes")
     _pages.lay_table(
@@ -226,7 +220,7 @@ def draw(work: Work) -> None:
     dream = work.report.dream
     _pages.lay_markdown(
         dream_markdown(work.run.home, dream),
-        key=f"dream-{_slug(dream.store_name)}-pictures",
+        key=f"dream-{_pages.slug(dream.store_name)}-pictures",
         description=f"Pictures of dream {dream.dream_id}",
     )
 

@@ -37,8 +37,7 @@ def compare(work: Work, store: str, options: dict[str, Any]) -> Impact:
 @scrubbed
 def publish(found: Impact) -> None:
     """Lay the table and the picture of success over time on the run's page."""
-    name = found.store.lower()
-    slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
+    slug = _pages.slug(found.store)
     _pages.lay_markdown(
         markdown(found, markdown_image(success_of(found))),
         key=f"impact-{slug}",

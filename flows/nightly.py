@@ -97,9 +97,9 @@ def publish(night: Night, store: str, folder: str) -> dict[str, Any]:
 @scrubbed
 def report(night: Night) -> None:
     """Lay what happened on the run's page, with what there is to do."""
-    name = night.store.lower()
-    slug = "".join(char if char.isascii() and char.isalnum() else "-" for char in name).strip("-") or "store"
-    _pages.lay_markdown(markdown(night), key=f"nightly-{slug}", description=f"Night of {night.store}")
+    _pages.lay_markdown(
+        markdown(night), key=f"nightly-{_pages.slug(night.store)}", description=f"Night of {night.store}"
+    )
 
 
 def markdown(night: Night) -> str:
