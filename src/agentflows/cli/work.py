@@ -209,7 +209,9 @@ def init(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Lay down a project to edit: flows/, prefect.yaml and the examples. Files that exist are kept; .gitignore gets a line more.
+    """Lay down a project to edit: flows/, prefect.yaml and the examples. Files that exist are kept.
+
+    A `.gitignore` gets one line more: the file with the password of a Prefect server is not to be committed.
 
     JSON: {folder, written}
     """
