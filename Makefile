@@ -8,6 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -q -c constraints.txt
+WORKERS := 3   # of pytest: on two cores, for tests wait for servers and processes half of their time
 INPUTS := pyproject.toml constraints.txt
 
 .PHONY: demo test test-long check lint wheel docs bench constraints clean
@@ -18,12 +19,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@sh tests/setup.sh
 	@echo "Running the tests ..."
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not slow"
 
 test-long: $(VENV)/.dev
 	@sh tests/setup.sh
 	@echo "Running all tests, the long ones too ..."
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 
 check: lint docs wheel
 
