@@ -146,6 +146,8 @@ def test_json_is_one_object_for_each_question(done: tuple[Path, str], capsys: py
     assert answer(job, "stop") == {"job_id": job, "stop_asked": ""}, "it has ended"
     with open_home(home) as doors:
         doors.state.save_job(doors.state.job(job).model_copy(update={"status": "running"}))
+    idle = {"job_id": job, "thread": "links-1", "stop_asked": ""}
+    assert answer(job, "stop", "links-1") == idle, "it has nothing to do"
     assert answer(job, "stop") == {"job_id": job, "stop_asked": "stopped by hand"}
     with open_home(home) as doors:
         doors.state.save_job(doors.state.job(job).model_copy(update={"status": "succeeded"}))

@@ -126,11 +126,11 @@ def threads(
     action: Annotated[
         Literal["list", "show", "stop", "plan"],
         typer.Argument(
-            help="list its threads; show one with its transcript; stop the job; print it as a plan"
+            help="list its threads; show one with its transcript; stop the job, or one thread; print it as a plan"
         ),
     ] = "list",
-    thread: Annotated[str, typer.Argument(help="The thread to show")] = "",
-    reason: Annotated[str, typer.Option(help="Why the job is stopped")] = "stopped by hand",
+    thread: Annotated[str, typer.Argument(help="The thread to show, or to stop by itself")] = "",
+    reason: Annotated[str, typer.Option(help="Why it is stopped")] = "stopped by hand",
     home: HomeOption = None,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Show the threads until the job ends")] = False,
@@ -145,7 +145,7 @@ def threads(
         if not job:
             _list_jobs(doors, json=json)
         elif action == "stop":
-            _stop(doors, job, reason, json=json)
+            _stop(doors, job, thread, reason, json=json)
         elif action == "plan":
             found = doors.state.job(job)
             text = render_plan(found.plan or plan_of(found))
@@ -192,11 +192,21 @@ def _list_jobs(doors: Home, *, json: bool) -> None:
         print_table(("job", "status", "title", "team", "threads", "begun (UTC)"), rows)
 
 
-def _stop(doors: Home, job: str, reason: str, *, json: bool) -> None:
+def _stop(doors: Home, job: str, thread: str, reason: str, *, json: bool) -> None:
     found = doors.state.job(job)
     if found.status in FINAL:
         line = f"{found.job_id} has ended already: {headline(found)}. Nothing was asked."
         _answer(json, {"job_id": found.job_id, "stop_asked": ""}, line)
+        return
+    if thread:
+        numbers = doors.state.interrupt_thread(found.job_id, thread, reason)
+        line = (
+            f"{thread} is asked to stop and ends within seconds; the job goes on."
+            if numbers
+            else f"{thread} is not at work. Nothing was asked."
+        )
+        asked = {"job_id": found.job_id, "thread": thread, "stop_asked": reason if numbers else ""}
+        _answer(json, asked, line)
         return
     name = doors.state.stop_job(found.job_id, reason)
     line = f"{name} is asked to stop; running turns end within seconds."

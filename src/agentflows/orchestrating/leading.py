@@ -9,6 +9,7 @@ from agentflows.agent import AgentDefinition, Transcript
 from agentflows.claude import Tool
 from agentflows.errors import UsageError
 from agentflows.home import Home
+from agentflows.orchestrating.halting import Halt
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.turning import run_agent
 from agentflows.orchestration import Crew, Desk
@@ -76,7 +77,7 @@ def lead_turn(
         request,
         turn,
         agent,
-        stop=stop,
+        halt=Halt(stop),
         workspace=request.workspace,
         task=news or f"{request.task}\n\n{desk.list_agents()}",
         extra=lead_tools(desk, turn.number),

@@ -10,11 +10,11 @@ its merge, and whoever leads brings it home: it merges the changes into the work
 
 import json
 import time
-from collections.abc import Callable
 
 from agentflows.errors import AgentflowsError, BudgetError, ConflictError
 from agentflows.home import Home
 from agentflows.orchestrating.borrowed import borrow
+from agentflows.orchestrating.halting import Halt, stopped_alone
 from agentflows.orchestrating.kit import unpack
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
@@ -64,7 +64,7 @@ def _carried_out(home: Home, request: JobRequest, turn: ThreadTurn, hold: Hold) 
     staging = Staging(home, turn.job_id, request.workspace)
     if staging.depot:
         request = unpack(staging, request)
-    done = perform(home, request, turn, stop=_stop(home, turn.job_id, hold), staging=staging)
+    done = perform(home, request, turn, halt=_halt(home, turn, hold), staging=staging)
     hold.check()
     if done.status == "ended":
         if staging.depot:
@@ -141,21 +141,22 @@ def _taken(home: Home, turn: ThreadTurn) -> Hold | None:
             return None
 
 
-def _stop(home: Home, job_id: str, hold: Hold) -> Callable[[], str]:
+def _halt(home: Home, turn: ThreadTurn, hold: Hold) -> Halt:
     """Asked often, it looks into the database once a second."""
-    looked_at, asked = 0.0, ""
+    looked_at, asked, alone = 0.0, "", ""
 
     def stop() -> str:
-        nonlocal looked_at, asked
+        nonlocal looked_at, asked, alone
         try:
             hold.check()
         except AgentflowsError as error:
             return str(error)
         if not asked and time.monotonic() - looked_at >= _LOOK_SECONDS:
-            looked_at, asked = time.monotonic(), home.state.job_stop(job_id)
+            looked_at, asked = time.monotonic(), home.state.job_stop(turn.job_id)
+            alone = home.state.turn_interrupts(turn.job_id).get((turn.thread_id, turn.number), "")
         return asked
 
-    return stop
+    return Halt(stop, lambda: stopped_alone(alone))
 
 
 def _lease_name(turn: ThreadTurn) -> str:

@@ -10,6 +10,7 @@ from typing import Self
 from agentflows.agent import Transcript
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.home import Home
+from agentflows.orchestrating.halting import Halt, stopped_alone
 from agentflows.orchestrating.kit import pack
 from agentflows.orchestrating.remote import brought_home, offer
 from agentflows.orchestrating.request import JobRequest
@@ -62,6 +63,7 @@ class JobRun:
         self._staging = Staging(home, job.job_id, request.workspace)
         self._ends_at = time.monotonic() + request.team.limits.max_seconds
         self._looked_at, self._asked = 0.0, ""
+        self._interrupts: dict[tuple[str, int], str] = {}
         self._cap, self._broken = "", ""
         self._turns = threading.Condition()
         self._at_work, self._returned = 0, 0
@@ -81,7 +83,12 @@ class JobRun:
             self._cap = f"the job took longer than max_seconds ({self.request.team.limits.max_seconds:.0f})"
         if not self._asked and now - self._looked_at >= _STOP_EVERY:
             self._looked_at, self._asked = now, self.home.state.job_stop(self.job.job_id)
+            self._interrupts = self.home.state.turn_interrupts(self.job.job_id)
         return self._broken or self._cap or self._asked
+
+    def _interrupted(self, turn: ThreadTurn) -> str:
+        """Why this turn alone is to end, as the last look of `stop` found; "" while it goes on."""
+        return stopped_alone(self._interrupts.get((turn.thread_id, turn.number), ""))
 
     # -- turns ---------------------------------------------------------------------------------------
 
@@ -114,7 +121,8 @@ class JobRun:
             return ended
 
     def _here(self, turn: ThreadTurn) -> ThreadTurn:
-        return perform(self.home, self.request, turn, stop=self.stop, staging=self._staging)
+        halt = Halt(self.stop, lambda: self._interrupted(turn))
+        return perform(self.home, self.request, turn, halt=halt, staging=self._staging)
 
     def offer(self, turn: ThreadTurn) -> None:
         """Put what a turn needs where workers get it, if the job's files travel. Call it before the turn is sent.

@@ -17,6 +17,7 @@ from agentflows.change import Budget
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
+from agentflows.orchestrating.halting import Halt
 from agentflows.orchestrating.merging import file_states, left_out
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Stage, Staging
@@ -46,6 +47,8 @@ _HOLD_SECONDS = 180.0
 """Longer than the lease on a workspace whose holder died on another machine."""
 _TEXT_CHARS = 80_000
 """Of a report: longer than any one reply."""
+
+
 _RUBRIC_MARKS = ("\n", "- ")
 """What no file name holds: a rubric given as its text."""
 
@@ -55,10 +58,10 @@ def perform(
     request: JobRequest,
     turn: ThreadTurn,
     *,
-    stop: Callable[[], str],
+    halt: Halt,
     staging: Staging | None = None,
 ) -> ThreadTurn:
-    """Carry out one turn and give it back ended, or, when it was stopped, as it was: to be gone on with.
+    """Carry out one turn and give it back ended, or, when its job was stopped, as it was: to be gone on with.
 
     Its copy of the workspace stays until the caller has recorded the turn. Where the job's files travel, its changes
     are not merged yet: the workspace is elsewhere.
@@ -67,7 +70,7 @@ def perform(
         home: the doors.
         request: the job's.
         turn: which.
-        stop: asked often; a text is the reason to end now.
+        halt: why to end now, if there is a reason.
         staging: the job's files, which remember what was read; None reads everything anew.
 
     Raises:
@@ -78,13 +81,16 @@ def perform(
     """
     failpoint("turn.begun")
     stage = stage_of(request, turn, staging or Staging(home, turn.job_id, request.workspace))
+    name = turn_name(turn)
+    is_midway = bool(home.state.runner_state(f"{name}/done") or home.state.runner_state(name))
     if turn.order.rubric:
         stage.prepare(goes_on=True)
-        ended = _pursued(home, request, turn, stage, stop)
+        ended = _pursued(home, request, turn, stage, halt)
+    elif halt.is_for_good and not is_midway:
+        ended = _ended_without_work(turn, halt())
     else:
-        name = turn_name(turn)
-        stage.prepare(goes_on=bool(home.state.runner_state(f"{name}/done") or home.state.runner_state(name)))
-        ended = _ran(home, request, turn, stage, stop)
+        stage.prepare(goes_on=is_midway)
+        ended = _ran(home, request, turn, stage, halt)
     if ended.status == "ended":
         failpoint("turn.ended")
     return ended
@@ -105,21 +111,31 @@ def _only_replaces(agent: AgentDefinition) -> bool:
     return agent.runner == "messages" and "bash" not in agent.tools and not agent.mcp_servers
 
 
-def _ran(
-    home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, stop: Callable[[], str]
-) -> ThreadTurn:
+def _ended_without_work(turn: ThreadTurn, why: str) -> ThreadTurn:
+    return turn.model_copy(
+        update={
+            "status": "ended",
+            "ending": "failed",
+            "end": "interrupted",
+            "detail": why,
+            "ended_at": _now(),
+        }
+    )
+
+
+def _ran(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, halt: Halt) -> ThreadTurn:
     agent = request.agent(turn.order)
     transcript = run_agent(
         home,
         request,
         turn,
         agent,
-        stop=stop,
+        halt=halt,
         workspace=stage.folder,
         task=turn.order.task,
         note=stage.note,
     )
-    if transcript.end == "interrupted":
+    if transcript.end == "interrupted" and not _is_kept(home, turn):
         return turn.model_copy(update={"detail": transcript.detail})
     record_run(home, transcript)
     failpoint("turn.archived")
@@ -132,7 +148,7 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
     turn: ThreadTurn,
     agent: AgentDefinition,
     *,
-    stop: Callable[[], str],
+    halt: Halt,
     workspace: Path,
     task: str,
     extra: "Sequence[Tool]" = (),
@@ -166,13 +182,18 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
                 parent_id=turn.job_id,
             ),
             keep=keep,
-            stop=stop,
+            stop=halt,
         )
     failpoint("turn.ran")
-    if transcript.end != "interrupted":
+    if transcript.end != "interrupted" or halt.is_for_good:
         note()
         state.keep_runner_state(f"{name}/done", transcript.model_dump_json())
     return transcript
+
+
+def _is_kept(home: Home, turn: ThreadTurn) -> bool:
+    """Whether the turn's run is over, so that nothing goes on with it."""
+    return bool(home.state.runner_state(f"{turn_name(turn)}/done"))
 
 
 def purses(request: JobRequest, turn: ThreadTurn) -> dict[str, Budget]:
@@ -239,9 +260,13 @@ def _ended(
             "dollars": cost.dollars if cost.calls else (outcome or transcript).dollars,
             "tool_calls": transcript.tool_calls,
             "tool_errors": transcript.tool_errors,
-            "ended_at": datetime.now(UTC).replace(tzinfo=None),
+            "ended_at": _now(),
         }
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _is_promised(path: str, order: SubTask) -> bool:
@@ -251,9 +276,7 @@ def _is_promised(path: str, order: SubTask) -> bool:
 # -- graded turns ------------------------------------------------------------------------------------
 
 
-def _pursued(
-    home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, stop: Callable[[], str]
-) -> ThreadTurn:
+def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, halt: Halt) -> ThreadTurn:
     """The turn as an outcome: drafted, graded and revised in its own copy."""
     order, levels = turn.order, purses(request, turn)
     asked = OutcomeRequest(
@@ -272,12 +295,20 @@ def _pursued(
         parent_id=turn.job_id,
     )
     with _begun(home, asked) as run:
-        run.also_stop, run.also_keep = stop, stage.note
-        home.state.put_turn(turn.model_copy(update={"outcome_id": run.outcome.outcome_id}))
+        run.also_stop, run.also_keep = halt, stage.note
+        turn = turn.model_copy(update={"outcome_id": run.outcome.outcome_id})
+        home.state.put_turn(turn)
         outcome = go_on(run)
+        if (
+            is_over := outcome.result == "interrupted"
+            and halt.is_for_good
+            and outcome.best_iteration is not None
+        ):
+            run.restore(outcome, outcome.best_iteration or 0)  # of what came after it nothing was graded
     _check_purse(outcome, levels)
-    if outcome.result == "interrupted":
-        return turn.model_copy(update={"detail": outcome.explanation, "outcome_id": outcome.outcome_id})
+    if outcome.result == "interrupted" and not is_over:
+        why = outcome.explanation
+        return _ended_without_work(turn, why) if halt.is_for_good else turn.model_copy(update={"detail": why})
     if not outcome.attempts:
         raise BudgetError(
             outcome.explanation or f"The outcome {outcome.outcome_id} ended before its first draft."

@@ -1,5 +1,6 @@
 """Jobs of teams: every thread, every turn, every message, recorded before anything is done about it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,12 +9,13 @@ import sqlalchemy
 from sqlalchemy import Select, bindparam
 from sqlmodel import Session, col, func, select
 
-from agentflows.errors import NotFoundError
+from agentflows.errors import NotFoundError, UsageError
 from agentflows.store.failpoints import failpoint
 from agentflows.store.opened import Opened, plain
+from agentflows.store.outcomes import put_runner_state
 from agentflows.store.quick import find_row, put_row, table_of
-from agentflows.store.tables import JobRow, MessageRow, ThreadRow, TurnRow
-from agentflows.team import JobStatus, Message, Orchestration, Thread, ThreadTurn
+from agentflows.store.tables import JobRow, MessageRow, RunnerStateRow, ThreadRow, TurnRow
+from agentflows.team import LEAD, JobStatus, Message, Orchestration, Thread, ThreadTurn
 
 _JOB, _THREAD, _TURN, _MESSAGE = map(table_of, (JobRow, ThreadRow, TurnRow, MessageRow))
 _LOCKED = sqlalchemy.select(_JOB.c.job_id).where(_JOB.c.job_id == bindparam("job")).with_for_update()
@@ -131,6 +133,43 @@ class Jobs(Opened):
         with self._db.read() as session:
             return _row(session, job_id).stop_asked
 
+    def interrupt_thread(self, job_id: str, thread_id: str, reason: str) -> list[int]:
+        """Ask whoever works on a thread to end the turns it has to do; the job and all other threads go on.
+
+        The thread keeps its context, and takes follow-ups.
+
+        Returns:
+            The numbers of these turns; none when the thread is idle.
+
+        Raises:
+            NotFoundError: there is no such job, or no such thread in it.
+            UsageError: it is the lead, without which the job cannot go on.
+        """
+        if thread_id == LEAD:
+            msg = "The lead is not stopped by itself, for the job cannot go on without it. Stop the job."
+            raise UsageError(msg)
+        with self._db.write() as session:
+            job = _word(session, _row(session, job_id, lock=True))
+            threads = {thread.thread_id: thread for thread in job.threads}
+            if thread_id not in threads:
+                msg = f"The job {job.job_id} has no thread {thread_id!r}. It has: {', '.join(threads) or 'none yet'}."
+                raise NotFoundError(msg)
+            turns = [turn for turn in threads[thread_id].turns if turn.status in {"queued", "running"}]
+            asked = _interrupts(session, job.job_id)
+            asked |= {_turn_key(thread_id, turn.number): plain("reason", reason) for turn in turns}
+            put_runner_state(session, _interrupts_name(job.job_id), json.dumps(asked), self._now())
+            return [turn.number for turn in turns]
+
+    def turn_interrupts(self, job_id: str) -> dict[tuple[str, int], str]:
+        """Which turns, by thread and number, are to end by themselves, and why."""
+        with self._db.read() as session:
+            asked = _interrupts(session, job_id)
+        return {
+            (thread, int(number)): why
+            for key, why in asked.items()
+            for thread, _, number in [key.rpartition("/")]
+        }
+
     # -- threads, as `agentflows.orchestration.Book` wants them ---------------------------------------
 
     def record(
@@ -203,6 +242,19 @@ class Jobs(Opened):
                 msg = f"The job {job_id} has no turn {number} of a thread {thread_id!r}."
                 raise NotFoundError(msg)
             return ThreadTurn.model_validate_json(row["turn"])
+
+
+def _interrupts_name(job_id: str) -> str:
+    return f"{job_id}/interrupts"
+
+
+def _interrupts(session: Session, job_id: str) -> dict[str, str]:
+    row = find_row(session, RunnerStateRow, {"job_id": _interrupts_name(job_id)})
+    return json.loads(row["state"]) if row is not None else {}
+
+
+def _turn_key(thread_id: str, number: int) -> str:
+    return f"{thread_id}/{number}"
 
 
 def _lock(session: Session, job_id: str) -> None:
