@@ -22,7 +22,7 @@ def waiting(folder: Path) -> int:
         return sum(change.status == "held" for change in home.state.changes())
 
 
-@pytest.mark.parametrize("file_bytes", [4_096, 100_000, 300_000])
+@pytest.mark.parametrize("file_bytes", [4_096, pytest.param(100_000, marks=pytest.mark.slow), 300_000])
 def test_an_approval_on_a_full_disk_can_be_made_again(folder: Path, file_bytes: int):
     """A limit on the size of files stands in for the disk. No decision is half-kept."""
     before = waiting(folder)
@@ -36,7 +36,8 @@ def test_an_approval_on_a_full_disk_can_be_made_again(folder: Path, file_bytes: 
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("file_bytes", [pytest.param(4_096, marks=pytest.mark.slow), 100_000])
+@pytest.mark.slow  # the approval and the ingest stand for it in the short form
+@pytest.mark.parametrize("file_bytes", [4_096, 100_000])
 def test_a_dream_on_a_full_disk_can_be_dreamt_again(folder: Path, server: Server, file_bytes: int):
     """At its first write, and at its last."""
     words = ["dream", "--store", "example", "--support", "3"]

@@ -71,8 +71,8 @@ def spoilt(question: str, reply: Reply) -> Callable[[FakeRequest], Any]:
     ("reply", "says"),
     [
         (Reply.error(401), "authentication.*Check ANTHROPIC_API_KEY"),
-        (Reply.error(403), "permission.*what the key is allowed"),
-        (Reply.error(404), "not_found.*AGENTFLOWS_MODEL"),
+        pytest.param(Reply.error(403), "permission.*what the key is allowed", marks=pytest.mark.slow),
+        pytest.param(Reply.error(404), "not_found.*AGENTFLOWS_MODEL", marks=pytest.mark.slow),
         (Reply.error(500, should_retry=False), "server_error.*Try again later"),
         (Reply.wrong_content_type(), "ANTHROPIC_BASE_URL"),
     ],
@@ -96,7 +96,7 @@ def test_an_endpoint_that_refuses_fails_the_dream(
     [
         ("http://127.0.0.1:9", "unreachable.*Check that the server runs"),
         ("no url", "Set ANTHROPIC_BASE_URL"),
-        ("http://no.such.host.invalid", "unreachable"),
+        pytest.param("http://no.such.host.invalid", "unreachable", marks=pytest.mark.slow),
     ],
 )
 def test_an_endpoint_that_is_not_there_fails_the_dream(
@@ -199,7 +199,13 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize("reply", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(reply, id=name, marks=[] if name in {"off schema", "chatter"} else pytest.mark.slow)
+        for name, reply in NONSENSE.items()
+    ],
+)
 def test_a_model_that_only_talks_nonsense_fails_the_dream(doors: Home, fake: FakeMessagesAPI, reply: Reply):
     """A dream in which nothing was read is a failure, not an empty success."""
     fake.script(lambda _: reply)
@@ -209,7 +215,13 @@ def test_a_model_that_only_talks_nonsense_fails_the_dream(doors: Home, fake: Fak
         assert dream(again).coverage.failed == 0
 
 
-@pytest.mark.parametrize("reply", [NONSENSE["off schema"], NONSENSE["cut off"], NONSENSE["refused"]])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        NONSENSE["off schema"],
+        *(pytest.param(NONSENSE[kind], marks=pytest.mark.slow) for kind in ("cut off", "refused")),
+    ],
+)
 def test_a_session_that_gets_no_usable_answer_counts_as_failed(
     doors: Home, fake: FakeMessagesAPI, reply: Reply
 ):
@@ -245,11 +257,17 @@ def test_a_judgement_that_cannot_be_used_is_counted_and_the_dream_goes_on(
 # -- what a failed dream leaves behind --------------------------------------------------------------------
 
 STEPS = ["mined", "recalled", "batch.1", "checked", "clustered", "proposed", "verified"]
+SHORT = {("rules", "mined"), ("rules", "verified"), ("claude", "batch.1"), ("claude", "proposed")}
 
 
 @pytest.mark.parametrize(
     ("engine", "step"),
-    [*(("rules", step) for step in STEPS if step != "batch.1"), *(("claude", step) for step in STEPS)],
+    [
+        pytest.param(engine, step, marks=[] if (engine, step) in SHORT else pytest.mark.slow)
+        for engine in ("rules", "claude")
+        for step in STEPS
+        if (engine, step) != ("rules", "batch.1")
+    ],
 )
 def test_a_dream_that_fails_at_any_step_says_so_and_works_when_run_again(
     doors: Home, fake: FakeMessagesAPI, monkeypatch: pytest.MonkeyPatch, engine: str, step: str
@@ -286,6 +304,7 @@ def test_a_failed_rerun_takes_nothing_from_the_dream_that_was(
 
 
 @pytest.mark.prefect
+@pytest.mark.slow
 def test_a_flow_that_fails_marks_the_dream_and_can_be_run_again(folder: Path, server: Server):
     """The same through Prefect and the command line."""
     words = ["dream", "--store", "example", "--support", "3"]

@@ -13,15 +13,8 @@ from tests.crash.conftest import Endpoint
 
 STEPS = ["started", "mined", "recalled", "checked", "clustered", "proposed", "verified", "saved"]
 SHORT = {
-    "rules": {"dream.saved", "review.decided.1", "commit.moved"},
-    "claude": {
-        "dream.read.1",
-        "dream.read.15",
-        "dream.batch.1",
-        "dream.proposed",
-        "dream.saved",
-        "commit.audited",
-    },
+    "rules": {"dream.saved", "commit.moved"},
+    "claude": {"dream.read.15", "commit.audited"},
 }
 """Every point is passed in turn by one test of the short form; these are also tried alone there."""
 
@@ -40,6 +33,13 @@ def points(engine: str) -> list[Any]:
     return [name if name in SHORT[engine] else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+RULES_OR_CLAUDE = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(scenes.RULES, id="rules"),
+        pytest.param(scenes.CLAUDE, id="claude", marks=pytest.mark.slow),
+    ],
+)
 SMALL_BATCHES = {"AGENTFLOWS_BATCH_SESSIONS": "10"}
 
 
@@ -108,7 +108,7 @@ def test_a_claude_dream_killed_between_any_two_steps_asks_nothing_twice(
         assert sorted(before + endpoint.asked) == sorted(everything)
 
 
-@pytest.mark.parametrize("options", [scenes.RULES, scenes.CLAUDE], ids=["rules", "claude"])
+@RULES_OR_CLAUDE
 def test_a_dream_killed_at_every_step_in_turn_is_still_one_dream(
     folder: Path,
     endpoint: Endpoint,
@@ -125,7 +125,10 @@ def test_a_dream_killed_at_every_step_in_turn_is_still_one_dream(
     assert len(endpoint.asked) == (0 if is_rules else len(by_claude[1]))
 
 
-@pytest.mark.parametrize("point", ["dream.copied", "dream.saved", "commit.done"])
+@pytest.mark.parametrize(
+    "point",
+    ["dream.saved", *(pytest.param(one, marks=pytest.mark.slow) for one in ("dream.copied", "commit.done"))],
+)
 def test_a_dream_into_a_copy_makes_one_copy(folder: Path, seeded: Path, tmp_path: Path, point: str):
     """`output=create_new`: a re-run goes on with the copy it finds."""
     options = {**scenes.RULES, "output": "create_new"}
@@ -139,7 +142,7 @@ def test_a_dream_into_a_copy_makes_one_copy(folder: Path, seeded: Path, tmp_path
     ]
 
 
-@pytest.mark.parametrize("options", [scenes.RULES, scenes.CLAUDE], ids=["rules", "claude"])
+@RULES_OR_CLAUDE
 def test_kills_at_random_moments_change_nothing(
     folder: Path,
     endpoint: Endpoint,

@@ -4,7 +4,7 @@ import itertools
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ LEADER_POINTS = (
     "turn.recorded",
     "job.ended",
 )
+
+
+def some_or_all(points: Sequence[str]) -> pytest.MarkDecorator:
+    """Every third point, and in the long form all of them."""
+    return pytest.mark.parametrize(
+        "points",
+        [pytest.param(points[::3], id="some"), pytest.param(points, id="all", marks=pytest.mark.slow)],
+    )
 
 
 @pytest.fixture
@@ -77,8 +85,9 @@ def check(job: Orchestration, folder: Path, names: list[str]) -> None:
     assert not any(change.is_kept_aside for turn in job.turns for change in turn.changes)
 
 
+@some_or_all(WORKER_POINTS)
 def test_a_worker_may_die_at_any_point_and_another_machine_goes_on(
-    tmp_path: Path, staging: str, fake: FakeMessagesAPI
+    tmp_path: Path, staging: str, fake: FakeMessagesAPI, points: Sequence[str]
 ):
     """Its disk is lost with it. Every reply that was heard is paid once."""
     site = elsewhere.machines(tmp_path, staging, fake.url)
@@ -94,9 +103,9 @@ def test_a_worker_may_die_at_any_point_and_another_machine_goes_on(
         shutil.rmtree(tmp_path / f"home-{machine}", ignore_errors=True)
         elsewhere.carry(tmp_path, staging, fake.url, "another", elsewhere.place(turn))
 
-    job = elsewhere.lead(site, list(WORKER_POINTS), work)
-    assert died == list(WORKER_POINTS)
-    check(job, tmp_path, list(WORKER_POINTS))
+    job = elsewhere.lead(site, list(points), work)
+    assert died == list(points)
+    check(job, tmp_path, list(points))
     repeated = {name: count - elsewhere.REPLIES for name, count in asked(fake).items()}
     print(f"ELSEWHERE_KILLS who=worker tried={len(died)} lost=0 replies_again={sum(repeated.values())}")  # noqa: T201
     assert set(repeated.values()) == {0}
@@ -135,19 +144,22 @@ def test_a_worker_may_die_while_a_reply_is_on_its_way(tmp_path: Path, staging: s
     assert asked(fake) == dict.fromkeys(names, elsewhere.REPLIES + 1)
 
 
-def test_whoever_leads_may_die_at_any_point(tmp_path: Path, staging: str, fake: FakeMessagesAPI):
+@some_or_all(LEADER_POINTS)
+def test_whoever_leads_may_die_at_any_point(
+    tmp_path: Path, staging: str, fake: FakeMessagesAPI, points: Sequence[str]
+):
     """What workers did meanwhile waits for the next who leads; nothing is merged twice."""
     names = ["one", "two", "three"]
     given = (tmp_path, staging, fake.url, names)
     died: list[str] = []
-    for point in LEADER_POINTS:
+    for point in points:
         code = workers.finish(
             workers.start(elsewhere.lead_alone, *given, **store(), **{workers.VARIABLE: f"{point}:kill"})
         )
         assert code in {workers.KILLED, 0}
         died += [point] if code == workers.KILLED else []
     job = elsewhere.lead(elsewhere.machines(tmp_path, staging, fake.url), names)
-    assert died == list(LEADER_POINTS)
+    assert died == list(points)
     check(job, tmp_path, names)
     print(f"ELSEWHERE_KILLS who=leader tried={len(died)} lost=0 replies_again={len(fake.requests) - 9}")  # noqa: T201
     assert asked(fake) == dict.fromkeys(names, elsewhere.REPLIES)

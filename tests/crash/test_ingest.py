@@ -12,7 +12,11 @@ from tests.conftest import EXAMPLES
 from tests.crash import scenes, workers
 
 SESSIONS = EXAMPLES / "sessions"
-POINTS = ["ingest.read.1", "ingest.read.7", "ingest.read.11", "ingest.added"]
+POINTS = [
+    "ingest.read.7",
+    "ingest.added",
+    *(pytest.param(point, marks=pytest.mark.slow) for point in ("ingest.read.1", "ingest.read.11")),
+]
 
 
 def facts(folder: Path) -> tuple[str, int, list[str]]:

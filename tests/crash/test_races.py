@@ -54,7 +54,13 @@ def waiting(folder: Path) -> str:
         return dream_over(home, DreamRequest(store="example", engine="rules")).dream.dream_id
 
 
-@pytest.mark.parametrize("options", [scenes.RULES, scenes.CLAUDE], ids=["rules", "claude"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(scenes.RULES, id="rules"),
+        pytest.param(scenes.CLAUDE, id="claude", marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_dream_twice_at_once_is_one_dream(
     folder: Path, seeded: Path, tmp_path: Path, endpoint: Endpoint, options: dict[str, Any]
 ):

@@ -66,7 +66,7 @@ def huge_store(entries: int, chars: int) -> dict[str, str]:
     return {"/gates.md": "\n".join([*notes, *same]) + "\n"}
 
 
-@pytest.mark.parametrize("entries_made", [50, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("entries_made", [25, pytest.param(200, marks=pytest.mark.slow)])
 def test_no_question_grows_with_the_store_or_with_a_pattern(entries_made: int):
     """A store of up to two megabytes, entries longer than a page, a group of a thousand, a pattern of ten thousand sessions."""
     files = huge_store(entries_made, 9_000)

@@ -1,6 +1,6 @@
 """Probes in a whole dream over the example project: what helps is committed, what harms waits, nothing is paid twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +201,18 @@ def _dream(folder: Path, probes: Path) -> None:
         dream(doors, probes)
 
 
-def test_a_replay_may_die_at_every_point_and_repeats_no_run(folder: Path, probes: Path):
+@pytest.mark.parametrize(
+    "points", [pytest.param(POINTS[::3], id="some"), pytest.param(POINTS, id="all", marks=pytest.mark.slow)]
+)
+def test_a_replay_may_die_at_every_point_and_repeats_no_run(
+    folder: Path, probes: Path, points: Sequence[str]
+):
     """Killed at each point in turn: what an agent finished is not run again, and it comes out as undisturbed."""
     put(probes, "cautious", "helped")
     undisturbed = scenes.copy(folder, folder.with_name("undisturbed"))
     _dream(undisturbed, probes)
     runs = ran(probes)
-    for point in POINTS:
+    for point in points:
         workers.die_at(point, _dream, folder, probes)
     assert workers.finish(workers.start(_dream, folder, probes)) == 0
     assert ran(probes) == 2 * runs

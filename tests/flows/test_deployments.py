@@ -121,6 +121,7 @@ def test_the_server_has_what_the_file_says(project: Path):
         assert (one.parameter_openapi_schema or {})["properties"] == parameter_schema(form).properties
 
 
+@pytest.mark.slow  # the tests of the browser run deployments, too
 def test_a_worker_runs_a_dream_asked_for_by_name(project: Path, tmp_path: Path):
     """`run_deployment`, and a worker started anywhere: the dream waits for review in the home it was given."""
     with open_home(tmp_path) as home:

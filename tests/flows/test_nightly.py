@@ -89,6 +89,7 @@ def test_a_file_that_somebody_changed_stops_the_publication_and_nothing_else(giv
         assert publish(home, "team", given["publish_to"]).written == ()
 
 
+@pytest.mark.slow  # nights that are killed and gone on with are in tests/operating
 def test_a_retry_goes_on_with_the_step_that_failed(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
     """Prefect retries the whole run: what it finished is known by the run's id, and no reply is paid twice."""
     refusing = True

@@ -95,7 +95,9 @@ pursue("Wait", rubric="- **a**: A.\\n  check: exists a.txt\\n", agent=agent, wor
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_nothing_outlives_the_process_that_watches(tmp_path: Path, number: signal.Signals):
     """The next run of the same command would share the workspace with what is left of this one."""
     (tmp_path / "work").mkdir()

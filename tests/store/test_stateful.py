@@ -125,7 +125,7 @@ def refused() -> Generator[None, None, None]:
     raise AssertionError(message)
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10, pytest.param(150, marks=pytest.mark.slow)])
 def test_the_store_agrees_with_its_model(examples: int):
     """Whatever is done in whatever order, no version is lost, doubled or altered."""
     ATTEMPTS["commits"] = 0
