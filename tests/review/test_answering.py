@@ -9,7 +9,7 @@ import pytest
 
 from agentflows import review
 from agentflows.change import Change
-from agentflows.errors import StoreError, UsageError
+from agentflows.errors import ConflictError, StoreError, UsageError
 from agentflows.memory import parse_entries
 from agentflows.review import Answers, Carried, Seen, carry_out, sheet, what_was_done
 from agentflows.store import State
@@ -268,3 +268,23 @@ def test_a_form_knows_each_change_by_its_hash(state: State):
     """What a reviewer saw is what the approval is about."""
     changes: dict[int, Change] = sheet(state.dream("drm_1")).waiting
     assert seen(state).waited == {number: one.sha256 for number, one in changes.items()}
+
+
+def test_a_rejection_that_always_comes_too_late_does_not_hide_what_was_committed(
+    url: str, clock: Clock, state: State
+):
+    """The form would say that nothing was decided, and its approvals were."""
+
+    class Late(State):
+        """One whose rejections always meet somebody else's."""
+
+        def decide(self, change_id: str, verdict: Any, **words: Any) -> Any:
+            if verdict == "rejected":
+                message = "It was decided otherwise meanwhile."
+                raise ConflictError(message)
+            return super().decide(change_id, verdict, **words)
+
+    with Late(url, now=clock) as late:
+        carried = carry(late, approve="2", reject="3", reason="no")
+    assert (carried.committed, carried.rejected, carried.still_held) == ((2,), (), (1, 3, 4))
+    assert what_was_done(carried)[0] == "Committed 2 as version 2 of the store."

@@ -190,7 +190,12 @@ def carry_out(
     """
     told = meant(answers, seen, _numbered(state.dream(dream_id)))
     approved = _insisting(lambda: _approve(state, dream_id, answers, seen, told, scan))
-    rejected = _insisting(lambda: _reject(state, dream_id, answers, told))
+    try:
+        rejected = _insisting(lambda: _reject(state, dream_id, answers, told))
+    except (ConflictError, NotApprovedError):
+        rejected = _nothing(
+            state, dream_id
+        )  # what is approved stands: who decided otherwise, and what waits, is told
     return _carried(state, dream_id, answers, told, approved, rejected)
 
 
