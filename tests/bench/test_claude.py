@@ -59,6 +59,7 @@ def test_what_a_user_pastes_is_no_rule():
     assert findings(digest(session).text) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["short", "long"])
 def test_the_benchmark_runs_and_pays_nothing_twice(benchmark_output: str, name: str):
     """What it prints depends on the machine; these three do not."""

@@ -23,7 +23,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("dark", 1280), ("light", 390), pytest.param("light", 1280, marks=pytest.mark.slow)]
+)
 def test_every_text_stands_out_and_no_page_is_wider_than_the_window(
     chromium: Browser, example: Home, scheme: str, width: int
 ):

@@ -111,6 +111,7 @@ def test_a_worker_may_die_at_any_point_and_another_machine_goes_on(
     assert set(repeated.values()) == {0}
 
 
+@pytest.mark.slow
 def test_a_worker_may_die_while_a_reply_is_on_its_way(tmp_path: Path, staging: str, fake: FakeMessagesAPI):
     """The first, the second or the last: only that one is asked again, and the page has both parts once."""
     site = elsewhere.machines(tmp_path, staging, fake.url)

@@ -9,7 +9,7 @@ CHURNS = {"known evidence"}
 """What lost its place to a better supported change is evidence for the winner only in the next dream."""
 
 
-IN_SHORT = {"support", "risks"}
+IN_SHORT = {"support"}
 """Gates whose ablation runs with every change; all of them run with `make test-long`."""
 
 

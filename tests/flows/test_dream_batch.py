@@ -39,6 +39,7 @@ def work_once() -> None:
     prefect("worker", "start", "--pool", POOL, "--run-once")
 
 
+@pytest.mark.slow  # a process for each part; the parts themselves are in tests/dreaming/test_parts.py
 def test_a_dream_on_the_work_pool_is_the_dream_it_is_without(homes: list[Path]):
     """Its sessions are read by a run of `dream-batch` in a process of its own; the same again sends nothing."""
     one, two = homes
