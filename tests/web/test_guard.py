@@ -95,6 +95,8 @@ def test_the_link_becomes_a_session_once_and_is_gone_from_the_address(example: H
     """Shell histories and logs keep addresses."""
     client, access = served(example)
     link = access.link
+    looked = client.head("/login", params={"token": link})  # as what previews links does
+    assert (looked.status_code, access.link) == (200, link)
     first = client.get("/login", params={"token": link}, follow_redirects=False)
     assert first.status_code == 303
     assert first.headers["location"] == "/"

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import threading
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
@@ -24,6 +25,7 @@ class Access:
         self._link = secrets.token_urlsafe(_BYTES)
         self._session = secrets.token_urlsafe(_BYTES)
         self._forms = secrets.token_bytes(_BYTES)
+        self._redeeming = threading.Lock()
         self.cookie = f"agentflows-{secrets.token_hex(4)}"
         """Its name differs from server to server: cookies are shared by all ports of a host."""
 
@@ -39,10 +41,13 @@ class Access:
 
     def redeem(self, link: str) -> str:
         """The session for the link, which then is used up; "" for any other."""
-        if not self._link or not self.has_link or not hmac.compare_digest(link.encode(), self._link.encode()):
-            return ""
-        self._link = ""
-        return self._session
+        with self._redeeming:  # of two requests at once one is the first
+            if not self._link or not self.has_link:
+                return ""
+            if not hmac.compare_digest(link.encode(), self._link.encode()):
+                return ""
+            self._link = ""
+            return self._session
 
     def has_session(self, headers: Headers) -> bool:
         """Whether a request comes from the browser that used the link."""

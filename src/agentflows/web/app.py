@@ -80,7 +80,9 @@ def create_app(home: Home, *, access: Access | None = None, reviewer: str = "") 
 
 
 def _login(site: Site, request: Request) -> Response:
-    """Turn the link that was printed into this browser's session. It works once."""
+    """Turn the link that was printed into this browser's session. It works once; whoever only looks where it leads uses nothing up."""
+    if request.method == "HEAD":
+        return Response()
     session = site.access.redeem(request.query_params.get("token", ""))
     if not session and site.access.has_session(request.headers):
         return RedirectResponse("/", HTTPStatus.SEE_OTHER)
