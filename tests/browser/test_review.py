@@ -4,6 +4,7 @@ import time
 
 import pytest
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as TooLongError
 
 from tests.browser.pages import sign_in
 from tests.browser.reviews import Reviews
@@ -26,6 +27,20 @@ class Person:
     def click(self, what: Locator, words: str) -> None:
         what.click()
         self.steps.append(f"click {words}")
+
+    def pick(self, opener: Locator, menu: str, item: Locator, words: str) -> None:
+        """Open a menu and take something of it; again where the page, drawing itself anew, closed it under the pointer."""
+        for _ in range(12):
+            try:
+                if not item.is_visible():
+                    opener.click(timeout=10_000)
+                item.click(timeout=10_000)
+            except TooLongError:
+                continue
+            self.steps += [f"click {menu}", f"click {words}"]
+            return
+        message = f"the menu of {menu} closed each time"
+        raise AssertionError(message)
 
     def write(self, where: Locator, words: str) -> None:
         where.fill(words)
@@ -77,12 +92,12 @@ def approve_the_rest(person: Person, name: str, reviews: Reviews) -> None:
     page.goto(f"{reviews.site.url}/v2/runs")
     person.begin()
     person.click(page.get_by_role("link", name=name), "the review")
-    person.click(page.get_by_role("button", name="Open menu"), "the menu")
-    person.click(page.get_by_role("menuitem", name="Resume"), "Resume")
+    menu, resume = page.get_by_role("button", name="Open menu"), page.get_by_role("menuitem", name="Resume")
+    person.pick(menu, "the menu", resume, "Resume")
     form = page.get_by_role("dialog")
     form.get_by_text("Committed 1, 7-8 as version 2 of the store.").wait_for()
-    person.click(form.get_by_label("Decision"), "Decision")
-    person.click(page.get_by_role("option", name="approve all"), "approve all")
+    decision, all_of_it = form.get_by_label("Decision"), page.get_by_role("option", name="approve all")
+    person.pick(decision, "Decision", all_of_it, "approve all")
     person.write(form.get_by_label("Your name"), "bob")
     person.send(form.get_by_role("button", name="Resume"), "Resume")
 
