@@ -48,7 +48,8 @@ def test_the_page_does_what_it_says(
     assert (tmp_path / "worker" / "copies").is_dir(), "the worker read from the bucket into a home of its own"
     with psycopg.connect(f"postgresql://agentflows@127.0.0.1:{postgres_server.port}/prefect") as database:
         runs = database.execute(
-            "SELECT flow.name, flow_run.state_type::text FROM flow_run JOIN flow ON flow.id = flow_run.flow_id"
+            "SELECT flow.name, flow_run.state_type::text FROM flow_run JOIN flow ON flow.id = flow_run.flow_id "
+            "WHERE flow_run.state_type <> 'SCHEDULED'"  # the nights to come, which `prefect deploy` plans
         ).fetchall()
     assert set(runs) == {
         ("ingest", "COMPLETED"),
