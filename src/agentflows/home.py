@@ -86,10 +86,12 @@ class Home:
         if not self.settings.state_url:
             self._folder()
         state = State(self.settings.resolved_state_url)
-        # A command that only reads must work on a full disk; the next one that can write says it.
-        with contextlib.suppress(StoreError):
-            state.fail_abandoned()
+        _note_abandoned(state)
         return state
+
+    def note_abandoned(self) -> None:
+        """Mark as failed the dreams that nobody dreams any more, where that can be written."""
+        _note_abandoned(self.state)
 
     def depot(self, job_id: str) -> Depot:
         """Where the files of one job travel between machines, at `AGENTFLOWS_STAGING_URL`. The same one each time.
@@ -342,6 +344,12 @@ def _checked_key(found: bytes, path: Path) -> bytes:
 def open_home(home: str | Path | None = None, **settings: object) -> Home:
     """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment."""
     return Home(load_settings(home=Path(home) if home else None, **settings))
+
+
+def _note_abandoned(state: State) -> None:
+    # Who only reads must be able to on a full disk; the next command that writes says it.
+    with contextlib.suppress(StoreError):
+        state.fail_abandoned()
 
 
 @cache

@@ -1,11 +1,19 @@
 """Every page can be read: by whoever follows links, without a mouse, without seeing; and what is not there is said."""
 
+import resource
+
 import pytest
 from starlette.testclient import TestClient
 
+from agentflows.dreaming import DreamRequest, DreamRun
+from agentflows.errors import StoreError
 from agentflows.home import Home
+from agentflows.ingesting import ingest_files
+from agentflows.readers import discover
+from agentflows.web import create_app
+from tests.conftest import EXAMPLES
 from tests.web.homes import dream_id
-from tests.web.reading import Page, barriers, crawl, dangers
+from tests.web.reading import URL, Page, barriers, crawl, dangers
 
 
 def test_every_link_leads_to_a_page_that_everybody_can_use(reader: TestClient):
@@ -160,3 +168,25 @@ def test_an_empty_home_says_how_to_begin(home: Home):
         answer = client.get(path)
         assert answer.status_code == 200
         assert not barriers(Page(answer.text)), path
+
+
+def test_a_dream_that_ended_without_a_word_is_shown_as_such_even_on_a_full_disk(own: Home):
+    """Its mark is written when a page is read; where nothing can be written, the page is there all the same."""
+    ingest_files(own, discover(EXAMPLES / "sessions")[:1])
+    client = TestClient(create_app(own), base_url=URL)
+    run = DreamRun.start(own, DreamRequest(store="example", engine="rules", support=4))
+    assert run.hold
+    own.state.release(run.hold.lease)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # stands in for the disk
+    try:
+        with pytest.raises(StoreError):
+            own.state.fail_abandoned()
+        found = [client.get(path).status_code for path in ("/", "/dreams")]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert found == [200, 200]
+    assert "ended without a word" not in client.get(f"/dreams/{run.dream.dream_id}").text
+    client.get("/")
+    assert "ended without a word" in client.get(f"/dreams/{run.dream.dream_id}").text
+    run.hold.close()

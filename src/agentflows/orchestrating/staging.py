@@ -7,13 +7,13 @@ Where machines share no folder, contents and lists travel through a depot: whoev
 begins from, the worker keeps what its agent has left after each step, and the changes are merged where the workspace is.
 """
 
+import contextlib
 import hashlib
 import secrets
 import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from agentflows.depot import Depot
@@ -22,17 +22,14 @@ from agentflows.gathering import Gathering
 from agentflows.home import Home
 from agentflows.orchestrating.merging import Merge
 from agentflows.pursuing.contents import Contents
+from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Snapshot, Versions
-from agentflows.store import Holder, Lease
 from agentflows.store.failpoints import failpoint
 from agentflows.team import FileChange, ThreadTurn
 
 _LISTS = 16
 """Lists of files that are remembered: turns that begin at about the same time begin from the same one."""
-_MERGE_LEASE = timedelta(minutes=5)
-_RENEWED_AFTER = 60.0
-"""Seconds of merging after which the lease on it is renewed."""
 _MERGE_PAUSE = 0.05
 """Seconds between two looks whether another process's merge is over."""
 
@@ -153,32 +150,28 @@ class Staging:
 
     def _merged(self, asked: Sequence[Merging]) -> list[Merged]:
         """All that wait for it in this process, one after the other, under one lease."""
-        lease, taken_at = self._lease(), time.monotonic()
         found: list[Merged] = []
-        try:
+        with contextlib.closing(self._hold()) as hold:
             for stage, changes in asked:
-                if time.monotonic() - taken_at > _RENEWED_AFTER:
-                    self.home.state.renew(lease)
-                    taken_at = time.monotonic()
+                hold.check()
                 try:
                     found.append(stage.merge(changes))
                 except AgentflowsError as error:
                     found.append(error)
-        finally:
-            self.home.state.release(lease)
         return found
 
-    def _lease(self) -> Lease:
-        owner = str(Holder.here(self.home.actor().name, self.job_id))
+    def _hold(self) -> Hold:
+        who = self.home.actor().name
         while True:
             try:
-                return self.home.state.lease(f"merge:{self.job_id}", owner, _MERGE_LEASE)
+                return Hold(self.home.state, self.job_id, who, self.job_id, kind="merge")
             except ConflictError:
                 time.sleep(_MERGE_PAUSE)
 
     def tidy(self) -> None:
         """Throw the copies away, and what travelled; the versions stay."""
         shutil.rmtree(self.folder / "turns", ignore_errors=True)
+        self.contents.sweep()
         if self.depot:
             self.depot.clear()
             settle(self.home, self.job_id, "")

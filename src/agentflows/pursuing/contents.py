@@ -1,9 +1,11 @@
 """What files held, once per sha256: written whole or not at all, read-only, and checked when it is used again."""
 
+import contextlib
 import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from agentflows.errors import OutcomeError
 from agentflows.sandbox.beneath import opened
 
 _BLOCK = 1 << 20
+_LEFT_AFTER = 3_600.0
+"""Seconds without a byte more, after which a draft is nobody's."""
 _REMEMBERED = 32 << 20
 """Bytes of contents that were read and checked and are kept in memory, for copies of one version made in a row."""
 
@@ -150,9 +154,16 @@ class Contents:
             self._read[sha256] = content
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-made. Only whoever holds the workspace may, if the folder is its own."""
-        for left in self._folder.glob("draft-*") if self._depot is None else ():
-            left.unlink(missing_ok=True)
+        """Remove what a killed process left half-made. Only whoever holds the workspace may.
+
+        Where files travel, other processes of this machine may be at work in the folder: there a draft counts as left
+        when nothing was added to it for an hour.
+        """
+        oldest = 0.0 if self._depot is None else _LEFT_AFTER
+        for left in self._folder.glob("draft-*"):
+            with contextlib.suppress(FileNotFoundError):  # its process is alive, and done with it
+                if time.time() - left.stat().st_mtime >= oldest:
+                    left.unlink()
 
 
 def hashed(source: int) -> tuple[str, int]:

@@ -21,7 +21,7 @@ QUOTES = 8
 
 def listing(site: Site, request: Request) -> Response:
     """Dreams, the newest first."""
-    site.home.state.fail_abandoned()
+    site.home.note_abandoned()
     page = paging(request, DREAMS)
     store = request.query_params.get("store", "")
     waits = request.query_params.get("waiting") == "1"

@@ -17,7 +17,7 @@ SESSIONS = 6
 def front(site: Site, request: Request) -> Response:
     """What waits for a person, and what happened lately."""
     state, archive = site.home.state, site.home.archive
-    state.fail_abandoned()
+    site.home.note_abandoned()
     found = archive.page(limit=SESSIONS)
     return site.page(
         request,
