@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agentflows.agent import AgentDefinition
+from agentflows.errors import OutcomeError
 from agentflows.home import Home
 from agentflows.orchestrating import orchestrate
 from agentflows.orchestrating.merging import KEPT_ASIDE, stays_inside
@@ -18,6 +19,7 @@ from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Versions
 from agentflows.team import Orchestration, Plan, SubTask, make_team
 from agentflows.testing import Reply
+from tests.rights import bound_by_rights
 
 FUNCTIONS = '''
 import os
@@ -188,6 +190,32 @@ def test_shared_files_are_seen_at_once(work: Work, workspace: Path):
         files="shared",
     )
     assert (job.status, (workspace / "a").read_text()) == ("succeeded", "a")
+
+
+def test_a_folder_that_a_turn_closed_is_not_taken_for_deleted(work: Work, workspace: Path, home: Home):
+    """An agent's test that was killed midway leaves such a folder; the user's files below it stay, and its copy goes."""
+    (workspace / "sub").mkdir()
+    (workspace / "sub" / "precious").write_text("x")
+    closed = (
+        "(folder / 'sub/new').write_text('y'); os.chmod(folder / 'sub/new', 0); os.chmod(folder / 'sub', 0)"
+    )
+    with bound_by_rights():
+        job = work(task("a", closed))
+    assert job.status == "succeeded", job.result
+    assert changed(job) == {"a": [("created", "sub/new", False)]}
+    assert {path.name: path.read_text() for path in (workspace / "sub").iterdir()} == {
+        "precious": "x",
+        "new": "y",
+    }
+    assert not (home.settings.home_path / "jobs" / job.job_id / "turns").exists()
+
+
+def test_a_folder_that_cannot_be_opened_is_no_empty_folder(home: Home, workspace: Path, tmp_path: Path):
+    """Whatever is below it would count as deleted, and be deleted where the next version is put back."""
+    (workspace / "sub" / "closed").mkdir(parents=True)
+    (workspace / "sub" / "closed").chmod(0)
+    with bound_by_rights(), pytest.raises(OutcomeError, match=r"Permission denied \(sub/closed\)"):
+        Versions(tmp_path / "versions", workspace).take()
 
 
 def test_version_control_is_left_alone_and_named(work: Work, workspace: Path):

@@ -10,7 +10,6 @@ begins from, the worker keeps what its agent has left after each step, and the c
 import contextlib
 import hashlib
 import secrets
-import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from agentflows.pursuing.contents import Contents
 from agentflows.pursuing.holding import Hold
 from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Snapshot, Versions
+from agentflows.sandbox.rights import remove
 from agentflows.store.failpoints import failpoint
 from agentflows.team import FileChange, ThreadTurn
 
@@ -170,7 +170,7 @@ class Staging:
 
     def tidy(self) -> None:
         """Throw the copies away, and what travelled; the versions stay."""
-        shutil.rmtree(self.folder / "turns", ignore_errors=True)
+        remove(self.folder / "turns")
         self.contents.sweep()
         if self.depot:
             self.depot.clear()
@@ -251,7 +251,13 @@ class Stage:
     @property
     def own(self) -> Versions:
         """Versions of that folder."""
-        return Versions(self.staging.folder, self.folder, self._seen, self.staging.contents)
+        return Versions(
+            self.staging.folder,
+            self.folder,
+            self._seen,
+            self.staging.contents,
+            is_ours=self._is_staged,
+        )
 
     def prepare(self, *, goes_on: bool) -> None:
         """Lay the copy down.
@@ -309,7 +315,7 @@ class Stage:
         if old.exists():
             self._copy = f"{self._turn.number}-{secrets.token_hex(4)}"
             self._state.keep_runner_state(self._name("copy"), self._copy)
-            shutil.rmtree(old, ignore_errors=True)
+            remove(old)
         self.folder.mkdir(parents=True, mode=0o700)
         self.own.lay_down(base, is_linked=self._is_linked)
 
@@ -353,7 +359,7 @@ class Stage:
     def tidy(self) -> None:
         """The copy is not needed any more, as the turn is recorded."""
         if self._is_staged:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
 
     def _name(self, name: str) -> str:
         return f"{self._turn.job_id}/{self._turn.thread_id}/{self._turn.number}/{name}"

@@ -24,6 +24,7 @@ from agentflows.outcome import Frozen
 from agentflows.pursuing.contents import Contents, Kept, hashed
 from agentflows.pursuing.seen import Seen
 from agentflows.sandbox.beneath import opened
+from agentflows.sandbox.rights import let_owner, remove
 from agentflows.sandbox.walk import Found, kind_of, matcher, walk
 
 MOST_FILES = 50_000
@@ -107,15 +108,23 @@ class Versions:
         workspace: what is frozen and put back.
         seen: what earlier readings of the same workspace found; None reads every file.
         contents: those of that folder, where several share them and what was read of them.
+        is_ours: whether the workspace is a copy of ours: what an agent closed to its owner there is opened again.
     """
 
     def __init__(
-        self, folder: Path, workspace: Path, seen: Seen | None = None, contents: Contents | None = None
+        self,
+        folder: Path,
+        workspace: Path,
+        seen: Seen | None = None,
+        contents: Contents | None = None,
+        *,
+        is_ours: bool = False,
     ) -> None:
         self.folder = folder
         self.workspace = workspace
         self._contents = contents or Contents(folder / "objects")
         self._seen = seen
+        self._is_ours = is_ours
 
     def take(self) -> Snapshot:
         """Freeze the workspace as it is.
@@ -127,8 +136,12 @@ class Versions:
         files: dict[str, Kept] = {}
         left = MOST_BYTES
         try:
+            if self._is_ours:
+                self.workspace.chmod(0o700)
             with opened(self.workspace, ".", os.O_RDONLY | os.O_DIRECTORY) as top:
-                for found in walk(top):
+                for found in walk(top, strict=True):
+                    if self._is_ours:
+                        let_owner(top, found)
                     kept = self._keep(found, left)
                     if kept is None:
                         continue
@@ -137,7 +150,11 @@ class Versions:
                     if len(files) > MOST_FILES or left < 0:
                         raise OutcomeError(_too_large(self.workspace))
         except OSError as error:
-            msg = f"The workspace {self.workspace} cannot be frozen: {error.strerror or error} ({error.filename})."
+            where = f" ({error.filename})" if error.filename else ""
+            msg = (
+                f"The workspace {self.workspace} cannot be frozen: {error.strerror or error}{where}. A version is all of it: "
+                "see to it that this user can read that, or name a folder without it, and run the same command again."
+            )
             raise OutcomeError(msg) from error
         return Snapshot(files=files)
 
@@ -332,7 +349,7 @@ class Versions:
     def sweep(self) -> None:
         """Remove what a killed process left half-made. Only whoever holds the workspace may."""
         for left in self.folder.glob("copy-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            remove(left)
         self._contents.sweep()
 
     # -- for grading ---------------------------------------------------------------------------------
@@ -366,7 +383,7 @@ class Versions:
             copy.lay_down(Snapshot(files=dict(files)))
             yield draft
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            remove(draft)
 
 
 def _made(target: str, content: bytes, kept: Kept, modified_ns: int) -> os.stat_result:

@@ -1,5 +1,6 @@
 """Every file below a folder, in order, without following a link, and within a bound; and patterns over paths."""
 
+import errno
 import fnmatch
 import functools
 import os
@@ -16,6 +17,8 @@ EntryKind = Literal["file", "folder", "link", "other"]
 MOST_ENTRIES = 100_000
 """Entries of a tree looked at before it is called too large."""
 _DEEPEST = 64
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Why a folder cannot be opened that is none any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,17 @@ def kind_of(mode: int) -> EntryKind:
     return "link" if stat.S_ISLNK(mode) else "other"
 
 
-def walk(folder: int, *, above: str = "", depth: int = 0, budget: list[int] | None = None) -> Iterator[Found]:
+def walk(
+    folder: int, *, above: str = "", depth: int = 0, budget: list[int] | None = None, strict: bool = False
+) -> Iterator[Found]:
     """All entries below the open `folder`, parents before children, sorted by name.
 
-    An entry that goes away meanwhile is left out: others may work in the tree.
+    An entry that goes away meanwhile is left out: others may work in the tree. So is what lies in a folder that cannot
+    be opened, unless the walk is `strict`: for whoever takes what is not found for deleted.
 
     Raises:
         WorkspaceError: more than `MOST_ENTRIES` entries or 64 folders deep.
+        OSError: a folder cannot be read.
     """
     budget = budget if budget is not None else [MOST_ENTRIES]
     names = sorted(os.listdir(folder))
@@ -75,10 +82,12 @@ def walk(folder: int, *, above: str = "", depth: int = 0, budget: list[int] | No
         if kind == "folder":
             try:
                 below = open_beneath(folder, name, os.O_RDONLY | os.O_DIRECTORY)
-            except OSError:
+            except OSError as error:
+                if strict and error.errno not in _GONE:
+                    raise OSError(error.errno, error.strerror, path) from error
                 continue
             try:
-                yield from walk(below, above=f"{path}/", depth=depth + 1, budget=budget)
+                yield from walk(below, above=f"{path}/", depth=depth + 1, budget=budget, strict=strict)
             finally:
                 os.close(below)
 
