@@ -1,5 +1,6 @@
 """A whole outcome with writers that are functions and criteria that are checks: no key, everything real."""
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +185,28 @@ def test_memory_is_shown_and_its_version_recorded(run: Pursue, home: Home, works
     found = run("remembers", memory="team")
     assert (found.memory_store, found.memory_version) == ("team", 1)
     assert "It rains in May" in (workspace / "notes.md").read_text()
+
+
+def test_a_command_on_a_schedule_begins_a_new_outcome_however_many_there_were(
+    run: Pursue, home: Home, workspace: Path
+):
+    """None of the earlier ones is read but the last: here they could not be."""
+    first = run("counts")
+    with sqlite3.connect(home.settings.home_path / "state.db") as database:
+        columns = [name for _, name, *_ in database.execute("PRAGMA table_info(outcome)")]
+        given = {
+            "outcome_id": "'outc_old' || i",
+            "created_at": "'2020-01-01 00:00:00.000000'",
+            "seal": "'unread'",
+        }
+        values = ", ".join(given.get(name, name) for name in columns)
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+        database.execute(
+            f"{numbers} INSERT INTO outcome ({', '.join(columns)}) SELECT {values} FROM outcome, n"
+        )
+    (workspace / "mine.txt").write_text("another day")
+    assert run("counts").outcome_id != first.outcome_id
+    assert (workspace.parent / "ran.txt").read_text().count("x") > 2, "it ran again"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def begin(home: Home, request: JobRequest) -> JobRun:
     _check_home(home, request)
     hold = Hold(home.state, str(request.workspace), home.actor().name, (request.task or "a plan")[:60])
     try:
-        earlier = home.state.jobs(base_id=request.base_id, limit=10_000)
+        earlier = home.state.jobs(base_id=request.base_id, limit=1)
         if earlier and earlier[0].status not in DONE:
             home.state.stop_job(earlier[0].job_id, "")
             home.state.save_job_request(earlier[0].job_id, request.model_dump_json())
@@ -37,7 +37,8 @@ def begin(home: Home, request: JobRequest) -> JobRun:
             Staging(home, earlier[0].job_id, request.workspace).tidy()
         if earlier and _is_as_left(home, request, earlier[0]):
             return JobRun(home, request, earlier[0], hold)
-        name = hashlib.sha256(f"{request.base_id}\x1f{len(earlier)}".encode()).hexdigest()[:16]
+        nth = home.state.count_jobs(request.base_id)
+        name = hashlib.sha256(f"{request.base_id}\x1f{nth}".encode()).hexdigest()[:16]
         plan, team = request.plan, request.team
         job = Orchestration(
             job_id=f"job_{name}",

@@ -31,14 +31,14 @@ def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
     check_request(home, request)
     hold = _held(home, request, request.description[:60])
     try:
-        earlier = home.state.outcomes(base_id=request.base_id, limit=10_000)
+        earlier = home.state.outcomes(base_id=request.base_id, limit=1)
         if earlier:
             found = earlier[0]
             if found.result not in FINAL or can_go_on(found, request):
                 return _revived(home, request, found, hold)
             if _is_as_left(home, request, found):
                 return OutcomeRun(home, request, found, hold)
-        return _new(home, request, len(earlier), hold)
+        return _new(home, request, home.state.count_outcomes(request.base_id), hold)
     except BaseException:
         hold.close()
         raise

@@ -104,6 +104,12 @@ class Jobs(Opened):
             rows = session.exec(statement.offset(offset).limit(limit)).all()
             return [_word(session, row) for row in rows]
 
+    def count_jobs(self, base_id: str) -> int:
+        """How many jobs were begun by the same command; none of them is read."""
+        statement = select(func.count()).select_from(JobRow).where(JobRow.base_id == base_id)
+        with self._db.read() as session:
+            return session.exec(statement).one()
+
     def job_begins(self) -> dict[str, datetime]:
         """When each job began, oldest first; its turns are not read."""
         columns = select(JobRow.job_id, JobRow.created_at).order_by(col(JobRow.created_at))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 
 from agentflows.errors import NotFoundError, UsageError
 from agentflows.evaluation import Attempt, Evaluation, HumanVerdict, Outcome, OutcomeResult
@@ -104,6 +104,12 @@ class Outcomes(Opened):
         with self._db.read() as session:
             rows = session.exec(statement.offset(offset).limit(limit)).all()
             return [_word(session, row) for row in rows]
+
+    def count_outcomes(self, base_id: str) -> int:
+        """How many outcomes were begun by the same command; none of them is read."""
+        statement = select(func.count()).select_from(OutcomeRow).where(OutcomeRow.base_id == base_id)
+        with self._db.read() as session:
+            return session.exec(statement).one()
 
     def outcome_begins(self) -> list[tuple[str, datetime, str]]:
         """Of every outcome its id, when it began and its request, oldest first; its attempts are not read."""
