@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, rep
 
 from agentflows.errors import AgentflowsError, SettingsError, UsageError
 from agentflows.orchestrating import JobRun, begin, carry_out_turn, make_request, transcript
+from agentflows.orchestrating.borrowed import borrow
 from agentflows.team import Orchestration, Plan, SubTask, ThreadTurn, make_team, read_plan
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.conftest import EXAMPLES
@@ -205,6 +207,27 @@ def test_what_a_worker_keeps_of_a_job_is_gone_when_the_job_is_over(
     second = machines.lead(plays.team("a"), plan, workspace, workers=1, key="again")
     assert [folder.name for folder in jobs.iterdir()] == [second.job_id]
     assert not list((machines.folder / "staging").rglob("*/*"))
+
+
+def test_workers_that_begin_at_once_all_begin(machines: Machines, fake: FakeMessagesAPI, workspace: Path):
+    """Several on one machine find the same job to clear away; that none of them gets in another's way is not luck."""
+    fake.when(prompt("a"), writes)
+    over = machines.lead(plays.team("a"), Plan(subtasks=(task("one"),)), workspace, workers=1).job_id
+    with machines.home("0") as home, ThreadPoolExecutor(4) as pool:
+        jobs = home.settings.home_path / "jobs"
+        for number in range(4):
+            for inside in range(100):
+                (jobs / over / f"kit/{inside}").mkdir(parents=True, exist_ok=True)
+            (jobs / over / "borrowed").touch()
+            (jobs / ".gone-killed").mkdir()
+            together, new = threading.Barrier(4), f"job_new{number}"
+
+            def begin_one(_: int, together: threading.Barrier = together, new: str = new) -> None:
+                together.wait(60)
+                borrow(home, new)
+
+            list(pool.map(begin_one, range(4)))
+            assert {folder.name for folder in jobs.iterdir()} <= {f"job_new{n}" for n in range(number + 1)}
 
 
 def overwrite(path: Path) -> None:

@@ -1,13 +1,15 @@
 """What a worker keeps of jobs that others lead: contents it brought here, gone when the job is over."""
 
 import contextlib
-import shutil
+import secrets
 from pathlib import Path
 
 from agentflows.errors import NotFoundError
 from agentflows.home import Home
+from agentflows.sandbox.rights import remove
 
 _MARK = "borrowed"
+_GONE = ".gone-"
 _OVER = frozenset({"succeeded", "partial", "failed"})
 
 
@@ -17,6 +19,8 @@ def borrow(home: Home, job_id: str) -> None:
     for mark in above.glob(f"*/{_MARK}"):
         if mark.parent.name != job_id and _is_over(home, mark.parent.name):
             _remove(mark.parent)
+    for left in above.glob(f"{_GONE}*"):
+        remove(left)  # of one that was killed at it
     folder = above / job_id
     if home.settings.staging_url and not folder.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -30,6 +34,10 @@ def _is_over(home: Home, job_id: str) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    for path in (folder, *(one for one in folder.rglob("*") if one.is_dir() and not one.is_symlink())):
-        path.chmod(0o700)  # frozen copies may not be written to
-    shutil.rmtree(folder, ignore_errors=True)
+    """For one of those that begin at once: whoever can give it another name. Nobody is stopped by what cannot go."""
+    gone = folder.with_name(f"{_GONE}{secrets.token_hex(6)}")
+    try:
+        folder.rename(gone)
+    except OSError:
+        return
+    remove(gone)
