@@ -193,7 +193,7 @@ def test_a_command_on_a_schedule_begins_a_new_outcome_however_many_there_were(
     """None of the earlier ones is read but the last: here they could not be."""
     first = run("counts")
     with sqlite3.connect(home.settings.home_path / "state.db") as database:
-        columns = [name for _, name, *_ in database.execute("PRAGMA table_info(outcome)")]
+        columns = [str(name) for _, name, *_ in database.execute("PRAGMA table_info(outcome)")]
         given = {
             "outcome_id": "'outc_old' || i",
             "created_at": "'2020-01-01 00:00:00.000000'",
