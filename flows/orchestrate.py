@@ -298,10 +298,10 @@ def orchestrate(
         team: Needed: the folder with an agent file per specialist, and lead.md; as the worker's machine names it.
         workspace: Needed: the folder they all work in.
         plan: A YAML file that says who does what. With it no model leads.
-        limits: Caps of the job; what is empty is as the team's team.yaml says.
+        limits: Caps of the job; what is empty is as the team's team.yaml says, or as the job had it that goes on.
         files: staged gives every turn a copy and merges it; shared lets all work in the folder itself.
         dispatch: tasks runs every turn in the process of this run; deployment sends each to the work pool, for several workers.
-        job: The id (job_…) of a job to go on with; then leave the fields above empty.
+        job: The id (job_…) of a job to go on with, as it was begun; of the other fields only limits count then.
         key: What was done with the same fields is not done twice; with another word here it is done anew.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
@@ -310,7 +310,7 @@ def orchestrate(
     """
     with open_home(home or None) as doors:
         if job:
-            begun = resumed(doors, job)
+            begun = resumed(doors, job, limits=limits)
         else:
             if not team or not workspace:
                 msg = "A job needs a team and a workspace; found none. Give both, or the id of a job to go on with."
@@ -324,9 +324,7 @@ def orchestrate(
                 dispatch=dispatch,
                 key=key,
             )
-            capped = request.team.model_copy(update={"limits": limits.over(request.team.limits)})
-            request = request.model_copy(update={"team": capped})
-            begun = _begun(doors, request)
+            begun = _begun(doors, request.capped(limits))
         with begun as run:
             return _done(Work(run, home))
 

@@ -22,7 +22,7 @@ from agentflows.change import Budget
 from agentflows.errors import UsageError
 from agentflows.escape import code, inline, plain
 from agentflows.evaluation import Attempt, Evaluation, Outcome
-from agentflows.form import titled
+from agentflows.form import OPTIONAL, titled
 from agentflows.home import Home, open_home
 from agentflows.notices import budget_reached
 from agentflows.outcome import Waiting, headline, iteration_name, markdown, summary, table
@@ -48,6 +48,8 @@ _PLAIN = JSONSerializer(object_encoder="agentflows.errors.kind_of", object_decod
 # A step keeps nothing in Prefect: what must not be paid twice is in our own database (DECISIONS.md).
 _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
 _WAITS_FOR_DAYS = 30
+_REVISIONS = 3
+"""Of a new outcome whose form leaves them empty."""
 
 
 class Work:
@@ -219,7 +221,7 @@ def outcome(
     rubric: Annotated[str, titled("Rubric file")] = "",
     agent: Annotated[str, titled("Agent file")] = "",
     workspace: Annotated[str, titled("Workspace folder")] = "",
-    max_iterations: Annotated[int, titled("Revisions", ge=0, le=20)] = 3,
+    max_iterations: Annotated[int | None, titled("Revisions", ge=0, le=20), OPTIONAL] = None,
     budget: Annotated[Budget, titled("Budget")] = Budget(),
     deliverables: Annotated[list[str], titled("Deliverables")] = [],
     memory: Annotated[str, titled("Memory store")] = "",
@@ -237,7 +239,8 @@ def outcome(
         rubric: Needed: the Markdown file that says what done looks like; as the worker's machine names it.
         agent: Needed: the Markdown file, with front matter, of the agent that works.
         workspace: Needed: the folder the agent works in. Every version of it is kept.
-        max_iterations: How often the agent may revise after its draft, 0 to 20. Everything that is returned was graded.
+        max_iterations: How often the agent may revise after its draft, 0 to 20; empty is 3, or what the outcome has that
+            goes on. Everything that is returned was graded.
         budget: Ceilings for writer and grader together.
         deliverables: Which files to grade, such as docs/*.md, or @answer for the agent's last words, which then
             stand in answer.md; empty means every file created or changed.
@@ -245,16 +248,18 @@ def outcome(
         grading: How the grader works: its model, how many graders, one call or many.
         writer_budget: Ceilings for the writer, within the budget.
         grader_budget: Ceilings for the grader, within the budget.
-        outcome_id: The id (outc_…) of an outcome to go on with; then leave the first four fields empty.
+        outcome_id: The id (outc_…) of an outcome to go on with, as it was begun; of the other fields only revisions and
+            budgets count then, where they are given.
         key: What was done with the same fields is not done twice; with another word here it is done anew.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
 
     Returns:
         The outcome's id, how it stands, counts and cost. The outcome itself is in the state database and on this page.
     """
+    limits = Limits(outcome=budget, writer=writer_budget, grader=grader_budget)
     with open_home(home or None) as doors:
         if outcome_id:
-            begun = resumed(doors, outcome_id, max_iterations=max_iterations)
+            begun = resumed(doors, outcome_id, max_iterations=max_iterations, limits=limits)
         else:
             _check_given(description=description, rubric=rubric, agent=agent, workspace=workspace)
             request = make_request(
@@ -263,8 +268,8 @@ def outcome(
                 agent=agent,
                 workspace=workspace,
                 deliverables=deliverables,
-                max_iterations=max_iterations,
-                limits=Limits(outcome=budget, writer=writer_budget, grader=grader_budget),
+                max_iterations=_REVISIONS if max_iterations is None else max_iterations,
+                limits=limits,
                 grading=grading,
                 memory=memory,
                 key=key,

@@ -412,3 +412,7 @@ class Budget(BaseModel):
         description="Input and output; empty is no ceiling",
         json_schema_extra=may_be_empty,
     )
+
+    def over(self, earlier: "Budget") -> "Budget":
+        """The earlier ceilings with these in their place; one that is None here stays as it was."""
+        return earlier.model_copy(update=self.model_dump(exclude_none=True))

@@ -6,7 +6,8 @@ unlabelled tabs: so both are said in the schema, and Python keeps its types.
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 _CONSTRAINTS = {"ge", "gt", "le", "lt", "max_length", "min_length", "pattern"}
 
@@ -28,3 +29,26 @@ def may_be_empty(schema: dict[str, Any]) -> None:
     else:
         schema["anyOf"] = some
     schema.pop("default", None)
+
+
+class _Optional:
+    """The same for the parameter of a flow, which has no place for that function: Prefect puts in its own words."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shown = _WithoutNull(handler(schema))
+        may_be_empty(shown)
+        return shown
+
+
+class _WithoutNull(dict[str, Any]):
+    """A schema that takes no `default: null`: with it the server refuses the null of a field that was left empty."""
+
+    def __setitem__(self, word: str, value: Any) -> None:
+        if word != "default" or value is not None:
+            super().__setitem__(word, value)
+
+
+OPTIONAL = _Optional()
+"""Within `Annotated[X | None, titled(…), OPTIONAL]`: an X that may be left empty, its default None."""

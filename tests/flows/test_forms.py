@@ -75,7 +75,7 @@ def test_a_form_can_be_sent_as_it_is_shown(name: str):
     schema = schema_of(name)
     assert schema["required"] == []
     assert list(schema["properties"])[-1] == "home"
-    given = {field: shown["default"] for field, shown in schema["properties"].items()}
+    given = {field: shown.get("default") for field, shown in schema["properties"].items()}
     validate(given, schema, raise_on_error=True)
 
 
@@ -136,6 +136,7 @@ def test_a_bad_value_is_refused_by_the_form(name: str, given: dict[str, Any]):
         ("nightly", {"budget": {"dollars": 5}}),
         ("orchestrate", {"limits": {"max_dollars": None, "at_once": 3}}),
         ("outcome", {"outcome_id": "outc_1a2b"}),
+        ("outcome", {"max_iterations": None}),
     ],
 )
 def test_a_field_may_be_emptied(name: str, given: dict[str, Any]):

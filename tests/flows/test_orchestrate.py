@@ -13,6 +13,7 @@ from prefect.utilities.callables import parameter_schema
 
 from agentflows import load_flow, open_home
 from agentflows.errors import AgentflowsError
+from agentflows.orchestrating import JobRequest, begin, make_request
 from tests.conftest import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.prefect
@@ -75,6 +76,19 @@ def test_each_turn_of_each_thread_is_a_task_run_and_the_page_shows_them(given: d
     assert "~docs/api.md" in next(row["changed"] for row in rows if row["turn"] == "1")
     assert "Not ready: links lead nowhere" in str(artifacts[key].data)
     assert [float(str(one.data)) for one in progress] == [100.0]
+
+
+def test_a_cap_given_when_going_on_with_a_job_takes_the_place_of_the_old_one(given: dict[str, Any]):
+    """Whoever types one believes that it holds; what is left empty stays."""
+    with open_home(given["home"]) as home:
+        words = {name: given[name] for name in ("team", "plan", "workspace")}
+        with begin(home, make_request("", **words)) as run:
+            home.state.stop_job(run.job.job_id, "enough")
+        limits = {"max_dollars": 0.01, "at_once": 3}
+        answer = load_flow("orchestrate", ROOT)(job=run.job.job_id, limits=limits, home=given["home"])
+        kept = JobRequest.model_validate_json(home.state.job_request(run.job.job_id)).team.limits
+    assert answer["status"] == "succeeded"
+    assert kept == run.request.team.limits.model_copy(update=limits)
 
 
 def test_the_form_asks_for_what_matters_first_with_words_beside_every_field():

@@ -23,10 +23,11 @@ from prefect.exceptions import ParameterTypeError
 from prefect.settings import PREFECT_API_URL
 
 from agentflows import load_flow, open_home
+from agentflows.change import Budget
 from agentflows.errors import UsageError
 from agentflows.escape import inline
 from agentflows.project import load_module
-from agentflows.pursuing import asked, begin, go_on, make_request
+from agentflows.pursuing import Limits, OutcomeRequest, asked, begin, go_on, make_request
 from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES, ROOT
 
@@ -89,6 +90,29 @@ def test_what_is_missing_is_named(given: dict[str, Any]):
     """An empty form says what it needs."""
     with pytest.raises(UsageError, match="needs rubric, agent"):
         load_flow("outcome", ROOT)(**(given | {"rubric": "", "agent": " "}))
+
+
+def test_going_on_changes_the_limits_that_are_given_and_no_others(given: dict[str, Any]):
+    """Nobody pays three revisions because a form shows a default, and a ceiling that is typed holds."""
+    with open_home(given["home"]) as home:
+        words = {name: given[name] for name in ("agent", "workspace")}
+        had = Limits(outcome=Budget(tokens=900_000))
+        request = make_request("Notes", rubric=HUMAN, max_iterations=0, limits=had, **words)
+        with begin(home, request) as run:
+            assert go_on(run).result == "waiting"
+        name = run.outcome.outcome_id
+        load_flow("outcome", ROOT)(outcome_id=name, home=given["home"])
+        assert home.state.outcome(name).max_iterations == 0
+        load_flow("outcome", ROOT)(
+            outcome_id=name,
+            budget=Budget(dollars=2),
+            writer_budget=Budget(tokens=5),
+            max_iterations=1,
+            home=given["home"],
+        )
+        kept = OutcomeRequest.model_validate_json(home.state.outcome_request(name))
+    limits = Limits(outcome=Budget(dollars=2, tokens=900_000), writer=Budget(tokens=5))
+    assert (kept.max_iterations, kept.limits) == (1, limits)
 
 
 def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str, Any]):

@@ -136,21 +136,39 @@ def resume(
     max_iterations: Annotated[
         int | None, typer.Option(help="Revisions in all [default: as before]", min=0, max=20)
     ] = None,
+    budget_dollars: Annotated[
+        float | None, typer.Option(help="Of writer and grader, in all [default: as before]", min=0)
+    ] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Of writer and grader, in all [default: as before]", min=0)
+    ] = None,
+    writer_dollars: Annotated[
+        float | None, typer.Option(help="Of the writer, in all [default: as before]", min=0)
+    ] = None,
+    grader_dollars: Annotated[
+        float | None, typer.Option(help="Of the grader, in all [default: as before]", min=0)
+    ] = None,
     home: HomeOption = None,
     *,
     full: FullOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Go on with an outcome that was killed or interrupted, waited for a person, was not graded, or ran out of revisions.
+    """Go on with an outcome: killed, interrupted, waiting for a person, not graded, or out of revisions or budget.
 
     JSON: the outcome, with its attempts and evaluations
     """
     with open_home(home) as doors:
         found = doors.state.outcome(outcome)
-    most = found.max_iterations if max_iterations is None else max_iterations
     run_flow(
-        "outcome", verbose=verbose, outcome_id=found.outcome_id, max_iterations=most, home=str(home or "")
+        "outcome",
+        verbose=verbose,
+        outcome_id=found.outcome_id,
+        max_iterations=max_iterations,
+        budget=Budget(dollars=budget_dollars, tokens=budget_tokens),
+        writer_budget=Budget(dollars=writer_dollars),
+        grader_budget=Budget(dollars=grader_dollars),
+        home=str(home or ""),
     )
     _report(found.outcome_id, home, full=full, json=json)
 

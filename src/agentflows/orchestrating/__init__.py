@@ -16,7 +16,7 @@ from agentflows.orchestrating.request import Files, JobRequest
 from agentflows.orchestrating.run import DONE, FINAL, JobRun
 from agentflows.orchestrating.transcripts import transcript
 from agentflows.orchestrating.turning import POINTS, perform
-from agentflows.team import Orchestration, Plan, Team, read_plan, read_team
+from agentflows.team import Orchestration, Plan, Team, TeamCaps, read_plan, read_team
 
 __all__ = [
     "DONE",
@@ -71,17 +71,19 @@ def orchestrate(
         return _done(begin(doors, request))
 
 
-def resume(name: str, *, home: Home | str | Path | None = None) -> Orchestration:
-    """Go on with a job by its id: one that was killed, interrupted or stopped.
+def resume(
+    name: str, *, home: Home | str | Path | None = None, limits: TeamCaps | None = None
+) -> Orchestration:
+    """Go on with a job by its id: one that was killed, interrupted or stopped; `limits` take the place of its caps.
 
     Raises:
         NotFoundError: there is none.
         OrchestrationError: it came to its end.
     """
     if isinstance(home, Home):
-        return _done(resumed(home, name))
+        return _done(resumed(home, name, limits=limits))
     with open_home(home) as doors:
-        return _done(resumed(doors, name))
+        return _done(resumed(doors, name, limits=limits))
 
 
 def _done(run: JobRun) -> Orchestration:

@@ -11,7 +11,7 @@ from agentflows.orchestrating.staging import Staging, settle
 from agentflows.orchestration import check_estimate, estimate
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
-from agentflows.team import Orchestration
+from agentflows.team import Orchestration, TeamCaps
 
 
 def begin(home: Home, request: JobRequest) -> JobRun:
@@ -60,8 +60,13 @@ def begin(home: Home, request: JobRequest) -> JobRun:
         raise
 
 
-def resumed(home: Home, name: str) -> JobRun:
+def resumed(home: Home, name: str, *, limits: TeamCaps | None = None) -> JobRun:
     """The job of that id, to go on from where it stands.
+
+    Args:
+        home: the doors.
+        name: its id, or the beginning of it.
+        limits: caps that take the place of those it had; what is empty in them stays.
 
     Raises:
         NotFoundError: there is none.
@@ -71,10 +76,11 @@ def resumed(home: Home, name: str) -> JobRun:
     if job.status in DONE:
         msg = f"The job {job.job_id} ended as {job.status!r}; nothing is left to go on with. Run it again with another --key."
         raise OrchestrationError(msg)
-    request = JobRequest.model_validate_json(home.state.job_request(job.job_id))
+    request = JobRequest.model_validate_json(home.state.job_request(job.job_id)).capped(limits or TeamCaps())
     hold = Hold(home.state, str(request.workspace), home.actor().name, job.job_id)
     try:
         home.state.stop_job(job.job_id, "")
+        home.state.save_job_request(job.job_id, request.model_dump_json())
         home.state.save_job(job.model_copy(update={"status": "running", "detail": ""}))
         return JobRun(home, request, home.state.job(job.job_id), hold)
     except BaseException:

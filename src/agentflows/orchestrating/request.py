@@ -3,13 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentflows.agent import AgentDefinition
 from agentflows.errors import OrchestrationError, PlanError, UsageError
-from agentflows.team import Plan, SubTask, Team, check_plan
+from agentflows.team import Plan, SubTask, Team, TeamCaps, check_plan
 
 MAX_TASK = 100_000
 """Characters of a job's task."""
@@ -56,6 +56,11 @@ class JobRequest(BaseModel):
         """The specialist of a sub-task, under the sub-task's own limits where it has some."""
         found = next(agent for agent in self.team.specialists if agent.name == order.agent)
         return found.model_copy(update={"limits": order.limits}) if order.limits else found
+
+    def capped(self, limits: TeamCaps) -> Self:
+        """The same job under these caps; what is empty in them stays as it is."""
+        team = self.team.model_copy(update={"limits": limits.over(self.team.limits)})
+        return self.model_copy(update={"team": team})
 
     def check(self) -> None:
         """Refuse what cannot come to an end.

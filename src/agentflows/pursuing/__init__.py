@@ -74,20 +74,26 @@ def pursue(
         return _pursued(begin(doors, request))
 
 
-def resume(name: str, *, home: Home | str | Path | None = None, max_iterations: int | None = None) -> Outcome:
+def resume(
+    name: str,
+    *,
+    home: Home | str | Path | None = None,
+    max_iterations: int | None = None,
+    limits: Limits | None = None,
+) -> Outcome:
     """Go on with an outcome by its id.
 
     One that was killed, waits for nothing more, broke in the grading, was interrupted, or ended at a limit that is
-    raised now.
+    raised now. Of `max_iterations` and `limits` what is given takes the place of what it had.
 
     Raises:
         NotFoundError: there is none.
         OutcomeError: nothing is left to go on with.
     """
     if isinstance(home, Home):
-        return _pursued(resumed(home, name, max_iterations=max_iterations))
+        return _pursued(resumed(home, name, max_iterations=max_iterations, limits=limits))
     with open_home(home) as doors:
-        return _pursued(resumed(doors, name, max_iterations=max_iterations))
+        return _pursued(resumed(doors, name, max_iterations=max_iterations, limits=limits))
 
 
 def _pursued(run: OutcomeRun) -> Outcome:

@@ -8,7 +8,7 @@ from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.outcome import FINAL
 from agentflows.pursuing.holding import Hold
-from agentflows.pursuing.request import OutcomeRequest
+from agentflows.pursuing.request import Limits, OutcomeRequest
 from agentflows.pursuing.run import OutcomeRun, check_request, outcome_id, versions_of
 from agentflows.pursuing.versions import Snapshot
 from agentflows.store.failpoints import failpoint
@@ -44,8 +44,16 @@ def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
         raise
 
 
-def resumed(home: Home, name: str, *, max_iterations: int | None = None) -> OutcomeRun:
+def resumed(
+    home: Home, name: str, *, max_iterations: int | None = None, limits: Limits | None = None
+) -> OutcomeRun:
     """The outcome of that id, to go on from where it stands.
+
+    Args:
+        home: the doors.
+        name: its id, or the beginning of it.
+        max_iterations: revisions in all from now on; None leaves them as they were.
+        limits: ceilings that take the place of earlier ones; what is None in them stays.
 
     Raises:
         NotFoundError: there is none.
@@ -53,8 +61,7 @@ def resumed(home: Home, name: str, *, max_iterations: int | None = None) -> Outc
     """
     outcome = home.state.outcome(name)
     request = OutcomeRequest.model_validate_json(home.state.outcome_request(outcome.outcome_id))
-    if max_iterations is not None:
-        request = OutcomeRequest.model_validate({**request.model_dump(), "max_iterations": max_iterations})
+    request = _limited(request, max_iterations, limits or Limits())
     if outcome.result in FINAL and not can_go_on(outcome, request):
         msg = (
             f"The outcome {outcome.outcome_id} ended as {outcome.result!r} and has nothing to go on with. "
@@ -68,6 +75,14 @@ def resumed(home: Home, name: str, *, max_iterations: int | None = None) -> Outc
     except BaseException:
         hold.close()
         raise
+
+
+def _limited(request: OutcomeRequest, max_iterations: int | None, limits: Limits) -> OutcomeRequest:
+    changed = {
+        "max_iterations": request.max_iterations if max_iterations is None else max_iterations,
+        "limits": limits.over(request.limits),
+    }
+    return OutcomeRequest.model_validate(request.model_dump() | changed)
 
 
 def can_go_on(outcome: Outcome, request: OutcomeRequest) -> bool:

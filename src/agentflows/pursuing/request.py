@@ -57,6 +57,14 @@ class Limits(BaseModel):
     writer: Budget = Field(default=Budget(), title="Writer")
     grader: Budget = Field(default=Budget(), title="Grader")
 
+    def over(self, earlier: "Limits") -> "Limits":
+        """The earlier ceilings with these in their place; one that is None here stays as it was."""
+        return Limits(
+            outcome=self.outcome.over(earlier.outcome),
+            writer=self.writer.over(earlier.writer),
+            grader=self.grader.over(earlier.grader),
+        )
+
     @property
     def has_money_cap(self) -> bool:
         """Whether any of them is in dollars."""
