@@ -150,12 +150,27 @@ def test_links_modes_and_deletions_reach_the_workspace_and_the_next_turn(work: W
     ("path", "link", "inside"),
     [
         ("a", "b", True), ("d/a", "../b", True), ("d/a", "../../b", False), ("a", "/etc", False), ("a", "..", False),
-        ("a", "d/../../x", False), ("d/a", "..", True),
+        ("a", "d/../../x", False), ("d/a", "..", True), ("d/a", "./../b/c", True), ("a", ".", True),
+        ("a", "b/../x", False), ("a", "out/x", False), ("d/a", "../way/x", False), ("a", "deep/x", True),
+        ("a", "round/x", False),
     ],
 )  # fmt: skip
 def test_a_link_stays_inside_by_its_words(path: str, link: str, inside: bool):  # noqa: FBT001
     """What leads out of the workspace would let a specialist write to the user's other files."""
-    assert stays_inside(path, link) == inside
+    there = {"out": "/etc", "way": "d/up", "d/up": "../../x", "deep": "d/e", "d/e": "../f", "round": "round"}
+    assert stays_inside(path, link, there) == inside
+
+
+def test_two_links_that_lead_out_together_are_left_out(work: Work, workspace: Path):
+    """`b/..` is inside by its words, and beside the workspace when `b` leads to the workspace itself."""
+    (workspace.parent / "secret").write_text("S")
+    one = "os.symlink('.', folder / 'b'); os.symlink('b/../secret', folder / 'a'); os.symlink(b'\\xff', folder / 'c')"
+    two = "(folder / 'd').mkdir(); os.symlink('../b', folder / 'd/e'); os.symlink('d/e/../secret', folder / 'f')"
+    job = work(task("one", one), task("two", two, "one"))
+    assert job.status == "succeeded", job.result
+    assert ["left out: a" in job.turns[0].detail, "left out: f" in job.turns[1].detail] == [True, True]
+    links = {str(path.relative_to(workspace)) for path in workspace.rglob("*") if path.is_symlink()}
+    assert links == {"b", "d/e"}
 
 
 def test_what_was_kept_aside_is_nobodys_work(work: Work, workspace: Path):

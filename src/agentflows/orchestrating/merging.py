@@ -7,7 +7,8 @@ be done again with the same result.
 
 import hashlib
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from agentflows.orchestration import FileState
 from agentflows.pursuing.versions import Kept, Snapshot, Versions
@@ -15,6 +16,8 @@ from agentflows.team import FileChange
 
 KEPT_ASIDE = ".agentflows-conflicts"
 """The folder of the workspace where versions that lost a conflict are kept, by thread and turn."""
+_MOST_FOLLOWED = 40
+"""Links on one way, as many as Linux follows."""
 _HISTORY = frozenset({".git", ".hg", ".svn"})
 
 
@@ -92,25 +95,31 @@ class Merge:
         return path in self._present and path not in self._write
 
 
-def file_states(snapshot: Snapshot) -> dict[str, FileState]:
-    """The files and links of a version that count as work: no by-products, nothing kept aside, no link that leads out."""
+def file_states(snapshot: Snapshot, base: Snapshot) -> dict[str, FileState]:
+    """The files and links of a version that count as work: no by-products, nothing kept aside, no link that leads out.
+
+    Whether one leads out is told by the links of `base`, what the turn began from, also where it changed those.
+    """
+    links = _links(base)
     return {
         path: _state(kept)
         for path, kept in snapshot.work.items()
-        if not path.startswith(f"{KEPT_ASIDE}/") and (kept.link is None or stays_inside(path, kept.link))
+        if not path.startswith(f"{KEPT_ASIDE}/")
+        and (kept.link is None or stays_inside(path, kept.link, links))
     }
 
 
 def left_out(base: Snapshot, after: Snapshot) -> str:
     """What a turn changed that is not brought into the workspace, in words; "" for nothing."""
     told: list[str] = []
-    links = [
+    links = _links(base)
+    out = [
         path
-        for path, kept in after.work.items()
-        if kept.link is not None and base.files.get(path) != kept and not stays_inside(path, kept.link)
+        for path, link in _links(after).items()
+        if path in after.work and links.get(path) != link and not stays_inside(path, link, links)
     ]
-    if links:
-        told.append(f"links that lead out of the workspace were left out: {', '.join(links[:5])}")
+    if out:
+        told.append(f"links that lead out of the workspace were left out: {', '.join(out[:5])}")
     if _history(base) != _history(after):
         told.append(
             "changes to version control were left out: commit in the workspace, or share it (files: shared)"
@@ -118,12 +127,38 @@ def left_out(base: Snapshot, after: Snapshot) -> str:
     return "; ".join(told)
 
 
-def stays_inside(path: str, link: str) -> bool:
-    """Whether a link at `path` leads to a place in the same workspace, by its words."""
-    if posixpath.isabs(link):
+def stays_inside(path: str, link: str, links: Mapping[str, str]) -> bool:
+    """Whether a link at `path` leads to a place in the same workspace, whatever becomes a link on its way later.
+
+    So `..` may stand only where it begins, where it goes up folders that are none: `a/..` is beside whatever `a` leads
+    to. Then its way through the `links` that are there is followed.
+    """
+    parts = PurePosixPath(link).parts
+    ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
+    if link.startswith("/") or ".." in parts[ups:] or ups > path.count("/"):
         return False
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
-    return target != ".." and not target.startswith("../")
+    here, to_go = path.split("/")[:-1], list(reversed(parts))
+    followed = 0
+    while to_go:
+        part = to_go.pop()
+        if part == "..":
+            if not here:
+                return False
+            here.pop()
+            continue
+        onward = links.get("/".join((*here, part)))
+        if onward is None:
+            here.append(part)
+            continue
+        followed += 1
+        if onward.startswith("/") or followed > _MOST_FOLLOWED:
+            return False
+        to_go.extend(reversed(PurePosixPath(onward).parts))
+    return True
+
+
+def _links(snapshot: Snapshot) -> dict[str, str]:
+    return {path: kept.link for path, kept in snapshot.files.items() if kept.link is not None}
 
 
 def _history(snapshot: Snapshot) -> dict[str, Kept]:

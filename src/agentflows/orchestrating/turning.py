@@ -225,8 +225,8 @@ def _ended(
     home: Home, turn: ThreadTurn, stage: Stage, transcript: Transcript, outcome: Outcome | None = None
 ) -> ThreadTurn:
     base, left = stage.base, stage.after()
-    after = file_states(left)
-    changes = changes_between(file_states(base), after)
+    after = file_states(left, base)
+    changes = changes_between(file_states(base, base), after)
     if changes and not stage.is_elsewhere:
         changes = stage.staging.merge(stage, changes)
     outputs, missing = promised(turn.order.outputs, after)

@@ -167,14 +167,13 @@ class Versions:
         self._contents.share(snapshot.files.values())
 
     def _keep(self, found: Found, left: int) -> Kept | None:
-        """None for what is no file and no link, went away meanwhile, or has a name that is not UTF-8."""
-        try:
+        """None for what is no file and no link, went away meanwhile, or has a name or target that is not UTF-8."""
+        with suppress(FileNotFoundError, UnicodeEncodeError):
             found.path.encode()
-        except UnicodeEncodeError:
-            return None
-        with suppress(FileNotFoundError):
             if found.kind == "link":
-                return Kept(link=os.readlink(self.workspace / found.path))  # noqa: PTH115 - a str
+                link = os.readlink(self.workspace / found.path)  # noqa: PTH115 - a str
+                link.encode()
+                return Kept(link=link)
             if found.kind == "file":
                 if found.size > left:
                     raise OutcomeError(_too_large(self.workspace))
