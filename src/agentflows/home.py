@@ -26,7 +26,7 @@ from agentflows.depot import Depot
 from agentflows.errors import SettingsError, StoreError
 from agentflows.memory import Actor
 from agentflows.model import Price, price_table
-from agentflows.redaction import DEFAULT_PII, Redactor
+from agentflows.redaction import DEFAULT_PII, Finding, Redactor
 from agentflows.redaction.canaries import Canaries, canaries_of
 from agentflows.settings import Settings, load_settings
 from agentflows.store import LedgerPurse, State
@@ -110,8 +110,20 @@ class Home:
 
         `pii` is which personal data it replaces beside secrets.
         """
+        return Redactor(self._redaction_key, own_secrets=self._own_secrets, pii=pii)
+
+    @property
+    def _own_secrets(self) -> list[str]:
         own = [self.settings.api_key.get_secret_value()] if self.settings.api_key else []
-        return Redactor(self._redaction_key, own_secrets=[secret for secret in own if secret], pii=pii)
+        return [secret for secret in own if secret]
+
+    @cached_property
+    def _scanner(self) -> Redactor:
+        """What only looks.
+
+        It makes no placeholder, so it needs no key: the commit that asks is a transaction, and to agree on a key another.
+        """
+        return Redactor(b"nothing is replaced", own_secrets=self._own_secrets)
 
     @cached_property
     def canaries(self) -> Canaries:
@@ -122,13 +134,24 @@ class Home:
         """
         return canaries_of(self.settings.canaries)
 
+    def findings(self, text: str) -> list[Finding]:
+        """The secrets and personal data in `text`, in order."""
+        return self._scanner.scan(text)
+
     def secret_in(self, text: str) -> str:
         """Why `text` must not be stored, or "": the blocking scan of every commit."""
+        return self.canary_in(text) or _looks_like(self.findings(text))
+
+    def credential_in(self, text: str) -> str:
+        """The same, of text that a person takes in as it is: personal data may stand in it."""
+        return self.canary_in(text) or _looks_like(
+            [one for one in self.findings(text) if not one.is_personal]
+        )
+
+    def canary_in(self, text: str) -> str:
+        """The same, of canaries alone."""
         number = self.canaries.number_in(text)
-        if number:
-            return f"it holds a canary (number {number})"
-        findings = self.redactor().scan(text)
-        return f"it holds what looks like a secret ({findings[0].kind})" if findings else ""
+        return f"it holds a canary (number {number})" if number else ""
 
     def engine(
         self,
@@ -339,6 +362,10 @@ def _checked_key(found: bytes, path: Path) -> bytes:
         )
         raise SettingsError(msg)
     return key
+
+
+def _looks_like(findings: Sequence[Finding]) -> str:
+    return f"it holds what looks like a secret ({findings[0].kind})" if findings else ""
 
 
 def open_home(home: str | Path | None = None, **settings: object) -> Home:

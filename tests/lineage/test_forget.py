@@ -40,6 +40,17 @@ def test_what_rested_on_it_alone_goes_and_the_rest_stands(desk: Desk):
     assert result.archive_removed == 1
 
 
+def test_an_address_beside_it_is_in_no_ones_way(desk: Desk):
+    """To forget brings nothing, so what a person wrote in the same file stops nothing."""
+    desk.write({"/notes.md": NOTES + "- Ask ada@corp.example.org\n"})
+    desk.hold("s1")
+    desk.approve(1, change("add", "s1", after="- One"))
+    home = desk.home
+    done = forget(desk.state, home.archive, "s1", actor=home.actor("bea"), scan=home.secret_in)
+    assert fates(done) == [("removed", "- One")]
+    assert "- Ask ada@corp.example.org" in desk.texts()
+
+
 def test_a_dry_run_writes_nothing(desk: Desk):
     """It shows what would be done, and no more."""
     desk.hold("s1")

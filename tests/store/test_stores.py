@@ -191,6 +191,39 @@ def test_a_secret_stops_the_commit_and_is_not_repeated(state: State):
     assert state.get_store("team") == store
 
 
+LEFT_ALONE = "# Who\n\n- Ask hunter2\n- Their door\n\n```\nlock\n\nkey\n```\n"
+
+
+def secret(text: str) -> str:
+    """A word, one that goes over two lines, and one that goes over an empty one."""
+    return "a secret" if any(one in text for one in ("hunter2", "door\n- code", "lock\n\nkey")) else ""
+
+
+@pytest.mark.parametrize(
+    ("after", "is_refused"),
+    [
+        (LEFT_ALONE + "- more\n", False),
+        (LEFT_ALONE.replace("- Their door\n", ""), False),
+        ("- Their door\n\n```\nlock\n\nkey\n```\n- Ask hunter2", False),
+        (LEFT_ALONE + "- Ask hunter2\n", True),
+        (LEFT_ALONE.replace("- Ask hunter2", "- Ask hunter2 first"), True),
+        (LEFT_ALONE.replace("door\n", "door\n- code\n"), True),
+        (LEFT_ALONE + "lock\n\nkey\n", True),
+    ],
+)
+def test_a_commit_is_asked_about_what_it_brings(state: State, after: str, is_refused: bool):  # noqa: FBT001 - a parameter
+    """What a person took in stands in the way of nothing, and lends its place to nothing."""
+    state.create_store("who", actor=ADA)
+    put(state, "who", {"/who.md": LEFT_ALONE})
+    edits = [edit(state, "who", "/who.md", after)]
+    if is_refused:
+        with pytest.raises(StoreError, match="a secret"):
+            state.commit("who", edits, base_version=1, actor=ADA, scan=secret)
+    else:
+        state.commit("who", edits, base_version=1, actor=ADA, scan=secret)
+    assert state.files("who")["/who.md"] == (LEFT_ALONE if is_refused else after)
+
+
 def test_any_text_survives_the_round_trip(state: State):
     """NUL, carriage returns and astral characters are UTF-8 too; both databases keep every byte."""
     text = "\ufeffa\x00b\r\nc\r\u2028 🐈\t\x1b[0m"

@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from agentflows import lineage
-from agentflows.cli import ages, pinning, publishing
+from agentflows.cli import ages, importing, pinning, publishing
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, print_table
 from agentflows.cli.trace import show_forgotten, show_why
-from agentflows.errors import NotFoundError, UsageError
+from agentflows.errors import NotFoundError
 from agentflows.home import open_home
 from agentflows.impact import flag_line
-from agentflows.store import import_files
 
 app = typer.Typer(
     help="Read memory stores, why they say so and since when; pin, forget, restore, export and import.",
@@ -216,40 +215,6 @@ def export_(
         )
 
 
-@app.command("import")
-def import_(
-    folder: Annotated[Path, typer.Argument(help="A folder of text files, or one file such as CLAUDE.md")],
-    store: StoreOption = "team",
-    home: HomeOption = None,
-    *,
-    json: JsonOption = False,
-) -> None:
-    """Take text files into a store, which is made when missing. Memories of other paths stay.
-
-    JSON: {store, paths}
-    """
-    with open_home(home) as doors:
-        actor = doors.actor()
-        _check_import(folder)
-        if not any(store in {item.name, item.store_id} for item in doors.state.list_stores()):
-            doors.state.create_store(store, actor=actor)
-        found = doors.state.import_folder(store, folder, actor=actor)
-        paths = [item.path for item in doors.state.memories(found.store_id)]
-    if json:
-        print_json({"store": found, "paths": paths})
-    else:
-        console.print(
-            f"{found.name!r} is at version {found.version} with {len(paths)} memories.", markup=False
-        )
-
-
-def _check_import(folder: Path) -> None:
-    """Refuse what cannot be imported before a store is made for it."""
-    if not import_files(folder):
-        message = f"{str(folder)!r} holds no Markdown or text file to import. Name another folder or file."
-        raise UsageError(message)
-
-
 @app.command()
 def why(
     entry: Annotated[
@@ -324,6 +289,7 @@ def forget(
         raise typer.Exit(3)
 
 
+app.command("import")(importing.import_)
 app.command("publish")(publishing.publish)
 app.command("recheck")(ages.recheck)
 app.command("pin")(pinning.pin)

@@ -42,6 +42,11 @@ class Finding:
     start: int
     end: int
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether it tells of a person; all else opens something."""
+        return self.kind in PII
+
 
 class Redactor:
     """Replaces secrets and personal data by `[REDACTED:kind:hmac8]`.

@@ -13,7 +13,7 @@ from agentflows.memory import Actor, MemoryEdit, MemoryStore
 from agentflows.store.approvals import use_decisions
 from agentflows.store.binding import unapproved
 from agentflows.store.chain import check_head, contents, head_rows, tree_rows
-from agentflows.store.edits import Scan, plan, refuse_secret
+from agentflows.store.edits import Scan, plan, secret_brought
 from agentflows.store.evidence import record_evidence
 from agentflows.store.failpoints import failpoint
 from agentflows.store.impacts import note_restored
@@ -159,12 +159,15 @@ def write_commit(
     if store.archived_at is not None:
         msg = f"The store {store.name!r} is archived, which is final. Copy it to a new store and write there."
         raise StoreError(msg)
-    refuse_secret("the message", order.message, order.scan)
+    problem = secret_brought("the message", "", order.message, order.scan)
+    if problem:
+        raise StoreError(problem)
     check_head(session, store)
     head = head_rows(session, store)
-    steps = plan(head, edits, ids=ids, scan=order.scan)
-    failpoint("commit.checked")
     files = _files(session, head) if order.decisions else {}
+    texts = files or (_files(session, _edited(head, edits)) if order.scan else {})
+    steps = plan(head, edits, ids=ids, scan=order.scan, texts=texts)
+    failpoint("commit.checked")
     changes = _approved_changes(session, store, files, edits, order)
     failpoint("commit.approved")
     if steps:
@@ -247,6 +250,10 @@ def _check_pins(
                 "Unpin it first, or reject the change."
             )
             raise NotApprovedError(msg)
+
+
+def _edited(head: Mapping[str, MemoryRow], edits: Sequence[MemoryEdit]) -> dict[str, MemoryRow]:
+    return {edit.path: head[edit.path] for edit in edits if edit.path in head}
 
 
 def _files(session: Session, head: Mapping[str, MemoryRow]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What a commit does to each memory, worked out and checked before anything is written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from agentflows.errors import ConflictError, StoreError, UsageError
 from agentflows.memory import MemoryEdit, Operation, check_content, check_path, sha256
@@ -31,11 +33,13 @@ def plan(
     *,
     ids: Mapping[str, str] | None = None,
     scan: Scan | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """The steps that take the head to what the edits say; edits that change nothing give none.
 
     A memory keeps its id where it moves: when one path goes and another comes with the same content,
-    or when `ids` (path → memory id) says which memory is to stand at a path.
+    or when `ids` (path → memory id) says which memory is to stand at a path. `texts` (path → content) is what the
+    edited files say now: the scan asks for what they do not say yet.
 
     Raises:
         ConflictError: a file is not what an edit expected.
@@ -43,7 +47,7 @@ def plan(
         StoreError: the scan found a secret.
         UsageError: two edits name one path.
     """
-    _check(head, edits, scan)
+    _check(head, edits, scan, texts or {})
     going = {edit.path for edit in edits if edit.content is None and edit.path in head}
     coming = [edit for edit in edits if edit.content is not None and edit.path not in head]
     moves = _moves(head, going, coming, ids or {})
@@ -77,7 +81,9 @@ def _moves(
     return moves
 
 
-def _check(head: Mapping[str, MemoryRow], edits: Sequence[MemoryEdit], scan: Scan | None) -> None:
+def _check(
+    head: Mapping[str, MemoryRow], edits: Sequence[MemoryEdit], scan: Scan | None, texts: Mapping[str, str]
+) -> None:
     paths = [edit.path for edit in edits]
     twice = sorted({path for path in paths if paths.count(path) > 1})
     if twice:
@@ -90,19 +96,55 @@ def _check(head: Mapping[str, MemoryRow], edits: Sequence[MemoryEdit], scan: Sca
             raise _changed(edit, found)
         if edit.content is not None:
             check_content(edit.path, edit.content)
-            refuse_secret(edit.path, edit.content, scan)
+            problem = secret_brought(edit.path, texts.get(edit.path, ""), edit.content, scan)
+            if problem:
+                raise StoreError(problem)
 
 
-def refuse_secret(place: str, text: str, scan: Scan | None) -> None:
-    """Stop when the scan finds a secret.
+def secret_brought(place: str, before: str, after: str, scan: Scan | None) -> str:
+    """Why `after` must not take the place of `before`; "" when it may. The text itself is not repeated.
 
-    Raises:
-        StoreError: it does; the message has the scan's reason and never the text.
+    Asked is what is new. A line that stood there word for word is nobody's now: a person took it in, and a commit that
+    leaves it alone brings nothing.
     """
-    reason = scan(text) if scan else ""
-    if reason:
-        msg = f"{place!r} would hold a secret ({reason}). Nothing was written. Take it out and commit again."
-        raise StoreError(msg)
+    reason = scan(after) if scan else ""
+    if scan and reason and before:
+        reason = _among_new_lines(before, after, scan)
+    return (
+        f"{place!r} would hold a secret ({reason}). Nothing was written. Take it out and commit again."
+        if reason
+        else ""
+    )
+
+
+def _among_new_lines(before: str, after: str, scan: Scan) -> str:
+    """The scan's reason once the standing lines that hold a secret by themselves are out of its sight.
+
+    Only those: of a secret that goes over two lines, a new line and a standing one, both must be seen. So lines are
+    tried one by one, then paragraph by paragraph, and at last all that stand together.
+    """
+    lines = after.splitlines(keepends=True)
+    left = Counter(before.splitlines())
+    stands: list[bool] = []
+    for line in after.splitlines():
+        stands.append(left[line] > 0)
+        left[line] -= 1
+    blank = [not line.strip() for line in lines]
+    sizes: tuple[Callable[[int], tuple[bool, Hashable]], ...] = (
+        lambda place: (stands[place], place),
+        lambda place: (stands[place] and not blank[place], 0),
+        lambda place: (stands[place] or blank[place], 0),
+    )
+    reason = ""
+    for size in sizes:
+        for (is_standing, _), places in groupby(range(len(lines)), size):
+            run = list(places)
+            if is_standing and scan("".join(lines[place] for place in run)):
+                lines[run[0] : run[-1] + 1] = ["\n"] * len(run)
+        reason = scan("".join(lines))
+        if not reason:
+            break
+    return reason
 
 
 def _changed(edit: MemoryEdit, found: str | None) -> ConflictError:
