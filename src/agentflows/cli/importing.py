@@ -10,7 +10,7 @@ import typer
 from agentflows.cli.output import HomeOption, JsonOption, StoreOption, console, print_json, warn
 from agentflows.errors import StoreError, UsageError
 from agentflows.home import Home, open_home
-from agentflows.store import import_files, secret_brought
+from agentflows.store import import_files, refuse_secret
 
 _NAMED = 10
 """So many lines are named; of the rest, how many there are."""
@@ -95,9 +95,7 @@ def _check(
         StoreError: a file holds a canary, or a secret that nobody allowed.
     """
     for path, text in files.items():
-        problem = secret_brought(path, standing.get(path, ""), text, doors.canary_in)
-        if problem:
-            raise StoreError(problem)
+        refuse_secret(path, standing.get(path, ""), text, doors.canary_in)
     secrets = [one for one in found if not one.is_personal]
     if secrets and not allow_secrets:
         message = (

@@ -186,7 +186,7 @@ def carry_out(
     Raises:
         UsageError: the form is wrong, or a change was edited since it was shown; nothing was decided.
         ConflictError: others kept committing to the store; what this form approves was not written.
-        StoreError: what was approved breaks an invariant; nothing was written.
+        StoreError: what was approved breaks an invariant, or that or the reason holds a secret; nothing was decided.
     """
     told = meant(answers, seen, _numbered(state.dream(dream_id)))
     approved = _insisting(lambda: _approve(state, dream_id, answers, seen, told, scan))

@@ -15,7 +15,7 @@ from agentflows.errors import ConflictError, NotApprovedError, StoreError, Usage
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, sha256
 from agentflows.review.choosing import OPEN, WRITES_NOTHING, choose, chosen, held, waiting_flags
 from agentflows.review.planning import Plan, Scan, own_changes, planned
-from agentflows.store import Lease, State
+from agentflows.store import Lease, State, secret_brought
 from agentflows.store.failpoints import failpoint
 
 _TRIES = 5
@@ -66,7 +66,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
         NotFoundError, UsageError: a name fits no held change, the edited change writes no text, or the flag
             cannot be answered so.
         ConflictError: the store moved while this ran, or since the reviewer looked; nothing was written.
-        StoreError: what was approved breaks an invariant; nothing was written.
+        StoreError: what was approved breaks an invariant, or that or the reason holds a secret; nothing was decided.
     """
     report = state.dream(dream_id)
     own = own_changes(state, report, edits or {}, resolve or {})
@@ -171,8 +171,11 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
     _settle(state, dream, plan)
     if not changes:
         return _result(state, dream, store, [], refused, before=store.version)
-    if plan.problem:
-        msg = f"Nothing was written: {plan.problem}"
+    message = f"{len(changes)} of dream {dream.dream_id}: {reason}".rstrip(": ")
+    # Asked before anything is decided: what is approved and cannot be committed is stuck.
+    problem = plan.problem or secret_brought("the reason", "", message, scan)
+    if problem:
+        msg = f"Nothing was written: {problem}"
         raise StoreError(msg)
     decisions: list[Decision] = []
     for number, change in enumerate(changes, 1):
@@ -203,7 +206,7 @@ def _commit(  # noqa: PLR0913 - each is a condition of the same commit
         edits,
         base_version=store.version,
         actor=actor,
-        message=f"{len(changes)} of dream {dream.dream_id}: {reason}".rstrip(": "),
+        message=message,
         dream_id=dream.dream_id,
         decisions=[decision.decision_id for decision in decisions],
         changes=changes,

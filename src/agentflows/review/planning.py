@@ -14,7 +14,7 @@ from agentflows.dream.texts import says_again
 from agentflows.errors import StoreError
 from agentflows.memory import MemoryStore, parse_entries
 from agentflows.review.choosing import OPEN, check_editable, chosen
-from agentflows.store import State, pinned_ids, touches_pinned
+from agentflows.store import State, pinned_ids, secret_brought, touches_pinned
 
 Scan = Callable[[str], str]
 
@@ -85,7 +85,8 @@ def planned(
     free, pinned = _unpinned(state, store, files, [own.get(change.change_id, change) for change in undone])
     fit, expired = _still_fit(free, files)
     after = deed.apply_changes(files, fit)
-    problems = deed.violations(files, after, fit, scan=scan or (lambda _: "")) if fit else []
+    found = deed.violations(files, after, fit, scan=scan or (lambda _: "")) if fit else []
+    problems = [one.reason for one in found] or _secrets(files, after, scan)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return Plan(
         store=store,
@@ -95,8 +96,18 @@ def planned(
         pinned=pinned,
         before=files,
         after=after,
-        problem=f"{problems[0].reason}{more}" if problems else "",
+        problem=f"{problems[0]}{more}" if problems else "",
     )
+
+
+def _secrets(before: Mapping[str, str], after: Mapping[str, str], scan: Scan | None) -> list[str]:
+    """Why the commit would refuse these files, asked as it asks: no change holds a secret, and together they may."""
+    asked = [
+        secret_brought(path, before.get(path, ""), text, scan)
+        for path, text in sorted(after.items())
+        if text != before.get(path)
+    ]
+    return [problem for problem in asked if problem]
 
 
 def own_changes(

@@ -7,7 +7,7 @@ commit, compare-and-swap on what was read, a sha256 checked on every read, an ap
 from agentflows.store.abandoned import lease_of
 from agentflows.store.batching import BatchAsked
 from agentflows.store.binding import said
-from agentflows.store.edits import Scan, secret_brought
+from agentflows.store.edits import Scan, refuse_secret, secret_brought
 from agentflows.store.evidence import Evidence, evidence_of
 from agentflows.store.folders import FolderRead, Skipped, import_files, read_folder
 from agentflows.store.forgetting import Committed, Forgetful, OpenFate
@@ -44,6 +44,7 @@ __all__ = [
     "lease_of",
     "pinned_ids",
     "read_folder",
+    "refuse_secret",
     "said",
     "secret_brought",
     "touches_pinned",

@@ -13,7 +13,7 @@ from agentflows.memory import Actor, MemoryEdit, MemoryStore
 from agentflows.store.approvals import use_decisions
 from agentflows.store.binding import unapproved
 from agentflows.store.chain import check_head, contents, head_rows, tree_rows
-from agentflows.store.edits import Scan, plan, secret_brought
+from agentflows.store.edits import Scan, plan, refuse_secret
 from agentflows.store.evidence import record_evidence
 from agentflows.store.failpoints import failpoint
 from agentflows.store.impacts import note_restored
@@ -159,9 +159,7 @@ def write_commit(
     if store.archived_at is not None:
         msg = f"The store {store.name!r} is archived, which is final. Copy it to a new store and write there."
         raise StoreError(msg)
-    problem = secret_brought("the message", "", order.message, order.scan)
-    if problem:
-        raise StoreError(problem)
+    refuse_secret("the message", "", order.message, order.scan)
     check_head(session, store)
     head = head_rows(session, store)
     files = _files(session, head) if order.decisions else {}

@@ -96,9 +96,19 @@ def _check(
             raise _changed(edit, found)
         if edit.content is not None:
             check_content(edit.path, edit.content)
-            problem = secret_brought(edit.path, texts.get(edit.path, ""), edit.content, scan)
-            if problem:
-                raise StoreError(problem)
+            refuse_secret(edit.path, texts.get(edit.path, ""), edit.content, scan)
+
+
+def refuse_secret(place: str, before: str, after: str, scan: Scan | None) -> None:
+    """Stop when `secret_brought` finds one.
+
+    Raises:
+        StoreError: it does.
+    """
+    problem = secret_brought(place, before, after, scan)
+    if problem:
+        msg = f"{problem}. Nothing was written. Take it out and try again."
+        raise StoreError(msg)
 
 
 def secret_brought(place: str, before: str, after: str, scan: Scan | None) -> str:
@@ -110,11 +120,7 @@ def secret_brought(place: str, before: str, after: str, scan: Scan | None) -> st
     reason = scan(after) if scan else ""
     if scan and reason and before:
         reason = _among_new_lines(before, after, scan)
-    return (
-        f"{place!r} would hold a secret ({reason}). Nothing was written. Take it out and commit again."
-        if reason
-        else ""
-    )
+    return f"{place!r} would hold a secret ({reason})" if reason else ""
 
 
 def _among_new_lines(before: str, after: str, scan: Scan) -> str:

@@ -1,0 +1,43 @@
+"""An approval that would be refused decides nothing: what is approved and cannot be committed would be stuck."""
+
+import pytest
+
+from agentflows import review
+from agentflows.errors import StoreError
+from agentflows.home import Home
+from tests.store.samples import change, dreamt, supersede
+
+
+def test_what_the_commit_would_refuse_is_known_before_anything_is_decided(home: Home):
+    """Neither change holds the secret; the file would."""
+    first, second = change(after="- Their door"), change(after="- Code 4711", pattern_key="fact|code|is|")
+    dreamt(home.state, first, second)
+
+    def scan(text: str) -> str:
+        return "a door's code" if "door\n- Code 4711" in text else ""
+
+    both = ["1", "2"]
+    problem = review.preview(home.state, "drm_1", both, scan=scan).problem
+    assert problem == "'/notes.md' would hold a secret (a door's code)"
+    with pytest.raises(StoreError, match=r"Nothing was written: '/notes\.md' would"):
+        review.approve(home.state, "drm_1", reviewer="ada", only=both, scan=scan)
+    check_nothing_decided(home)
+    assert review.reject(home.state, "drm_1", reviewer="ada", reason="no codes", only=["2"]).rejected
+    assert review.approve(home.state, "drm_1", reviewer="ada", only=["1"], scan=scan).committed
+
+
+def test_a_reason_that_cannot_be_kept_decides_nothing(home: Home):
+    """The reason is the commit's message, and that is scanned too."""
+    dreamt(home.state, supersede(), change(after="- More"))
+    reason = "as ada@corp.example.org says"
+    with pytest.raises(StoreError, match=r"'the reason' would hold a secret .*email"):
+        review.approve(home.state, "drm_1", reviewer="ada", reason=reason, scan=home.secret_in)
+    check_nothing_decided(home)
+    assert review.approve(
+        home.state, "drm_1", reviewer="ada", reason="as Ada says", scan=home.secret_in
+    ).committed
+
+
+def check_nothing_decided(home: Home) -> None:
+    assert {one.status for one in home.state.changes(dream_id="drm_1")} == {"held"}
+    assert home.state.decisions() == []
