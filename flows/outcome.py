@@ -16,7 +16,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
 from prefect.serializers import JSONSerializer
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from agentflows.change import Budget
 from agentflows.errors import UsageError
@@ -39,6 +39,7 @@ from agentflows.pursuing import (
     make_request,
     resumed,
 )
+from agentflows.rubric import Criterion
 from agentflows.scrubbing import scrubbed
 
 _pages = load_helper("_pages", Path(__file__).resolve().parents[1])
@@ -50,6 +51,7 @@ _STEP: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "ret
 _WAITS_FOR_DAYS = 30
 _REVISIONS = 3
 """Of a new outcome whose form leaves them empty."""
+_NEEDED = "A criterion that is not met needs a comment: the writer is told it."
 
 
 class Work:
@@ -148,65 +150,99 @@ class Word(Enum):
     unmet = "unmet"
 
 
-def form_of(question: Asked) -> type[RunInput]:
-    """A form with a choice for each criterion, what is to be changed, and who says so."""
+class Form(RunInput):
+    """An answer to more than is asked now is no mistake: the rest was decided elsewhere while the form was open."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def form_of(question: Asked, given: Mapping[str, Any] | None = None) -> type[Form]:
+    """A form with a choice for each criterion, what is to be changed, and who says so; asked again with what was `given`."""
+    filled = given or {}
     fields: dict[str, Any] = {
-        _field(number): (
+        _field(question, criterion): (
             Word,
-            Field(title=plain(criterion.text, 120), description=f"Criterion {criterion.criterion_id}"),
+            Field(
+                default=filled.get(_field(question, criterion), ...),
+                title=plain(criterion.text, 120),
+                description=f"Criterion {criterion.criterion_id}",
+            ),
         )
-        for number, criterion in enumerate(question.criteria, 1)
+        for criterion in question.criteria
     }
-    fields["comment"] = (
-        str,
-        Field(default="", title="Comment", description="With unmet: what is to be changed"),
+    title = f"Comment. {_NEEDED}" if given else "Comment"
+    fields["comment"] = (str, Field(default="", title=title, description="With unmet: what is to be changed"))
+    name = Field(
+        default=filled.get("reviewer", ...), min_length=1, title="Your name", description="Kept on record"
     )
-    fields["reviewer"] = (str, Field(min_length=1, title="Your name", description="Kept on record"))
-    return create_model("Verdict", __base__=RunInput, **fields)
+    fields["reviewer"] = (str, name)
+    return create_model("Verdict", __base__=Form, **fields)
 
 
-def _field(number: int) -> str:
-    return f"criterion_{number}"
+def _field(question: Asked, criterion: Criterion) -> str:
+    """By its place among all that people decide: a form may come back when others were decided elsewhere."""
+    return f"criterion_{question.human.index(criterion.criterion_id) + 1}"
 
 
-def describe(question: Asked) -> str:
+def describe(question: Asked, *, is_again: bool = False) -> str:
     """What the form shows above its fields."""
     files = "\n".join(
         f"- {code(item.path)} ({item.size_bytes:,} bytes)" for item in question.deliverables[:50]
     )
-    wanted = "\n".join(f"{number}. {inline(one.text)}" for number, one in enumerate(question.criteria, 1))
+    wanted = "\n".join(f"- {inline(one.text)}" for one in question.criteria)
+    problem = f"**Nothing was decided yet.** {_NEEDED}\n\n" if is_again else ""
     return (
-        f"## {inline(question.outcome.description, 400)}\n\nAll other criteria are met. Please look at the deliverables "
-        f"in {code(str(question.folder))} and say of each criterion whether it is met.\n\n{files}\n\n### Criteria\n{wanted}"
+        f"## {inline(question.outcome.description, 400)}\n\n{problem}All other criteria are met. Please look at the "
+        f"deliverables in {code(str(question.folder))} and say of each criterion whether it is met.\n\n{files}\n\n"
+        f"### Criteria\n{wanted}"
     )
 
 
-def record(home: Home, question: Asked, said: RunInput) -> None:
-    """Keep the words of the form, each with who said it."""
+def is_blank(question: Asked, said: Form) -> bool:
+    """Whether it says `unmet` and not why: the writer would be told nothing, and paid to guess."""
     answers: Mapping[str, Any] = said.model_dump()
-    comment = answers["comment"].strip() or "no comment was given"
-    for number, criterion in enumerate(question.criteria, 1):
-        word: Word = answers[_field(number)]
+    words = [answers[_field(question, criterion)] for criterion in question.criteria]
+    return Word.unmet in words and not answers["comment"].strip()
+
+
+def record(home: Home, question: Asked, said: Form) -> None:
+    """Keep the words of the form on what still waits, each with who said it."""
+    answers: Mapping[str, Any] = said.model_dump()
+    for criterion in question.criteria:
+        word: Word = answers[_field(question, criterion)]
         decide(
             home,
             question.outcome.outcome_id,
             "met" if word is Word.met else "unmet",
             criteria=[criterion.criterion_id],
-            reason=comment,
+            reason=answers["comment"].strip() or "no comment was given",
             reviewer=answers["reviewer"],
         )
 
 
 def _ask(home: Home, work: Work) -> bool:
-    """Suspend for a person's verdict where this run can be resumed; False where it cannot."""
+    """Suspend for a person's verdict where this run can be resumed; False where it cannot.
+
+    The run goes on from the top, and each form that was answered gives its answer again.
+    """
     if not deployment.get_id():
         return False
     question = asked(home, work.run.outcome.outcome_id)
-    form = form_of(question).with_initial_data(description=describe(question))
+    if not question.criteria:
+        return True  # decided elsewhere, a moment ago
     key = f"{question.outcome.outcome_id.replace('_', '-')}-{question.outcome.attempts[-1].iteration}"
-    said = suspend_flow_run(wait_for_input=form, timeout=_WAITS_FOR_DAYS * 86_400, key=key)
+    said = _said(form_of(question).with_initial_data(description=describe(question)), key)
+    again = 1
+    while is_blank(question, said):
+        again += 1
+        form = form_of(question, said.model_dump())
+        said = _said(form.with_initial_data(description=describe(question, is_again=True)), f"{key}-{again}")
     record(home, question, said)
     return True
+
+
+def _said(form: type[Form], key: str) -> Form:
+    return suspend_flow_run(wait_for_input=form, timeout=_WAITS_FOR_DAYS * 86_400, key=key)
 
 
 @flow(

@@ -27,7 +27,7 @@ from agentflows.change import Budget
 from agentflows.errors import UsageError
 from agentflows.escape import inline
 from agentflows.project import load_module
-from agentflows.pursuing import Limits, OutcomeRequest, asked, begin, go_on, make_request
+from agentflows.pursuing import Limits, OutcomeRequest, asked, begin, decide, go_on, make_request
 from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES, ROOT
 
@@ -140,6 +140,47 @@ def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str,
     assert [(one.met, one.reason, one.reviewer) for one in said] == [("unmet", "too short", "ada")]
 
 
+def test_a_form_that_comes_back_after_one_of_its_criteria_was_decided_elsewhere_says_the_rest(
+    given: dict[str, Any],
+):
+    """Each field keeps its criterion, whatever else was decided while the form was open; no Retry repairs a form."""
+    flow = load_module("outcome", ROOT)
+    rubric = "# Notes\n\n- **one**: Ada likes them. (human)\n- **two**: Bob likes them. (human)\n"
+    answer = {"criterion_1": "met", "criterion_2": "unmet", "comment": "too short", "reviewer": "ada"}
+    with open_home(given["home"]) as home:
+        words = {name: given[name] for name in ("agent", "workspace")}
+        with begin(home, make_request("Notes", rubric=rubric, **words)) as run:
+            assert go_on(run).result == "waiting"
+        name = run.outcome.outcome_id
+        assert {"criterion_1", "criterion_2"} <= flow.form_of(asked(home, name)).model_fields.keys()
+        decide(home, name, "met", criteria=["one"], reviewer="bob")
+        question = asked(home, name)
+        flow.record(home, question, flow.form_of(question)(**answer))
+        said = home.state.verdicts(name)
+    assert {one.criterion_id: (one.met, one.reviewer) for one in said} == {
+        "one": ("met", "bob"),
+        "two": ("unmet", "ada"),
+    }
+
+
+def test_unmet_without_a_comment_is_asked_again_with_what_was_filled_in(given: dict[str, Any]):
+    """A revision that is told nothing costs as much as one that is told what to change; the command refuses the same."""
+    flow = load_module("outcome", ROOT)
+    with open_home(given["home"]) as home:
+        words = {name: given[name] for name in ("agent", "workspace")}
+        with begin(home, make_request("Notes", rubric=HUMAN, **words)) as run:
+            go_on(run)
+        question = asked(home, run.outcome.outcome_id)
+    said = flow.form_of(question)(criterion_1="unmet", comment=" ", reviewer="ada")
+    assert flow.is_blank(question, said)
+    fields = flow.form_of(question, said.model_dump()).model_json_schema()["properties"]
+    assert (fields["criterion_1"]["default"], fields["reviewer"]["default"]) == ("unmet", "ada")
+    assert "needs a comment" in fields["comment"]["title"]
+    assert "needs a comment" in flow.describe(question, is_again=True)
+    for answer in ({"criterion_1": "met"}, {"criterion_1": "unmet", "comment": "too short"}):
+        assert not flow.is_blank(question, flow.form_of(question)(reviewer="ada", **answer))
+
+
 def prefect(*words: str) -> subprocess.CompletedProcess[str]:
     """The `prefect` command against this test's server."""
     environment = os.environ | {
@@ -152,11 +193,11 @@ def prefect(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow  # a worker starts twice: some 30 s
+@pytest.mark.slow  # a worker starts three times: some 45 s
 def test_a_run_suspends_for_a_person_and_a_new_process_goes_on_with_the_answer(
     given: dict[str, Any], tmp_path: Path
 ):
-    """The form is filled in, the run resumed, and whatever was done before is not done again."""
+    """The form is filled in, asked again for a comment, and whatever was done before is not done again."""
     (tmp_path / "example" / "rubric.md").write_text(HUMAN)
     prefect("work-pool", "create", "agentflows", "--type", "process")
     deployed = prefect("--no-prompt", "deploy", "--name", "outcome")
@@ -170,11 +211,11 @@ def test_a_run_suspends_for_a_person_and_a_new_process_goes_on_with_the_answer(
         with open_home(given["home"]) as home:
             (waiting,) = home.state.outcomes()
         assert (waiting.result, len(waiting.attempts)) == ("waiting", 1)
-        answer = {"criterion_1": "met", "comment": "fine", "reviewer": "ada"}
-        resumed = client.resume_flow_run(run.id, run_input=answer)
-        assert resumed.status.value == "ACCEPT", resumed.details
-    worked = prefect("worker", "start", "--pool", "agentflows", "--run-once")
-    assert worked.returncode == 0, worked.stdout + worked.stderr
+        for answer in ({"criterion_1": "unmet"}, {"criterion_1": "met", "comment": "fine"}):
+            resumed = client.resume_flow_run(run.id, run_input={"reviewer": "ada", **answer})
+            assert resumed.status.value == "ACCEPT", resumed.details
+            worked = prefect("worker", "start", "--pool", "agentflows", "--run-once")
+            assert worked.returncode == 0, worked.stdout + worked.stderr
     with open_home(given["home"]) as home:
         (ended,) = home.state.outcomes()
     assert (ended.result, len(ended.attempts)) == ("satisfied", 1)

@@ -21,6 +21,8 @@ class Asked(BaseModel):
     outcome: Outcome
     criteria: tuple[Criterion, ...]
     """Those that still wait for a word."""
+    human: tuple[str, ...] = ()
+    """The ids of all that a person decides, those decided already too, in the rubric's order."""
     decided: tuple[HumanVerdict, ...] = ()
     deliverables: tuple[Deliverable, ...] = ()
     folder: str = ""
@@ -42,11 +44,11 @@ def asked(home: Home, name: str) -> Asked:
     attempt = outcome.attempts[-1]
     decided = tuple(home.state.verdicts(outcome.outcome_id, attempt.manifest_sha256))
     known = {one.criterion_id for one in decided}
+    human = [one for one in request.rubric.criteria if one.judging == "human"]
     return Asked(
         outcome=outcome,
-        criteria=tuple(
-            one for one in request.rubric.criteria if one.judging == "human" and one.criterion_id not in known
-        ),
+        criteria=tuple(one for one in human if one.criterion_id not in known),
+        human=tuple(one.criterion_id for one in human),
         decided=decided,
         deliverables=attempt.deliverables,
         folder=str(home.settings.home_path / "outcomes" / outcome.outcome_id / str(attempt.iteration)),
@@ -72,10 +74,9 @@ def decide(
             needs in order to revise.
     """
     found = asked(home, name)
-    human = {one.criterion_id for one in found.criteria} | {one.criterion_id for one in found.decided}
-    wrong = [one for one in criteria if one not in human]
+    wrong = [one for one in criteria if one not in found.human]
     if wrong:
-        msg = f"No person is asked about {', '.join(map(repr, wrong))}. They are asked about: {', '.join(sorted(human))}."
+        msg = f"No person is asked about {', '.join(map(repr, wrong))}. They are asked about: {', '.join(sorted(found.human))}."
         raise UsageError(msg)
     if met == "unmet" and not reason.strip():
         msg = "A criterion that is not met needs a reason: the writer is told it. Give one with --reason."
