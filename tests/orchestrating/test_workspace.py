@@ -207,6 +207,19 @@ def test_shared_files_are_seen_at_once(work: Work, workspace: Path):
     assert (job.status, (workspace / "a").read_text()) == ("succeeded", "a")
 
 
+def test_a_private_file_stays_private(work: Work, workspace: Path):
+    """In the workspace, and where a version that lost a conflict is kept; a turn's copy knows nothing of rights."""
+    (workspace / ".env").write_text("A=1")
+    (workspace / ".env").chmod(0o600)
+    work(
+        task("a", "meet('a', 'b'); (folder / '.env').write_text('A=2')"),
+        task("b", "meet('b', 'a'); (folder / '.env').write_text('A=3')"),
+    )
+    both = [workspace / ".env", *(workspace / KEPT_ASIDE).rglob(".env")]
+    assert {path.read_text() for path in both} == {"A=2", "A=3"}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in both] == [0o600, 0o600]
+
+
 def test_a_folder_that_a_turn_closed_is_not_taken_for_deleted(work: Work, workspace: Path, home: Home):
     """An agent's test that was killed midway leaves such a folder; the user's files below it stay, and its copy goes."""
     (workspace / "sub").mkdir()

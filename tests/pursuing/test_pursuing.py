@@ -335,11 +335,18 @@ def test_the_last_words_of_an_agent_can_be_what_is_graded(run: Pursue, workspace
     assert [item.path for item in found.attempts[0].deliverables] == ["answer.md"]
     assert (workspace / "answer.md").read_text() == "I could not."
     assert outside.read_text() == "somebody's"
+    (workspace / "answer.md").unlink()
+    (workspace / "answer.md" / "below").mkdir(parents=True)
+    again = run("nothing", rubric, deliverables=["@answer"], max_iterations=0, key="over a folder")
+    assert (again.result, (workspace / "answer.md").read_text()) == ("satisfied", "I could not.")
 
 
-def test_the_words_of_a_run_that_broke_are_no_answer(run: Pursue, workspace: Path):
-    """Nor is the answer of somebody before it."""
-    (workspace / "answer.md").write_text("I could not.")
+@pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])
+def test_the_words_of_a_run_that_broke_are_no_answer(run: Pursue, workspace: Path, *, is_folder: bool):
+    """Nor is the answer of somebody before it, whatever it is."""
+    answer = workspace / "answer.md"
+    (answer / "answer.md" if is_folder else answer).parent.mkdir(exist_ok=True)
+    (answer / "answer.md" if is_folder else answer).write_text("I could not.")
     found = run("broken", "- Said.\n  check: exists answer.md\n", deliverables=["@answer"])
     assert (found.result, found.stop_reason) == ("stopped", "writer_error")
 

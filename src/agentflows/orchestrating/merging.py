@@ -37,6 +37,7 @@ class Merge:
         self._write: dict[str, Kept] = {}
         self._present: dict[str, Kept] = {}
         self._kept_aside: dict[str, Kept] = {}
+        self._aside_rights: dict[str, int | None] = {}
 
     def bring(self, changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
         """Do it; changes that met another version come back marked.
@@ -51,7 +52,7 @@ class Merge:
         }
         self._workspace.restore(Snapshot(files=self._write), Snapshot(files=self._present))
         if self._kept_aside:
-            self._workspace.restore(Snapshot(files=self._kept_aside), Snapshot())
+            self._workspace.restore(Snapshot(files=self._kept_aside), Snapshot(), self._aside_rights)
         return tuple(found[path] for path in sorted(found))
 
     def _met(self, change: FileChange) -> bool:
@@ -63,6 +64,7 @@ class Merge:
         if is_met:
             if mine is not None:
                 self._kept_aside[f"{self._aside}/{change.path}"] = mine
+                self._aside_rights[f"{self._aside}/{change.path}"] = self._workspace.rights(change.path)
             return True
         if isinstance(here, Kept):
             self._present[change.path] = here

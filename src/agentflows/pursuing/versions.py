@@ -18,11 +18,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.errors import OutcomeError
+from agentflows.errors import OutcomeError, WorkspaceError
 from agentflows.evaluation import Deliverable
 from agentflows.outcome import Frozen
 from agentflows.pursuing.contents import Contents, Kept, hashed
 from agentflows.pursuing.seen import Seen
+from agentflows.sandbox import content
 from agentflows.sandbox.beneath import opened
 from agentflows.sandbox.rights import let_owner, remove
 from agentflows.sandbox.walk import Found, kind_of, matcher, walk
@@ -167,7 +168,9 @@ class Versions:
         self._contents.share(snapshot.files.values())
 
     def _keep(self, found: Found, left: int) -> Kept | None:
-        """None for what is no file and no link, went away meanwhile, or has a name or target that is not UTF-8."""
+        """None for what is no file and no link or half a file, went away meanwhile, or whose name or target is not UTF-8."""
+        if content.is_draft(found.path.rpartition("/")[2]):
+            return None
         with suppress(FileNotFoundError, UnicodeEncodeError):
             found.path.encode()
             if found.kind == "link":
@@ -225,20 +228,26 @@ class Versions:
 
     # -- putting back --------------------------------------------------------------------------------
 
-    def restore(self, wanted: Snapshot, present: Snapshot) -> None:
+    def restore(
+        self, wanted: Snapshot, present: Snapshot, rights: "Mapping[str, int | None] | None" = None
+    ) -> None:
         """Make the workspace what `wanted` says; `present` is what it holds now. What is equal is not touched.
+
+        Files keep the rights they have there, but for whether they can be run; new ones get those of any new file, or
+        what `rights` says.
 
         Raises:
             OutcomeError: a kept content is damaged, or the workspace cannot be written.
             StagingError: one that lies on another machine cannot be brought here.
         """
         self._contents.fetch(kept for path, kept in wanted.files.items() if present.files.get(path) != kept)
+        swept: set[Path] = set()
         try:
             for path in sorted(present.files.keys() - wanted.files.keys(), reverse=True):
                 self._remove(path)
             for path, kept in sorted(wanted.files.items()):
                 if present.files.get(path) != kept:
-                    self._put(path, kept)
+                    self._put(path, kept, (rights or {}).get(path), swept)
         except OSError as error:
             msg = (
                 f"The workspace {self.workspace} cannot be put back: {error.strerror or error} ({error.filename}). "
@@ -246,25 +255,33 @@ class Versions:
             )
             raise OutcomeError(msg) from error
 
+    def rights(self, path: str) -> int | None:
+        """The rights of the file that stands at one path now; None where there is none."""
+        above, _, name = path.rpartition("/")
+        try:
+            with opened(self.workspace, above or ".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+                return content.rights_of(folder, name)
+        except OSError:
+            return None
+
     def write(self, path: str, text: str) -> None:
         """Write one file of the workspace, whatever stood there; no link is followed. Without a text it goes.
 
         Raises:
             OutcomeError: it cannot be written.
         """
-        if not text:
-            self._remove(path)
-            return
         target = self.workspace / path
-        draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
         try:
-            draft.write_text(text, "utf-8", errors="replace")
-            draft.replace(target)
+            _clear(target)
+            if not text:
+                self._remove(path)
+                return
+            above, _, name = path.rpartition("/")
+            with opened(self.workspace, above or ".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+                content.put(folder, name, text.encode("utf-8", errors="replace"))
         except OSError as error:
-            msg = f"{target} cannot be written: {error.strerror or error}. Make room for it, and run the same command again."
+            msg = f"{target} cannot be written: {error.strerror or error}. Make it writable, and run the same command again."
             raise OutcomeError(msg) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _remove(self, path: str) -> None:
         target = self.workspace / path
@@ -278,21 +295,25 @@ class Versions:
             except OSError:  # not empty, or gone: someone's folder
                 break
 
-    def _put(self, path: str, kept: Kept) -> None:
+    def _put(self, path: str, kept: Kept, rights: int | None, swept: set[Path]) -> None:
         target = self.workspace / path
+        above, _, name = path.rpartition("/")
         self._make_folder(target.parent)
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
-        try:
+        _clear(target)
+        with opened(self.workspace, above or ".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+            if target.parent not in swept:
+                self._sweep(folder)
+                swept.add(target.parent)
             if kept.link is not None:
-                draft.symlink_to(kept.link)
-            else:
-                draft.write_bytes(self._contents.read(kept.sha256))
-                draft.chmod(0o755 if kept.is_executable else 0o644)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+                content.put_link(folder, name, kept.link)
+                return
+            whole = self._contents.read(kept.sha256)
+            content.put(folder, name, whole, rights=rights, is_executable=kept.is_executable)
+
+    def _sweep(self, folder: int) -> None:
+        """Remove what one left half-written that was killed with the same in its hands, and no live tool's."""
+        with suppress(WorkspaceError), content.locked(self.workspace):
+            content.sweep(folder)
 
     def _make_folder(self, folder: Path) -> None:
         """Folders on the way, where a link or file may stand in their place."""
@@ -383,6 +404,12 @@ class Versions:
             yield draft
         finally:
             remove(draft)
+
+
+def _clear(target: Path) -> None:
+    """Make way for a file where a folder stands."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
 
 
 def _made(target: str, content: bytes, kept: Kept, modified_ns: int) -> os.stat_result:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import secrets
 import stat
 import time
@@ -14,6 +15,8 @@ from agentflows.sandbox.walk import kind_of
 
 _LOCK_SECONDS = 5.0
 _BLOCK = 1 << 20
+_DRAFT = ".agentflows-draft-"
+_A_DRAFT = re.compile(re.escape(_DRAFT) + "[0-9a-f]{12}")
 
 
 def check_regular(fd: int, path: str) -> None:
@@ -62,27 +65,71 @@ def decoded(path: str, content: bytes) -> str:
         raise WorkspaceError(msg) from error
 
 
-def put(folder: int, name: str, content: bytes) -> None:
-    """Write `name` in the open folder whole or not at all; a file that was there keeps its rights.
+def put(
+    folder: int, name: str, content: bytes, *, rights: int | None = None, is_executable: bool | None = None
+) -> None:
+    """Write `name` in the open folder whole or not at all. A link that takes its place meanwhile is replaced, not followed.
 
-    A link that takes the place of `name` meanwhile is replaced, not followed.
+    Args:
+        folder: open.
+        name: of the file.
+        content: all of it.
+        rights: those it gets; None is those of the file that was there, or of any new one.
+        is_executable: whether its owner may run it, and so may who may read it; None leaves that as it is.
     """
-    draft = f".{name[:100]}.{secrets.token_hex(6)}"
+    draft = f"{_DRAFT}{secrets.token_hex(6)}"
     fd = os.open(
         draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder
     )
     try:
         with os.fdopen(fd, "wb") as file:
-            with suppress(FileNotFoundError):
-                present = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if stat.S_ISREG(present.st_mode):
-                    os.fchmod(fd, stat.S_IMODE(present.st_mode) & 0o777)
+            wanted = rights_of(folder, name) if rights is None else rights
+            new = stat.S_IMODE(os.fstat(fd).st_mode)
+            os.fchmod(fd, _runnable(new if wanted is None else wanted, is_executable=is_executable))
             file.write(content)
         os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(draft, dir_fd=folder)
         raise
+
+
+def put_link(folder: int, name: str, link: str) -> None:
+    """The same for a link to `link`."""
+    draft = f"{_DRAFT}{secrets.token_hex(6)}"
+    os.symlink(link, draft, dir_fd=folder)
+    try:
+        os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(draft, dir_fd=folder)
+        raise
+
+
+def rights_of(folder: int, name: str) -> int | None:
+    """The rights of a file in the open folder; None when there is none of that name."""
+    try:
+        present = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(present.st_mode) & 0o777 if stat.S_ISREG(present.st_mode) else None
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file of that name is one that a process which was killed had not written whole."""
+    return _A_DRAFT.fullmatch(name) is not None
+
+
+def sweep(folder: int) -> None:
+    """Remove such files from the open folder. Only whoever alone writes there may."""
+    for name in os.listdir(folder):
+        if is_draft(name):
+            os.unlink(name, dir_fd=folder)
+
+
+def _runnable(mode: int, *, is_executable: bool | None) -> int:
+    if is_executable is None or bool(mode & stat.S_IXUSR) == is_executable:
+        return mode
+    return mode | (mode & 0o444) >> 2 if is_executable else mode & ~0o111
 
 
 @contextmanager
