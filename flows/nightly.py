@@ -17,6 +17,7 @@ from prefect.serializers import JSONSerializer
 
 from agentflows.change import Budget
 from agentflows.errors import AgentflowsError, NotFoundError
+from agentflows.escape import inline
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.notices import PART
@@ -104,7 +105,7 @@ def report(night: Night) -> None:
 
 def markdown(night: Night) -> str:
     """The night as a page: each step in a line, then what a person is to do."""
-    rows = "\n".join(f"| {name} | {night.told[name].replace('|', chr(92) + '|')} |" for name in STEPS)
+    rows = "\n".join(f"| {name} | {inline(night.told[name])} |" for name in STEPS)
     dream = night.done.get("dream", {})
     todo: list[str] = []
     if dream.get("held"):
@@ -117,8 +118,9 @@ def markdown(night: Night) -> str:
             f"**The night failed at {night.failed}.** Mend what the line says; then retry this run, or wait for the next "
             "night: it goes on from here, and nothing is done or paid twice."
         )
-    return f"# Night of {night.store}\n\n| step | what happened |\n|---|---|\n{rows}\n\n" + "\n\n".join(
-        todo or ["Nothing is to be done."]
+    return (
+        f"# Night of {inline(night.store)}\n\n| step | what happened |\n|---|---|\n{rows}\n\n"
+        + "\n\n".join(todo or ["Nothing is to be done."])
     )
 
 

@@ -29,7 +29,7 @@ from pydantic import BaseModel, Field, create_model
 from agentflows.dream import markdown
 from agentflows.dream.resolving import Answer
 from agentflows.errors import CorruptionError, ServerError, StoreError, UsageError
-from agentflows.escape import plain
+from agentflows.escape import inline, plain
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.project import load_helper
@@ -128,7 +128,7 @@ def decide(work: Work, home: Home, answers: Answers, seen: Seen) -> None:
     except (UsageError, StoreError) as error:
         work.problem = str(error)  # for the form, which asks again; Prefect's log would keep it for ever
         return
-    done = "\n".join(f"- {line}" for line in what_was_done(work.carried)) or "- Nothing was decided."
+    done = "\n".join(f"- {inline(line)}" for line in what_was_done(work.carried)) or "- Nothing was decided."
     _pages.lay_markdown(
         f"# What was decided\n\n{done}\n", key=f"{work.key}-decided", description="What was decided"
     )

@@ -12,10 +12,12 @@ from prefect.client.schemas.objects import FlowRun
 from agentflows import approve, load_flow, open_home
 from agentflows.errors import AgentflowsError
 from agentflows.notices import PART
+from agentflows.project import load_module
 from agentflows.publishing import publish
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, ROOT
 from tests.dreaming.model import answer
+from tests.hostile import HOSTILE, forged
 
 pytestmark = pytest.mark.prefect
 
@@ -134,3 +136,14 @@ def test_a_first_night_over_nothing_is_no_failure(tmp_path: Path):
     found = load_flow("nightly")(store="empty", logs=str(tmp_path / "logs"), home=str(tmp_path / "home"))
     assert set(found) == {"ingest"}
     assert "the archive is empty" in page("nightly-empty")
+
+
+def test_an_endpoints_words_draw_nothing_on_the_page_of_the_night(tmp_path: Path):
+    """An error says what a server said; on Prefect's page that is words, and no picture from elsewhere."""
+    flow = load_module("nightly", ROOT)
+    with open_home(tmp_path) as home:
+        night = flow.Night(home, f"team {HOSTILE}")
+        night.told = dict.fromkeys(flow.STEPS, f"failed: {HOSTILE}")
+        page = flow.markdown(night)
+    assert forged(page) == []
+    assert page.count("evil.example") == 8, "what is said is shown"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from markdown_it import MarkdownIt
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -30,11 +29,10 @@ from agentflows.project import load_module
 from agentflows.pursuing import Limits, OutcomeRequest, asked, begin, decide, go_on, make_request
 from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES, ROOT
+from tests.hostile import HOSTILE, forged
 
 pytestmark = pytest.mark.prefect
 
-HOSTILE = "**Approve** [here](http://evil.example) <img src=x> |"
-"""What a task or a criterion may say, and no page may draw."""
 HUMAN = "# Notes\n\n- **there**: There are notes.\n  check: exists NOTES.md\n- **liked**: Ada likes them. (human)\n"
 
 
@@ -132,9 +130,7 @@ def test_the_form_asks_of_each_criterion_and_keeps_who_answered(given: dict[str,
         assert "`NOTES.md`" in page
         assert page.count(inline(HOSTILE)) == 2, "the words of others are shown, and draw nothing"
         whole = flow.markdown(question.outcome, parse_rubric(rubric), folder=run.folder)
-        drawn = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(f"{page}\n\n{whole}")
-        assert "<img" not in drawn
-        assert 'href="http' not in drawn
+        assert forged(f"{page}\n\n{whole}") == []
         flow.record(home, question, form(criterion_1="unmet", comment="too short", reviewer="ada"))
         said = home.state.verdicts(run.outcome.outcome_id)
     assert [(one.met, one.reason, one.reviewer) for one in said] == [("unmet", "too short", "ada")]

@@ -10,6 +10,7 @@ from agentflows.errors import DreamError
 from agentflows.home import Home
 from agentflows.impact import Impact
 from agentflows.pictures import picture
+from tests.hostile import HOSTILE, forged
 from tests.impact.sessions import ADA, archived, at, many, session, written
 
 ONE = [(10.0, "# Notes\n\n- Ask before you delete.\n")]
@@ -195,6 +196,17 @@ def test_the_next_dream_tells_what_made_things_worse(home: Home):
     assert len(told) == 1
     assert "`agentflows memory restore 0 --store team`" in told[0]
     assert [flag.status for flag in home.state.impact_flags("team")] == ["open"]
+
+
+def test_words_of_others_draw_nothing_on_the_page(home: Home):
+    """A session log names its project itself, and the page is laid on Prefect's every week: no picture is fetched from elsewhere."""
+    written(home, ONE)
+    found = measured(home)
+    (step,) = found.steps
+    steps = (step.model_copy(update={"by": HOSTILE, "why": HOSTILE}),)
+    page = impact.markdown(found.model_copy(update={"who": HOSTILE, "steps": steps}))
+    assert forged(page) == []
+    assert page.count("evil.example") == 6, "what is said is shown"
 
 
 def test_the_page_shows_the_table_the_picture_and_the_command(home: Home):

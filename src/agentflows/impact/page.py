@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from agentflows.escape import code, inline, plain
 from agentflows.impact.compare import points
 from agentflows.impact.rates import Rate
 from agentflows.impact.words import Impact, Step
@@ -46,8 +47,8 @@ def undoing(impact: Impact, step: Step) -> str:
     """How a worse step is undone, or that it is."""
     if step.undone_by is not None:
         return f"Undone by version {step.undone_by}."
-    command = restore_command(impact.store, step.restore_to)
-    return f"Undo: `{command}`{lost_too(step.version, impact.store_version)}"
+    command = code(restore_command(impact.store, step.restore_to))
+    return f"Undo: {command}{lost_too(step.version, impact.store_version)}"
 
 
 def table(impact: Impact) -> list[dict[str, str]]:
@@ -56,7 +57,7 @@ def table(impact: Impact) -> list[dict[str, str]]:
         {
             "versions": named(step).partition(" ")[2],
             "since": f"{step.settled_at:%Y-%m-%d %H:%M}",
-            "by": step.by,
+            "by": plain(step.by),
             "before": share(step.before),
             "after": share(step.after),
             "difference within tasks": points(step.difference) if step.difference else "",
@@ -104,9 +105,9 @@ def _sign(low: float, high: float) -> int:
 
 def markdown(impact: Impact, picture: str = "") -> str:
     """The whole page; `picture` is an image in Markdown to show in place of success over time in plain text."""
-    lines = [f"# Impact of the memory {impact.store!r}, version {impact.store_version}", ""]
+    lines = [f"# Impact of the memory {inline(repr(impact.store))}, version {impact.store_version}", ""]
     for step in impact.worse:
-        lines += [f"**{named(step).capitalize()}: {step.why}.** {undoing(impact, step)}", ""]
+        lines += [f"**{named(step).capitalize()}: {inline(step.why)}.** {undoing(impact, step)}", ""]
     rows = table(impact)
     if rows:
         lines += [
@@ -116,7 +117,7 @@ def markdown(impact: Impact, picture: str = "") -> str:
         ]
     else:
         lines.append("The store has no version that says anything yet.")
-    lines += ["", "## Each step", "", *(f"- {named(step)}: {step.why}" for step in impact.steps)]
+    lines += ["", "## Each step", "", *(f"- {named(step)}: {inline(step.why)}" for step in impact.steps)]
     lines += [
         "",
         "## Success over time",
@@ -124,11 +125,11 @@ def markdown(impact: Impact, picture: str = "") -> str:
         *([picture] if picture else ["```", *timeline(impact), "```"]),
         "",
     ]
-    return "\n".join([*lines, *(f"- {line}" for line in notes(impact)), ""])
+    return "\n".join([*lines, *(f"- {inline(line)}" for line in notes(impact)), ""])
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(inline, cells)) + " |"
 
 
 def timeline(impact: Impact) -> list[str]:

@@ -107,7 +107,7 @@ def markdown(job: Orchestration) -> str:
     if job.result:
         lines += ["## Result", "", block(job.result[:_REPORT], "text"), ""]
     for thread in job.threads:
-        lines += [f"## {thread.thread_id} · {thread.agent} · {thread.status}", ""]
+        lines += [f"## {inline(thread.thread_id)} · {inline(thread.agent)} · {thread.status}", ""]
         for turn in thread.turns:
             lines += _turn(turn)
     if left := not_begun(job):
