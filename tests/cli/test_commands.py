@@ -196,6 +196,8 @@ def test_a_dream_by_command_waits_for_review_with_exit_code_3(tmp_path: Path):
     report = json.loads(done.stdout)
     assert "neither ANTHROPIC_API_KEY" in report["notes"][0]
     assert "9/9" in done.stderr
+    words = ["review", "reject", "last", "--reason", "unseen", "--home", home]
+    assert "The last dream is drm_" in run(*words).stderr, "what went to a log was shown to nobody"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

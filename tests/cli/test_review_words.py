@@ -15,11 +15,12 @@ from agentflows.cli.output import console, report_error, warn
 from agentflows.cli.show import show_dream
 from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.errors import UsageError
-from agentflows.home import open_home
+from agentflows.home import Home, open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
 from tests import command_line
 from tests.conftest import EXAMPLES
+from tests.store.samples import change, report, team
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -70,6 +71,36 @@ def test_a_commit_offers_the_version_before_it(own: Path):
     done = run("review", "approve", "last", "--only", "1", "--home", own)
     assert "1 committed to 'example' version 2." in done.stdout
     assert "memory restore 1 --store example" in done.stdout
+
+
+def test_last_is_the_dream_that_was_shown_or_nothing_is_decided(home: Home):
+    """A night's dream comes between `show last` and `approve last --only 1`, and its first change is another."""
+
+    def review(*words: str) -> subprocess.CompletedProcess[str]:
+        return run("review", *words, "--home", home.settings.home_path)
+
+    store = team(home.state)
+    for day in (1, 2):
+        later = change(dream_id=f"drm_{day}", after=f"- Of day {day}", pattern_key=f"fact|{day}|is|")
+        home.state.save_dream(report(store, [later], dream_id=f"drm_{day}", day=day))
+        if day == 1:
+            assert "Dream drm_1 over store 'team'" in review("show", "last").stdout
+    for words in (["approve", "last", "--only", "1"], ["reject", "last", "--reason", "no"]):
+        refused = review(*words)
+        assert refused.returncode == 2
+        assert "The last dream is drm_2 now, and you were shown drm_1" in refused.stderr
+    assert {one.status for one in home.state.changes()} == {"held"}
+    assert "1 committed" in review("approve", "drm_1", "--only", "1").stdout
+    review("show")
+    assert "1 committed" in review("approve", "last", "--only", "1").stdout
+
+
+def test_last_without_a_look_says_which_dream_that_is(own: Path):
+    """Scripts decide without looking; what they decided on is in their log."""
+    with open_home(own) as home:
+        name = home.state.dreams()[0].dream_id
+    done = run("review", "approve", "last", "--only", "1", "--home", own)
+    assert (done.returncode, done.stderr) == (0, f"The last dream is {name}.\n")
 
 
 def test_approving_everything_leaves_the_flags_to_a_person(own: Path):

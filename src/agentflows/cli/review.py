@@ -14,6 +14,7 @@ from agentflows import review as reviews
 from agentflows.change import Dream
 from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, print_table
 from agentflows.cli.show import show_dream, show_review
+from agentflows.cli.shown import decided_on, named_dream, note_shown
 from agentflows.dream.resolving import ANSWERS, Answer
 from agentflows.errors import UsageError
 from agentflows.home import open_home
@@ -80,7 +81,8 @@ def show(
     JSON: the same object as `agentflows dream`
     """
     with open_home(home) as doors:
-        report = doors.state.dream(_named(doors.state, dream))
+        report = doors.state.dream(named_dream(doors.state, dream))
+        note_shown(doors, report.dream.dream_id)
     if json:
         print_json(report)
     else:
@@ -120,7 +122,7 @@ def approve(
     JSON: {dream_id, store_name, store_version, committed, noted, rejected, refused, still_held, flags}
     """
     with open_home(home) as doors:
-        dream_id = _named(doors.state, dream)
+        dream_id = decided_on(doors, dream)
         answers = dict(map(_answer, resolve or []))
         by_hand = [*(edit or []), *(name for name, answer in answers.items() if answer == "edit")]
         edits = dict(_from_file(item) for item in edit_file or [])
@@ -162,7 +164,7 @@ def reject(
     JSON: {dream_id, store_name, store_version, committed, noted, rejected, refused, still_held, flags}
     """
     with open_home(home) as doors:
-        dream_id = _named(doors.state, dream)
+        dream_id = decided_on(doors, dream)
         result = reviews.reject(
             doors.state, dream_id, reviewer=doors.actor(by).name, reason=reason, only=_numbers(only) or None
         )
@@ -170,16 +172,6 @@ def reject(
         print_json(result)
     else:
         show_review(result, home)
-
-
-def _named(state: reviews.State, dream: str) -> str:
-    if dream != "last":
-        return dream
-    dreams = [item for item in state.dreams() if item.status == "completed"]
-    if not dreams:
-        message = "No dream was dreamt here yet. Run `agentflows dream --store NAME` first."
-        raise UsageError(message)
-    return max(dreams, key=lambda item: item.created_at).dream_id
 
 
 def _store_of(dream: Dream, outputs: Mapping[str, str]) -> str:

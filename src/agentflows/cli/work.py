@@ -17,6 +17,7 @@ from agentflows.cli.orders import standing_orders
 from agentflows.cli.output import FullOption, HomeOption, JsonOption, console, print_json, program
 from agentflows.cli.runner import run_flow
 from agentflows.cli.show import show_dream, show_ingest
+from agentflows.cli.shown import note_shown
 from agentflows.dreaming import MAX_INSTRUCTIONS, SessionFilter
 from agentflows.errors import UsageError
 from agentflows.home import open_home
@@ -177,6 +178,8 @@ def dream(
     )
     with open_home(home) as doors:
         report = doors.state.dream(answer["dream_id"])
+        if sys.stdout.isatty() and not json:  # into a log, nobody is shown anything
+            note_shown(doors, report.dream.dream_id)
     if json:
         print_json(report)
     else:
