@@ -4,15 +4,20 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agentflows.agent import AgentDefinition
 from agentflows.errors import ConflictError, OutcomeError, RubricError, SettingsError, UsageError
+from agentflows.evaluation import Attempt, Evaluation, Outcome
 from agentflows.home import Home
-from agentflows.pursuing import asked, begin, decide, make_request, pursue, resume
+from agentflows.outcome import Steps, Waiting
+from agentflows.pursuing import ASIDE, asked, begin, decide, go_on, make_request, pursue, resume
+from tests import command_line
 from tests.pursuing.conftest import Pursue
 
+TWO = "- **rain**: Rain.\n  check: regex notes.md `Rain`\n- **snow**: Snow.\n  check: regex notes.md `Snow`\n"
 HUMAN = """# Notes
 
 - **rain**: They name rain.
@@ -63,8 +68,7 @@ def test_the_same_command_again_does_nothing_while_the_workspace_is_as_it_was_le
 
 def test_the_best_version_is_put_back_and_later_files_go(run: Pursue, workspace: Path):
     """A writer that made it worse leaves no traces of that."""
-    rubric = "- **rain**: Rain.\n  check: regex notes.md `Rain`\n- **snow**: Snow.\n  check: regex notes.md `Snow`\n"
-    found = run("worse", rubric, max_iterations=2)
+    found = run("worse", TWO, max_iterations=2)
     assert found.result != "satisfied"
     assert found.best_iteration == 0
     assert "rain" in found.evaluations[1].regressions
@@ -175,6 +179,59 @@ def test_more_revisions_go_on_where_they_ran_out(run: Pursue, home: Home):
     assert (more.outcome_id, more.result, more.revisions) == (found.outcome_id, "satisfied", 1)
 
 
+def test_what_somebody_wrote_since_is_never_put_back(run: Pursue, home: Home, workspace: Path):
+    """Going on would undo it: by its id that is refused with the files, and the command itself is new work from there."""
+    found = run("better", max_iterations=0)
+    (workspace / "mine.txt").write_text("v2, by hand")
+    (workspace / "new.csv").write_text("1,2")
+    with pytest.raises(
+        OutcomeError, match=r"was changed since .* ended: 'mine.txt', 'new.csv'\. .*nothing was done"
+    ):
+        resume(found.outcome_id, home=home, max_iterations=1)
+    more = run("better", max_iterations=1)
+    assert more.outcome_id != found.outcome_id
+    assert more.result == "satisfied"
+    assert (workspace / "mine.txt").read_text() == "v2, by hand"
+    assert (workspace / "new.csv").read_text() == "1,2"
+
+
+def test_what_tools_leave_behind_does_not_keep_an_outcome_from_going_on(
+    run: Pursue, home: Home, workspace: Path
+):
+    """Whoever runs the tests between two passes has changed nothing that anybody would miss."""
+    found = run("better", max_iterations=0)
+    (workspace / "__pycache__").mkdir()
+    (workspace / "__pycache__" / "notes.pyc").write_text("0")
+    assert resume(found.outcome_id, home=home, max_iterations=1).result == "satisfied"
+
+
+def test_what_stood_there_when_a_version_is_put_back_is_laid_aside(
+    home: Home, workspace: Path, agent: Callable[[str], AgentDefinition]
+):
+    """Somebody who writes while the work is graded finds it again, beside the versions."""
+    request = make_request("Notes", rubric=TWO, agent=agent("worse"), workspace=workspace, max_iterations=1)
+    with begin(home, request) as begun:
+
+        class Meanwhile:
+            """The steps of the run, and a person who writes after the last grading."""
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(begun, name)
+
+            def grade(self, outcome: Outcome, attempt: Attempt) -> Evaluation | Waiting:
+                found = begun.grade(outcome, attempt)
+                (workspace / "mine.txt").write_text(f"by hand, {attempt.iteration}")
+                return found
+
+        go_on(begun, cast("Steps", Meanwhile()))
+        folder = begun.folder
+    assert (workspace / "notes.md").read_text() == "Rain.\n", "the best version is there again"
+    (laid,) = (folder / ASIDE).iterdir()
+    assert (laid / "mine.txt").read_text() == "by hand, 1"
+    shown = command_line.run("outcome", "show", folder.name, "--home", str(home.settings.home_path), "--full")
+    assert str(folder / ASIDE) in shown.stdout.replace("\n", "")
+
+
 def test_memory_is_shown_and_its_version_recorded(run: Pursue, home: Home, workspace: Path):
     """What the writer knew can be told later."""
     home.state.create_store("team", actor=home.actor("ada"))
@@ -259,8 +316,7 @@ def test_links_and_folders_are_put_back_too(run: Pursue, workspace: Path):
 
 def test_the_records_of_the_best_and_the_last_attempt_stay(run: Pursue, home: Home):
     """Who goes on with the files that are kept needs the context they were made in; the rest is forgotten."""
-    rubric = "- **rain**: Rain.\n  check: regex notes.md `Rain`\n- **snow**: Snow.\n  check: regex notes.md `Snow`\n"
-    found = run("worse", rubric, max_iterations=2)
+    found = run("worse", TWO, max_iterations=2)
     kept = [
         bool(home.state.runner_state(f"{found.outcome_id}/done/{one.iteration}")) for one in found.attempts
     ]

@@ -9,7 +9,7 @@ from agentflows.evaluation import CriterionResult, Evaluation, Outcome
 from agentflows.marks import one_line, reveal
 from agentflows.outcome import headline, iteration_name
 from agentflows.outcome.report import SIGNS, WORDS, quoted
-from agentflows.pursuing import Asked
+from agentflows.pursuing import ASIDE, Asked
 from agentflows.rubric import Criterion, Rubric
 
 _STYLES = {"met": "green", "unmet": "red", "cannot_tell": "yellow"}
@@ -75,6 +75,11 @@ def _tail(outcome: Outcome, folder: Path) -> None:
     if outcome.best_iteration is not None:
         _line(
             f"Best version: {iteration_name(outcome.best_iteration)}, frozen in {folder / str(outcome.best_iteration)}"
+        )
+    if (folder / ASIDE).is_dir():
+        _line(
+            f"Set aside: {folder / ASIDE} has what stood in the workspace when a version was put back over it, half-done "
+            "work of a killed agent or what somebody wrote meanwhile"
         )
     writer = sum(one.dollars for one in outcome.attempts)
     grader = sum(one.dollars for one in outcome.evaluations)

@@ -18,9 +18,11 @@ from agentflows.pursuing.begun import begin, resumed
 from agentflows.pursuing.deciding import Asked, asked, decide
 from agentflows.pursuing.request import Grading, Limits, OutcomeRequest
 from agentflows.pursuing.run import POINTS, OutcomeRun, check_request, go_on
+from agentflows.pursuing.versions import ASIDE
 from agentflows.rubric import Rubric, parse_rubric, read_rubric
 
 __all__ = [
+    "ASIDE",
     "POINTS",
     "Asked",
     "Grading",

@@ -20,9 +20,10 @@ _AGAIN = frozenset({"grader_error", "interrupted"})
 def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
     """The outcome that this command means: the one it began earlier, or a new one.
 
-    One that is under way, waits, was interrupted, broke in the grading or stopped at its budget is gone on with; so
-    is one that used up its revisions and is now given more. One that is finished is returned as it is while the
-    workspace is as it left it; once that has changed, the same command is new work.
+    One that is under way or waits is gone on with. So is, while the workspace is as it left it, one that was
+    interrupted, broke in the grading, stopped at its budget, or used up its revisions and is now given more; one that is
+    finished is returned as it is. Once the workspace has changed, the same command is new work: going on would put the
+    version back that was left.
 
     Raises:
         UsageError: what is asked for cannot be done; nothing was spent.
@@ -34,10 +35,14 @@ def begin(home: Home, request: OutcomeRequest) -> OutcomeRun:
         earlier = home.state.outcomes(base_id=request.base_id, limit=1)
         if earlier:
             found = earlier[0]
-            if found.result not in FINAL or can_go_on(found, request):
+            if found.result not in FINAL:
                 return _revived(home, request, found, hold)
-            if _is_as_left(home, request, found):
-                return OutcomeRun(home, request, found, hold)
+            if not _changed_paths(home, request, found):
+                return (
+                    _revived(home, request, found, hold)
+                    if can_go_on(found, request)
+                    else OutcomeRun(home, request, found, hold)
+                )
         return _new(home, request, home.state.count_outcomes(request.base_id), hold)
     except BaseException:
         hold.close()
@@ -57,7 +62,7 @@ def resumed(
 
     Raises:
         NotFoundError: there is none.
-        OutcomeError: it came to an end from which nothing goes on.
+        OutcomeError: it came to an end from which nothing goes on, or its workspace has been changed since.
     """
     outcome = home.state.outcome(name)
     request = OutcomeRequest.model_validate_json(home.state.outcome_request(outcome.outcome_id))
@@ -71,7 +76,9 @@ def resumed(
     check_request(home, request)
     hold = _held(home, request, outcome.outcome_id)
     try:
-        return _revived(home, request, home.state.outcome(outcome.outcome_id), hold)
+        outcome = home.state.outcome(outcome.outcome_id)
+        _check_unchanged(home, request, outcome)
+        return _revived(home, request, outcome, hold)
     except BaseException:
         hold.close()
         raise
@@ -151,9 +158,29 @@ def _new(home: Home, request: OutcomeRequest, earlier: int, hold: Hold) -> Outco
     return OutcomeRun(home, request, begun, hold)
 
 
-def _is_as_left(home: Home, request: OutcomeRequest, outcome: Outcome) -> bool:
-    kept = home.state.runner_state(f"{outcome.outcome_id}/final")
-    if not kept:
-        return False
-    versions = versions_of(home, outcome.outcome_id, request)
-    return versions.take().sha256 == Snapshot.model_validate_json(kept).sha256
+def _changed_paths(home: Home, request: OutcomeRequest, outcome: Outcome) -> list[str]:
+    """What is not as an outcome that ended left it, sorted. What tools keep for themselves (`__pycache__`) may differ."""
+    if request.place:  # a turn's own copy, which nobody else works in
+        return []
+    found = versions_of(home, outcome.outcome_id, request).take().lasting
+    # a process that was killed as it began to go on had put the last version back in place of the best, or half of it
+    last = f"after/{outcome.attempts[-1].iteration}" if outcome.attempts else "start"
+    kept = [home.state.runner_state(f"{outcome.outcome_id}/{name}") for name in ("final", last)]
+    left = [Snapshot.model_validate_json(one).lasting for one in kept if one]
+    paths = found.keys() | {path for files in left for path in files}
+    return sorted(path for path in paths if all(files.get(path) != found.get(path) for files in left))
+
+
+def _check_unchanged(home: Home, request: OutcomeRequest, outcome: Outcome) -> None:
+    paths = _changed_paths(home, request, outcome) if outcome.result in FINAL else []
+    if not paths:
+        return
+    shown = ", ".join(repr(path) for path in paths[:5]) + (f" and {len(paths) - 5} more" if paths[5:] else "")
+    best = versions_of(home, outcome.outcome_id, request).folder / str(outcome.best_iteration)
+    left = "" if outcome.best_iteration is None else f" (its best version is in {best})"
+    msg = (
+        f"The workspace {request.workspace} was changed since {outcome.outcome_id} ended: {shown}. Going on would put back "
+        "what it left, so nothing was done. Run the task itself again to have it work on from the workspace as it is now, "
+        f"or put these files back{left}."
+    )
+    raise OutcomeError(msg)

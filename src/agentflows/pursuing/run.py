@@ -255,7 +255,19 @@ class OutcomeRun:
             self._versions.share(present)
             kept = f"{self._name('aside')}/{present.sha256[:12]}"
             self.home.state.keep_runner_state(kept, present.model_dump_json())
+            if not self.request.place and not self._is_known(present):
+                self._versions.lay_aside(present, wanted)
             self._versions.restore(wanted, present)
+
+    def _is_known(self, present: Snapshot) -> bool:
+        """Whether this is a version of the outcome's own, and not also what somebody else wrote meanwhile."""
+        last = len(self.outcome.attempts)
+        names = (
+            "start",
+            "final",
+            *(f"{kind}/{n}" for n in range(last + 1) for kind in ("before", "after", "left")),
+        )
+        return any(self._snapshot(one).lasting == present.lasting for one in names if self._has(one))
 
     def _take(self, name: str) -> Snapshot:
         snapshot = self._versions.take()

@@ -28,23 +28,17 @@ from agentflows.sandbox.beneath import opened
 from agentflows.sandbox.rights import let_owner, remove
 from agentflows.sandbox.walk import Found, kind_of, matcher, walk
 
+ASIDE = "aside"
+"""The folder, beside the versions, of what stood in the workspace when a version was put back over it."""
 MOST_FILES = 50_000
 MOST_BYTES = 2 << 30
 _PAST_NS = 3_600_000_000_000
 """How old the files of a new copy are made, so that any write to one gives it another time, even within a tick."""
-_NOT_DELIVERED = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".svn",
-        "__pycache__",
-        ".venv",
-        "node_modules",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".mypy_cache",
-    }
+_MADE_AGAIN = frozenset(
+    {"__pycache__", ".venv", "node_modules", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 )
+"""Folders that tools fill for themselves, whenever anybody runs them."""
+_NOT_DELIVERED = _MADE_AGAIN | {".git", ".hg", ".svn"}
 """Folders whose files are by-products: put back with a version, and no deliverables unless a glob names them."""
 
 
@@ -74,10 +68,18 @@ class Snapshot(BaseModel):
     @property
     def work(self) -> "dict[str, Kept]":
         """Files and links that count as work: all but by-products."""
+        return self._outside(_NOT_DELIVERED)
+
+    @property
+    def lasting(self) -> "dict[str, Kept]":
+        """Files and links that somebody would miss: all but what tools make again by themselves."""
+        return self._outside(_MADE_AGAIN)
+
+    def _outside(self, folders: frozenset[str]) -> "dict[str, Kept]":
         return {
             path: kept
             for path, kept in self.files.items()
-            if _NOT_DELIVERED.isdisjoint(PurePosixPath(path).parts[:-1])
+            if folders.isdisjoint(PurePosixPath(path).parts[:-1])
         }
 
     def named(self, globs: Sequence[str]) -> list[str]:
@@ -387,6 +389,20 @@ class Versions:
                 _close(draft)
                 draft.rename(target)
         return Frozen(target, deliverables)
+
+    def lay_aside(self, present: Snapshot, wanted: Snapshot) -> Path | None:
+        """What `wanted` would overwrite or remove, in a folder where people find it; None where that is nothing to miss.
+
+        Raises:
+            OutcomeError: a kept content is damaged, or the disk is full.
+        """
+        files = {path: kept for path, kept in present.lasting.items() if wanted.files.get(path) != kept}
+        target = self.folder / ASIDE / present.sha256[:12]
+        if files and not target.exists():
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            with self._laid_down(files) as draft:
+                draft.rename(target)
+        return target if files else None
 
     @contextmanager
     def copy(self, snapshot: Snapshot) -> Generator[Path]:
