@@ -46,6 +46,10 @@ class Remembered(Generic[T]):
     value: T
 
 
+def _any(_: object) -> bool:
+    return True
+
+
 class Asker:
     """Asks one model, but never the same thing twice: an answer is kept under the sha256 of all that shaped it.
 
@@ -67,9 +71,16 @@ class Asker:
         self._ended = 0
 
     def __call__(
-        self, *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
+        self,
+        *,
+        system: Sequence[str],
+        user: Sequence[str],
+        schema: type[T],
+        max_tokens: int,
+        purpose: str,
+        usable: Callable[[T], bool] = _any,
     ) -> "Answer[T] | Remembered[T]":
-        """Ask, or remember.
+        """Ask, or remember an answer that `usable` takes: one that fits the schema may still say nothing.
 
         Raises:
             DeferredError: questions are being gathered; this one is among them now.
@@ -91,8 +102,8 @@ class Asker:
             return Remembered(schema.model_validate_json(given))
         key = "ask:" + sha256(repr((self.model, list(system), list(user), _json_schema(schema), max_tokens)))
         found = self._state.cached([key])
-        if key in found:
-            return Remembered(schema.model_validate_json(found[key]))
+        if key in found and usable(known := schema.model_validate_json(found[key])):
+            return Remembered(known)
         if self._gathered is not None:
             self._gathered[key] = Gathered(key, tuple(system), tuple(user), schema, max_tokens)
             raise DeferredError
@@ -103,7 +114,8 @@ class Asker:
             )
 
         answer = self._patiently(send)
-        self._state.cache({key: answer.value.model_dump_json()})
+        if usable(answer.value):
+            self._state.cache({key: answer.value.model_dump_json()})
         return answer
 
     @contextmanager

@@ -27,7 +27,14 @@ class Model:
     asked: list[str] = field(default_factory=list[str])
 
     def __call__(
-        self, *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
+        self,
+        *,
+        system: Sequence[str],
+        user: Sequence[str],
+        schema: type[T],
+        max_tokens: int,
+        purpose: str,
+        usable: Callable[[T], bool],
     ) -> Said[T]:
         self.asked.append("\n".join([*system, *user]))
         found = self.script(self.asked[-1])

@@ -154,6 +154,18 @@ def test_a_grader_that_cannot_be_read_is_an_error_and_the_next_run_grades_the_sa
     assert (again.outcome_id, again.result, len(again.attempts)) == (found.outcome_id, "satisfied", 1)
 
 
+def test_a_reply_that_leaves_a_criterion_out_is_asked_for_anew_each_time(
+    go: Callable[..., Outcome], fake: FakeMessagesAPI
+):
+    """It fits the schema and says nothing, so it is not remembered: not for the third asking, nor for the next run."""
+    found = go(writing(f"{SUNNY[1]}\n{RAINY[1]}"), [verdicts(rain=RAINY)] * 3)
+    assert (found.result, "`sun` is missing" in found.evaluations[0].error) == ("grader_error", True)
+    assert len(gradings(fake)) == 3
+    again = go([], [verdicts(rain=RAINY), verdicts(rain=RAINY, sun=SUNNY)])
+    assert (again.outcome_id, again.result, len(again.attempts)) == (found.outcome_id, "satisfied", 1)
+    assert len(gradings(fake)) == 5
+
+
 def test_a_model_for_the_grader_and_a_panel(go: Callable[..., Outcome], fake: FakeMessagesAPI):
     """Another model judges, and the majority decides with its votes on record."""
     yes, no = verdicts(rain=RAINY, sun=SUNNY), verdicts(rain="Name it.", sun=SUNNY)

@@ -6,7 +6,7 @@ quote is `cannot_tell`, and the verdict on the whole is computed elsewhere, from
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
@@ -50,9 +50,19 @@ class Ask(Protocol):
     """
 
     def __call__(
-        self, *, system: Sequence[str], user: Sequence[str], schema: type[T], max_tokens: int, purpose: str
+        self,
+        *,
+        system: Sequence[str],
+        user: Sequence[str],
+        schema: type[T],
+        max_tokens: int,
+        purpose: str,
+        usable: Callable[[T], bool],
     ) -> Answer[T]:
-        """Ask once. What stays the same from call to call comes first."""
+        """Ask once. What stays the same from call to call comes first.
+
+        A reply for which `usable` says no is returned too, and must not be remembered: the next asking is a new one.
+        """
         ...
 
 
@@ -198,6 +208,7 @@ class Grader:
                 schema=GradeReply,
                 max_tokens=_REPLY_TOKENS + _TOKENS_PER_CRITERION * len(criteria),
                 purpose="grade",
+                usable=lambda reply: bool(reply.reads and rounds) or not _incomplete(reply, criteria),
             )
         ).value
 
