@@ -154,7 +154,7 @@ def _figure(score: Score | None, name: str) -> int:
     return 0 if score is None else getattr(score, name)
 
 
-def _all_upheld(changes: Sequence[Change], *_: Any) -> Tried:
+def _all_upheld(changes: Sequence[Change], *_: Any, **__: Any) -> Tried:
     return Tried(upheld=tuple(changes), refused=(), refusals=())
 
 

@@ -1,5 +1,6 @@
 """Doctor before a real Prefect server."""
 
+import time
 from collections.abc import Callable, Generator
 from importlib import metadata
 from pathlib import Path
@@ -49,9 +50,13 @@ def look(url: str, tmp_path: Path) -> Look:
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = httpx2.post(url, json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json() if answer.content else {}
+    for _ in range(20):
+        answer = httpx2.post(url, json=body, timeout=30)
+        if answer.status_code != 503:
+            answer.raise_for_status()
+            return answer.json() if answer.content else {}
+        time.sleep(0.5)  # over SQLite, while another writes; Prefect's client tries again, too
+    pytest.fail(f"{url} is not there")
 
 
 def test_a_server_is_asked_for_version_pool_and_workers(url: str, look: Look):
