@@ -70,6 +70,20 @@ def test_a_schedule_that_may_cost_money_is_off_and_has_a_budget(deployment: Depl
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
+@EACH
+def test_a_deployment_that_can_ask_a_model_says_so_and_a_quick_run_of_it_has_an_end(deployment: Deployment):
+    """Quick run starts it with nothing filled in: it is free, has a ceiling in money, or does nothing without a task.
+
+    Outcomes and jobs have no ceiling here: where one goes on by its id, it would take the place of its own.
+    """
+    given = deployment.get("parameters", {})
+    form = parameter_schema(load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))).properties
+    if "engine" in form and given["engine"] != "rules":
+        assert given["budget"]["dollars"] > 0
+    if given.get("engine") != "rules" and {"budget", "limits"} & form.keys():
+        assert "Costs money with a model" in deployment["description"]
+
+
 def prefect(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The `prefect` command against this test's server; whoever asks it something gets no answer."""
     environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
