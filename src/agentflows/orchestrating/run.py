@@ -10,6 +10,7 @@ from typing import Self
 from agentflows.agent import Transcript
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.home import Home
+from agentflows.orchestrating.forgetting import forgotten
 from agentflows.orchestrating.halting import Halt, stopped_alone
 from agentflows.orchestrating.kit import pack
 from agentflows.orchestrating.remote import brought_home, offer
@@ -311,7 +312,7 @@ class JobRun:
         )
         if status in DONE:
             self._staging.keep(final_name(self.job), self._staging.take(), travels=False)
-        state.save_job(self.job)
+        state.save_job(self.job, forgotten(self.home, self.job) if status in DONE else {})
         failpoint("job.ended")
         if status in DONE:
             self._staging.tidy()

@@ -37,10 +37,21 @@ def _archived(home: Home, session_ids: Sequence[str]) -> Iterator[Turn]:
 
 
 def _under_way(home: Home, name: str) -> Iterator[Turn]:
+    if lines := kept_lines(home, name) or kept_lines(home, shown_name(name)):
+        yield from _read(home, lines)
+
+
+def kept_lines(home: Home, name: str) -> list[str]:
+    """What a runner kept of the run of that name, or left at its end."""
     if kept := home.state.runner_state(f"{name}/done"):
-        yield from _read(home, Transcript.model_validate_json(kept).raw)
-    elif kept := home.state.runner_state(name):
-        yield from _read(home, json.loads(kept).get("lines", ()))
+        return list(Transcript.model_validate_json(kept).raw)
+    kept = home.state.runner_state(name)
+    return list(json.loads(kept).get("lines", ())) if kept else []
+
+
+def shown_name(name: str) -> str:
+    """Where the redacted lines of a run stand that broke off, once nothing goes on from it."""
+    return f"{name}/shown"
 
 
 def _read(home: Home, lines: Iterable[str]) -> Iterator[Turn]:

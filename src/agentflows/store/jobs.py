@@ -1,7 +1,7 @@
 """Jobs of teams: every thread, every turn, every message, recorded before anything is done about it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,8 +50,12 @@ class Jobs(Opened):
             )
             return begun
 
-    def save_job(self, job: Orchestration) -> None:
+    def save_job(self, job: Orchestration, runner_states: Mapping[str, str] | None = None) -> None:
         """Bring a job's own fields up to date; threads, turns and messages are kept by their own calls.
+
+        Args:
+            job: as it is now.
+            runner_states: what to keep in the same transaction, by name; "" forgets it.
 
         Raises:
             NotFoundError: it was never begun.
@@ -60,6 +64,8 @@ class Jobs(Opened):
             row = _row(session, job.job_id, lock=True)
             row.status, row.updated_at, row.job = job.status, self._now(), _bare(job)
             session.add(row)
+            for name, state in (runner_states or {}).items():
+                put_runner_state(session, name, state, self._now())
 
     def job(self, job_id: str) -> Orchestration:
         """A job as it stands, with its threads, turns and messages; by its id or the beginning of it.
