@@ -1,12 +1,15 @@
 """Every page can be read: by whoever follows links, without a mouse, without seeing; and what is not there is said."""
 
 import resource
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from agentflows.dreaming import DreamRequest, DreamRun
-from agentflows.errors import StoreError
+from agentflows.errors import StoreError, UsageError
 from agentflows.home import Home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
@@ -177,16 +180,41 @@ def test_a_dream_that_ended_without_a_word_is_shown_as_such_even_on_a_full_disk(
     run = DreamRun.start(own, DreamRequest(store="example", engine="rules", support=4))
     assert run.hold
     own.state.release(run.hold.lease)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # stands in for the disk
-    try:
+    with full_disk():
         with pytest.raises(StoreError):
             own.state.fail_abandoned()
         found = [client.get(path).status_code for path in ("/", "/dreams")]
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert found == [200, 200]
     assert "ended without a word" not in client.get(f"/dreams/{run.dream.dream_id}").text
     client.get("/")
     assert "ended without a word" in client.get(f"/dreams/{run.dream.dream_id}").text
     run.hold.close()
+
+
+def test_a_change_whose_time_ran_out_waits_no_more_even_on_a_full_disk(own: Home):
+    """That it expired need not be written down to be so: every page counts what waits."""
+    (one, *_) = own.state.changes(status="held")
+    own.state.set_status([one.change_id], "proposed", "to be held anew")
+    own.state.set_status([one.change_id], "held", "for no time", held_for=timedelta(0))
+    client = TestClient(create_app(own), base_url=URL)
+    paths = ("/", "/stores", "/help", "/healthz", f"/dreams/{one.dream_id}", f"/dreams/{one.dream_id}/review")
+    with full_disk():
+        with pytest.raises(StoreError):
+            own.state.decide(one.change_id, "approved", reviewer="ada")
+        found = {path: client.get(path) for path in paths}
+    assert {answer.status_code for answer in found.values()} == {200}
+    assert Page(found["/"].text).all("h1")[0].text == "12 changes wait for you"
+    assert "nobody decided until" in found[f"/dreams/{one.dream_id}"].text
+    with pytest.raises(UsageError, match="expired"):
+        own.state.decide(one.change_id, "approved", reviewer="ada")
+
+
+@contextmanager
+def full_disk() -> Generator[None, None, None]:
+    """No file may grow: this stands in for a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, select
 
 from agentflows.change import Change, ChangeStatus, Coverage, Dream, DreamReport, DreamStatus
@@ -43,6 +43,7 @@ class Dreams(Opened):
         Raises:
             NotFoundError: its store does not exist.
         """
+        self.expire_changes()
         now = self._now()
         with self._db.write() as session:
             find_store(session, report.dream.store_id, lock=True)
@@ -71,13 +72,13 @@ class Dreams(Opened):
             NotFoundError: there is no such dream.
             CorruptionError: it is not what was written.
         """
-        self.expire_changes()
+        now = self._now()
         with self._db.read() as session:
             row = session.get(DreamRow, dream_id)
             if row is None:
                 msg = f"There is no dream {dream_id!r}. List them with `dreams`."
                 raise NotFoundError(msg)
-            changes = tuple(_complete(row, _changes_of(session, dream_id)))
+            changes = tuple(_complete(row, _changes_of(session, dream_id), now))
             report = DreamReport.model_validate_json(session.get_one(ReportRow, dream_id).report)
             dream = report.dream.model_copy(update={"output_version": _version_made(session, dream_id)})
         return report.model_copy(update={"changes": changes, "dream": dream})
@@ -133,7 +134,7 @@ class Dreams(Opened):
         status: ChangeStatus | None = None,
     ) -> list[Change]:
         """Changes as they stand now, by dream (oldest first) and by their order in it."""
-        self.expire_changes()
+        now = self._now()
         with self._db.read() as session:
             statement = select(ChangeRow, DreamRow).join(
                 DreamRow, col(DreamRow.dream_id) == col(ChangeRow.dream_id)
@@ -143,12 +144,12 @@ class Dreams(Opened):
             if store is not None:
                 statement = statement.where(ChangeRow.store_id == find_store(session, store).store_id)
             if status is not None:
-                statement = statement.where(ChangeRow.status == status)
+                statement = statement.where(status_at(now) == status)
             ordered = statement.order_by(
                 col(DreamRow.created_at), col(DreamRow.dream_id), col(ChangeRow.position)
             )
             rows = session.exec(ordered).all()
-        return [change_word(row) for row, _ in rows]
+        return [change_word(row, now) for row, _ in rows]
 
     def proposed_change(self, change_id: str) -> Change:
         """A change as the dream proposed it, before a reviewer edited it.
@@ -168,6 +169,7 @@ class Dreams(Opened):
             NotFoundError: there is no such change.
             UsageError: the status is given by `decide` or `commit`, or the change came to its end.
         """
+        self.expire_changes()
         with self._db.write() as session:
             for change_id in change_ids:
                 row = find_change(session, change_id, lock=True)
@@ -197,22 +199,35 @@ class Dreams(Opened):
         return {row.memo_key: row.status_reason for row, _ in rows}
 
     def expire_changes(self) -> list[str]:
-        """Mark held changes whose time ran out; returns their ids. Reading does this by itself."""
-        now = self._now()
-        due = select(ChangeRow).where(
-            ChangeRow.status == "held",
-            col(ChangeRow.expires_at).is_not(None),
-            col(ChangeRow.expires_at) <= now,
-        )
+        """Mark held changes whose time ran out; returns their ids. Whatever writes changes does this by itself.
+
+        Reading need not: for it they have expired, marked or not, so that all can be read on a full disk.
+        """
+        due = select(ChangeRow).where(_is_due(self._now()))
         with self._db.read() as session:
             if session.exec(due.limit(1)).first() is None:
                 return []
         with self._db.write() as session:
             rows = session.exec(due.with_for_update()).all()
             for row in rows:
-                _mark(row, "expired", f"nobody decided until {row.expires_at:%Y-%m-%d %H:%M} UTC")
+                _mark(row, "expired", _nobody(row))
                 session.add(row)
             return [row.change_id for row in rows]
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Whether a row is held and its time ran out."""
+    ends = col(ChangeRow.expires_at)
+    return (col(ChangeRow.status) == "held") & ends.is_not(None) & (ends <= now)
+
+
+def status_at(now: datetime) -> ColumnElement[str]:
+    """The status of a row, to select by: as it is marked, but for what is held and has run out."""
+    return case((_is_due(now), "expired"), else_=col(ChangeRow.status))
+
+
+def _nobody(row: ChangeRow) -> str:
+    return f"nobody decided until {row.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def find_change(session: Session, change_id: str, *, lock: bool = False) -> ChangeRow:
@@ -231,10 +246,13 @@ def find_change(session: Session, change_id: str, *, lock: bool = False) -> Chan
     return row
 
 
-def change_word(row: ChangeRow) -> Change:
+def change_word(row: ChangeRow, now: datetime) -> Change:
     """The row as the word, with its present status."""
     change = Change.model_validate_json(row.body)
-    return change.model_copy(update={"status": row.status, "status_reason": row.status_reason})
+    status, reason = row.status, row.status_reason
+    if status == "held" and row.expires_at is not None and row.expires_at <= now:
+        status, reason = "expired", _nobody(row)
+    return change.model_copy(update={"status": status, "status_reason": reason})
 
 
 def _mark(row: ChangeRow, status: ChangeStatus, reason: str) -> None:
@@ -345,13 +363,13 @@ def _changes_of(session: Session, dream_id: str) -> Sequence[ChangeRow]:
     return session.exec(statement.order_by(col(ChangeRow.position))).all()
 
 
-def _complete(dream: DreamRow, rows: Sequence[ChangeRow]) -> list[Change]:
+def _complete(dream: DreamRow, rows: Sequence[ChangeRow], now: datetime) -> list[Change]:
     wanted: list[str] = json.loads(dream.change_ids)
     missing = set(wanted) - {row.change_id for row in rows}
     if missing:
         what = f"The list of changes of the dream {dream.dream_id!r}"
         raise corrupt(what)
-    return [change_word(row) for row in rows]
+    return [change_word(row, now) for row in rows]
 
 
 def lineage_of(session: Session, store: StoreRow) -> list[str]:

@@ -90,7 +90,7 @@ class Forgetting(Opened):
                 pair[0].change_id,
             ),
         )
-        return [_committed(row, dream) for row, dream in ordered]
+        return [_committed(row, dream, self._now()) for row, dream in ordered]
 
     def forgotten(self, store: StoreRef) -> dict[str, datetime]:
         """The sessions that a store was made to forget, and when last."""
@@ -192,9 +192,9 @@ def _settle(session: Session, fate: OpenFate) -> None:
     session.add(row)
 
 
-def _committed(row: ChangeRow, dream: DreamRow) -> Committed:
+def _committed(row: ChangeRow, dream: DreamRow, now: datetime) -> Committed:
     return Committed(
-        change=change_word(row),
+        change=change_word(row, now),
         store_id=row.committed_store,
         version=row.committed_version or 0,
         is_undone=row.undone_version is not None,

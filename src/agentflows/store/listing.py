@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from sqlmodel import Session, col, func, select
 
 from agentflows.change import ChangeStatus, Dream
-from agentflows.store.dreams import Dreams
+from agentflows.store.dreams import Dreams, status_at
 from agentflows.store.opened import StoreRef, find_store
 from agentflows.store.tables import ChangeRow, CommitRow, DreamRow, StoreRow
 
@@ -43,12 +44,12 @@ class Listings(Dreams):
         self, store: StoreRef | None = None, *, waiting: bool = False, offset: int = 0, limit: int = 100
     ) -> list[DreamLine]:
         """The newest dreams first: over one store, or all; with `waiting`, those that a person has to decide on."""
-        self.expire_changes()
+        now = self._now()
         statement = select(DreamRow, StoreRow.name).join(
             StoreRow, col(StoreRow.store_id) == col(DreamRow.target_id)
         )
         if waiting:
-            held = select(ChangeRow.dream_id).where(col(ChangeRow.status).in_(WAITING))
+            held = select(ChangeRow.dream_id).where(status_at(now).in_(WAITING))
             statement = statement.where(col(DreamRow.dream_id).in_(held))
         with self._db.read() as session:
             if store is not None:
@@ -57,26 +58,26 @@ class Listings(Dreams):
                 statement = statement.where(here)
             newest = statement.order_by(col(DreamRow.created_at).desc(), col(DreamRow.dream_id).desc())
             rows = session.exec(newest.offset(offset).limit(limit)).all()
-            return _lines(session, rows)
+            return _lines(session, rows, now)
 
     def waiting(self) -> int:
         """How many changes wait for a person, in all dreams."""
-        self.expire_changes()
-        statement = select(func.count()).select_from(ChangeRow).where(col(ChangeRow.status).in_(WAITING))
+        statement = select(func.count()).select_from(ChangeRow).where(status_at(self._now()).in_(WAITING))
         with self._db.read() as session:
             return session.exec(statement).one()
 
 
-def _lines(session: Session, rows: Sequence[tuple[DreamRow, str]]) -> list[DreamLine]:
+def _lines(session: Session, rows: Sequence[tuple[DreamRow, str]], now: datetime) -> list[DreamLine]:
     ids = [row.dream_id for row, _ in rows]
+    status = status_at(now).label("status_now")
     counted = (
-        select(ChangeRow.dream_id, ChangeRow.status, func.count())
+        select(ChangeRow.dream_id, status, func.count())
         .where(col(ChangeRow.dream_id).in_(ids))
-        .group_by(col(ChangeRow.dream_id), col(ChangeRow.status))
+        .group_by(col(ChangeRow.dream_id), status)
     )
     counts: dict[str, dict[ChangeStatus, int]] = {}
-    for dream_id, status, count in session.exec(counted).all():
-        counts.setdefault(dream_id, {})[cast("ChangeStatus", status)] = count
+    for dream_id, found, count in session.exec(counted).all():
+        counts.setdefault(dream_id, {})[cast("ChangeStatus", found)] = count
     made = (
         select(CommitRow.dream_id, func.max(CommitRow.version))
         .where(col(CommitRow.dream_id).in_(ids))
