@@ -32,7 +32,7 @@ from prefect.serializers import JSONSerializer
 from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
-from agentflows.change import Budget
+from agentflows.change import Budget, DreamReport
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.errors import BudgetError
@@ -352,16 +352,24 @@ def _postponed(work: Work) -> dict[str, Any]:
 
 
 def _tell(work: Work, counts: dict[str, Any]) -> None:
-    """Events for automations to act on: what waits for a person, and what a budget left undone."""
+    """Events for automations to act on: what waits for a person, and what a budget left undone.
+
+    Once for each time that a dream came to its end, by whichever run lives to say it.
+    """
+    state, dream = work.run.home.state, work.report.dream
+    key = f"told:{dream.dream_id}:{dream.ended_at}"
+    if state.cached([key]):
+        return
     if counts["held"]:
         emit_event(**changes_held(counts["dream_id"], counts["store"], counts["held"]))
     if work.run.is_cut_short:
-        _tell_budget(work.run)
+        _tell_budget(work.report)
+    state.cache({key: "told"})
 
 
-def _tell_budget(run: DreamRun) -> None:
-    cost = run.report().cost
-    emit_event(**budget_reached("dream", run.dream.dream_id, tokens=cost.usage.total, dollars=cost.dollars))
+def _tell_budget(report: DreamReport) -> None:
+    cost, name = report.cost, report.dream.dream_id
+    emit_event(**budget_reached("dream", name, tokens=cost.usage.total, dollars=cost.dollars))
 
 
 def _begun(home: Home, request: DreamRequest) -> DreamRun:
@@ -441,8 +449,10 @@ def dream(
             settle(work)
             publish(work)
             draw(work, return_state=True)
+            counts = summary_json(work.report)
+            _tell(work, counts)
             _call_for_review(work, home)
-            return summary_json(work.report)
+            return counts
         try:
             mine(work, len(run.infos))
             if not _review_sessions(work):
@@ -458,7 +468,7 @@ def dream(
             finish(work)
         except BaseException as error:
             if isinstance(error, BudgetError):
-                _tell_budget(run)
+                _tell_budget(run.report())
             run.fail(error)
             raise
         publish(work)

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.events.schemas.events import Event
 
-from agentflows import load_flow, run_ingest
+from agentflows import load_flow, open_home, run_ingest
+from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.errors import AgentflowsError, BudgetError, UnaffordableError
-from agentflows.notices import BUDGET
+from agentflows.notices import BUDGET, HELD
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.conftest import EXAMPLES, ROOT
 from tests.prefect_server import wait_for
@@ -43,12 +45,10 @@ def told(resource: str) -> Event:
     return found[0]
 
 
-def of(resource: str) -> list[Event]:
+def of(resource: str, name: str = BUDGET) -> list[Event]:
     """The events of a resource."""
     with get_client(sync_client=True) as client:
-        wanted = EventFilter(
-            event=EventNameFilter(name=[BUDGET]), resource=EventResourceFilter(id=[resource])
-        )
+        wanted = EventFilter(event=EventNameFilter(name=[name]), resource=EventResourceFilter(id=[resource]))
         return list(client.read_events(wanted, limit=50).events)
 
 
@@ -75,6 +75,21 @@ def test_a_dream_that_its_budget_refuses_is_told_and_so_is_the_night_it_was_part
         )
     assert told("agentflows.store.night").payload["budget_dollars"] == 0.0001
     assert fake.requests == []
+
+
+def test_held_changes_of_a_dream_whose_run_died_before_it_said_so_are_told_once(tmp_path: Path):
+    """By the next run of the same dream: else they wait for somebody who never hears of them, and expire."""
+    run_ingest(EXAMPLES / "sessions", home=str(tmp_path))
+    with open_home(tmp_path) as home:
+        died = dream_over(home, DreamRequest(store="team", engine="rules"))
+    name = f"agentflows.dream.{died.dream.dream_id}"
+    given: dict[str, Any] = {"store": "team", "engine": "rules", "home": str(tmp_path)}
+    found, again = load_flow("dream", ROOT)(**given), load_flow("dream", ROOT)(**given)
+    assert found["dream_id"] == again["dream_id"] == died.dream.dream_id
+    emit_event(event=HELD, resource={"prefect.resource.id": f"{name}.last"})
+    assert wait_for("the last event", lambda: of(f"{name}.last", HELD))
+    (event,) = of(name, HELD)
+    assert event.payload == {"dream_id": found["dream_id"], "store": "team", "held": found["held"]}
 
 
 def test_an_outcome_that_a_budget_ends_is_told_by_its_id(tmp_path: Path, fake: FakeMessagesAPI):
