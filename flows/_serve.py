@@ -50,7 +50,7 @@ def serve(
     Raises:
         UsageError: a work pool has one of them: its workers would run what this runs.
     """
-    _check_unpooled(wanted)
+    _check_unpooled(root, wanted)
     options: dict[str, Any] = {"limit": limit} if limit else {}
     runner = _Runner(
         name="agentflows", pause_on_shutdown=True, heartbeat_seconds=HEARTBEAT_SECONDS, **options
@@ -73,9 +73,9 @@ class _Runner(Runner):
         signal.raise_signal(signal.SIGINT)
 
 
-def _check_unpooled(wanted: Sequence[Deployment]) -> None:
-    # Of our flows, as Prefect names them by their functions: others may have deployments of the same names.
-    flows = [one.entrypoint.rpartition(":")[2].replace("_", "-") for one in wanted]
+def _check_unpooled(root: Path, wanted: Sequence[Deployment]) -> None:
+    # Of our flows: others may have deployments of the same names.
+    flows = [one.flow_name(root) for one in wanted]
     with get_client(sync_client=True) as client:
         there = client.read_deployments(
             flow_filter=FlowFilter(name=FlowFilterName(any_=flows)),

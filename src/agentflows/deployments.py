@@ -1,5 +1,6 @@
 """What a project deploys: its `prefect.yaml`, read as words, for whoever serves it or looks whether a server has it."""
 
+import ast
 import hashlib
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -68,6 +69,26 @@ class Deployment(BaseModel):
         if isinstance(found.get("concurrency_limit"), int):
             found["concurrency_limit"] = {"limit": found["concurrency_limit"]}
         return found
+
+    def flow_name(self, root: Path) -> str:
+        """As Prefect names its flow: as the decorator says, else after the function. Nothing of it is run."""
+        file, _, function = self.entrypoint.rpartition(":")
+        try:
+            body = ast.parse((root / file).read_bytes()).body
+        except (OSError, SyntaxError, ValueError):
+            body = []
+        return next(
+            (
+                str(word.value.value)
+                for found in body
+                if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef) and found.name == function
+                for decorator in found.decorator_list
+                if isinstance(decorator, ast.Call)
+                for word in decorator.keywords
+                if word.arg == "name" and isinstance(word.value, ast.Constant)
+            ),
+            function.replace("_", "-"),
+        )
 
     def sha_of_file(self, root: Path) -> str:
         """What Prefect calls the version of a deployment: the MD5 of the flow's file."""

@@ -18,6 +18,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 
 from agentflows import open_home
+from agentflows.deployments import Deployment as Words
 from agentflows.ingesting import ingest_files
 from agentflows.project import init_project
 from agentflows.readers import discover
@@ -34,7 +35,7 @@ EACH = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda item: item[
 def test_a_deployments_flow_loads_and_takes_its_parameters(deployment: Deployment):
     """Those of the deployment, and those of each of its schedules."""
     flow = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
-    assert flow.name == deployment["name"]
+    assert flow.name == deployment["name"] == Words.model_validate(deployment).flow_name(ROOT)
     schema = parameter_schema(flow).model_dump()
     own = deployment.get("parameters", {})
     for given in [own, *(own | one.get("parameters", {}) for one in deployment.get("schedules", []))]:

@@ -129,6 +129,23 @@ def test_what_is_deployed_is_held_against_the_project(url: str, look: Look):
     assert (found.status, "scheduled: impact (0 6 * * 1 Etc/UTC)" in found.found) == ("ok", True)
 
 
+def test_deployments_of_others_by_the_same_names_change_nothing(url: str, tmp_path: Path):
+    """A server that is shared has an `ingest` of somebody else, too: it is neither ours nor out of date."""
+
+    def found() -> dict[str, str]:
+        parts = {"deployments", "work", "work pool", "schedules"}
+        return {
+            one.name: one.found for one in doctor(tmp_path, timeout_seconds=30).checks if one.name in parts
+        }
+
+    before = found()
+    theirs = post(f"{url}/flows/", {"name": "theirs"})["id"]
+    schedules = [{"schedule": {"cron": "0 3 * * *", "timezone": "Etc/UTC"}, "active": True}]
+    post(f"{url}/deployments/", {"name": "ingest", "flow_id": theirs, "schedules": schedules})
+    assert found() == before
+    assert before.keys() == {"deployments", "work pool"}
+
+
 def test_schedules_that_start_nothing_are_a_warning(url: str, look: Look):
     """A server whose scheduler fails shows the schedule as on, and no night ever begins."""
     wanted = next(one for one in read_deployments(bundled()) if one.name == "nightly")

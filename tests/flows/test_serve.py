@@ -159,12 +159,12 @@ def test_a_deployment_of_others_by_the_same_name_is_no_hindrance():
         client.create_deployment(
             flow_id=client.create_flow_from_name("theirs"), name="impact", work_pool_name="theirs"
         )
-        script._check_unpooled([impact])
+        script._check_unpooled(ROOT, [impact])
         client.create_deployment(
             flow_id=client.create_flow_from_name("impact"), name="impact", work_pool_name="theirs"
         )
     with pytest.raises(UsageError, match="deployed to the work pool 'theirs'"):
-        script._check_unpooled([impact])
+        script._check_unpooled(ROOT, [impact])
 
 
 def test_asked_to_end_while_it_starts_a_server_it_leaves_none_behind(tmp_path: Path):

@@ -139,8 +139,12 @@ def _work_checks(server: Server, home: Home) -> Iterator[Check]:
     except AgentflowsError as error:
         yield problem("deployments", str(error), "Correct prefect.yaml, or move it away.")
         wanted = []
-    names = [one.name for one in wanted]
-    there = server.listed("/deployments/filter", {"deployments": {"name": {"any_": names}}, "limit": 200})
+    asked = {
+        "deployments": {"name": {"any_": [one.name for one in wanted]}},
+        "flows": {"name": {"any_": [one.flow_name(root) for one in wanted]}},  # others have an `ingest`, too
+        "limit": 200,
+    }
+    there = server.listed("/deployments/filter", asked)
     yield from _pool_check(server, home, there)
     if wanted:
         yield _deployments_check(root, wanted, there)
