@@ -78,6 +78,11 @@ def is_grading(request: FakeRequest) -> bool:
     return "You are an independent grader" in request.text
 
 
+def open_sockets() -> int:
+    """Of this process, the endpoint's own among them."""
+    return sum(one.is_socket() for one in Path("/proc/self/fd").iterdir() if one.exists())
+
+
 def gradings(fake: FakeMessagesAPI) -> list[FakeRequest]:
     return [request for request in fake.requests if is_grading(request)]
 
@@ -164,6 +169,17 @@ def test_a_reply_that_leaves_a_criterion_out_is_asked_for_anew_each_time(
     again = go([], [verdicts(rain=RAINY), verdicts(rain=RAINY, sun=SUNNY)])
     assert (again.outcome_id, again.result, len(again.attempts)) == (found.outcome_id, "satisfied", 1)
     assert len(gradings(fake)) == 5
+
+
+def test_a_grading_leaves_no_connection_open(go: Callable[..., Outcome], fake: FakeMessagesAPI):
+    """A job of hundreds of graded threads would run out of descriptors before its home is closed."""
+    go(writing(SUNNY[1]), [verdicts(rain="Name rain.", sun=SUNNY)], max_iterations=0, key="0")
+    before = open_sockets()
+    for number in range(1, 7):
+        text = f"{SUNNY[1]}\n{number}"
+        go(writing(text), [verdicts(rain="Name rain.", sun=SUNNY)], max_iterations=0, key=str(number))
+    assert len(gradings(fake)) == 7
+    assert open_sockets() <= before + 2
 
 
 def test_a_model_for_the_grader_and_a_panel(go: Callable[..., Outcome], fake: FakeMessagesAPI):

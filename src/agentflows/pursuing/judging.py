@@ -1,19 +1,19 @@
 """The grader's doors: a model client for each grading, and a sandbox for each command that checks."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agentflows.asking import Asker
 from agentflows.evaluation import Attempt, CriterionResult, Evaluation, Outcome
 from agentflows.home import Home
-from agentflows.outcome import Ask, Frozen, Grader, Grading, Waiting, grade, run_check
+from agentflows.outcome import Frozen, Grader, Grading, Waiting, grade, run_check
 from agentflows.pursuing.request import OutcomeRequest
 from agentflows.pursuing.versions import Snapshot, Versions
 from agentflows.rubric import Check, Criterion, Rubric
 from agentflows.sandbox import Limits as SandboxLimits
 from agentflows.sandbox import Run, Sandbox
+from agentflows.store import LedgerPurse
 
 
 class Judging:
@@ -102,15 +102,20 @@ class Judging:
     # -- the judge -----------------------------------------------------------------------------------
 
     def _judge(self, task: str, rubric: Rubric, criteria: Sequence[Criterion], frozen: Frozen) -> Grading:
-        grading = self._request.grading
-        grader = Grader([self._ask] * grading.panel, calls=grading.calls, max_tokens=grading.max_tokens)
-        return grader.grade(task, rubric, criteria, frozen)
+        grading, home = self._request.grading, self._home
+        model = judge_model(home, self._request)
+        # closed with the grading: a job of hundreds of graded threads would run out of descriptors
+        with closing(
+            home.claude(self._purse(), model=model, is_money_capped=self._request.has_money_cap)
+        ) as client:
+            # remembers every reply: a killed grading pays for none twice
+            ask = Asker(lambda: client, home.state, model)
+            grader = Grader([ask] * grading.panel, calls=grading.calls, max_tokens=grading.max_tokens)
+            return grader.grade(task, rubric, criteria, frozen)
 
-    @cached_property
-    def _ask(self) -> Ask:
-        """Remembers every reply: a killed grading pays for none twice."""
-        limits, home = self._request.limits, self._home
-        purse = home.state.purse(
+    def _purse(self) -> LedgerPurse:
+        limits = self._request.limits
+        return self._home.state.purse(
             {
                 **self._request.within,
                 (whole := f"outcome:{self._attempt.outcome_id}"): limits.outcome,
@@ -118,9 +123,6 @@ class Judging:
                 f"{whole}/grade/{self._attempt.iteration}": type(limits.grader)(),
             }
         )
-        model = judge_model(home, self._request)
-        client = home.kept(home.claude(purse, model=model, is_money_capped=self._request.has_money_cap))
-        return Asker(lambda: client, home.state, model)
 
 
 def judge_model(home: Home, request: OutcomeRequest) -> str:
