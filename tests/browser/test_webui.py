@@ -149,6 +149,22 @@ def test_the_end_of_a_page_leads_to_the_next_with_what_was_marked(page: Page, ho
         expect(page.locator("#tally")).not_to_contain_text("2 of 30")
 
 
+@pytest.mark.parametrize("is_private", [False, True])
+def test_the_link_works_where_it_is_clicked_on_a_page_of_another_site(
+    page: Page, home: Home, *, is_private: bool
+):
+    """A web terminal, a notebook, a chat: a strict cookie does not go along with a redirect that began there."""
+    with served(home, is_private=is_private) as site:
+        page.route(
+            "http://chat.example/",
+            lambda route: route.fulfill(body=f'<a href="{site.link}">open</a>', content_type="text/html"),
+        )
+        page.goto("http://chat.example/")
+        page.get_by_role("link", name="open").click()
+        page.wait_for_url(site.url)
+        page.get_by_text("You decide as ada.").wait_for()
+
+
 def test_a_text_that_is_too_faint_would_be_found(page: Page, home: Home):
     """The measure of contrast can fail."""
     with served(home) as site:

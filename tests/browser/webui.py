@@ -48,9 +48,12 @@ CONTRAST = """() => {
 
 
 @contextmanager
-def served(home: Home, *, can_write: bool = True) -> Generator[Served]:
+def served(home: Home, *, can_write: bool = True, is_private: bool = False) -> Generator[Served]:
     """The page over a home, on a free port, until the block ends."""
-    site, begun = Served(home, port=0, can_write=can_write, reviewer="ada"), threading.Event()
+    site, begun = (
+        Served(home, port=0, can_write=can_write, is_private=is_private, reviewer="ada"),
+        threading.Event(),
+    )
     thread = threading.Thread(target=site.run, kwargs={"begun": begun.set}, daemon=True)
     thread.start()
     try:

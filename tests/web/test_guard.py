@@ -97,7 +97,8 @@ def test_the_link_becomes_a_session_once_and_is_gone_from_the_address(example: H
     link = access.link
     looked = client.head("/login", params={"token": link})  # as what previews links does
     assert (looked.status_code, access.link) == (200, link)
-    first = client.get("/login", params={"token": link}, follow_redirects=False)
+    typed = {"Sec-Fetch-Site": "none"}
+    first = client.get("/login", params={"token": link}, headers=typed, follow_redirects=False)
     assert first.status_code == 303
     assert first.headers["location"] == "/"
     cookie = first.headers["set-cookie"]

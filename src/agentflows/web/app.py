@@ -90,10 +90,14 @@ def _login(site: Site, request: Request) -> Response:
         return site.refusal(
             request,
             HTTPStatus.FORBIDDEN,
-            "This link was used already, or is not of this server. It works once, in one browser; start "
-            "`agentflows ui` again for a new one.",
+            "This link was used already, or is not of this server. It works once, in one browser: if that was this one, "
+            "go to the beginning. For another, start `agentflows ui` again.",
         )
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER, {"Cache-Control": "no-store"})
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    if request.headers.get("sec-fetch-site", "cross-site") == "cross-site":
+        # clicked in a web terminal or a chat: a strict cookie does not go along with a redirect that began there
+        answer = site.welcome(request)
+    answer.headers["Cache-Control"] = "no-store"
     answer.set_cookie(
         site.access.cookie,
         session,

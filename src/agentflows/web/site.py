@@ -49,7 +49,20 @@ class Site:
 
     def refusal(self, request: Request, status: int, message: str) -> Response:
         """The page that says what was wrong. It reads nothing of the home, so that it can always be shown."""
-        values: dict[str, object] = {
+        values = {
+            **self._bare(request),
+            "status": int(status),
+            "phrase": HTTPStatus(status).phrase,
+            "message": message,
+        }
+        return HTMLResponse(templates().get_template("problem.html").render(values), status)
+
+    def welcome(self, request: Request) -> Response:
+        """The page that leads on to the first one, for a browser that comes from elsewhere."""
+        return HTMLResponse(templates().get_template("welcome.html").render(self._bare(request)))
+
+    def _bare(self, request: Request) -> dict[str, object]:
+        return {
             "path": request.scope["path"],
             "query": {},
             "may_write": False,
@@ -57,11 +70,7 @@ class Site:
             "reviewer": "",
             "version": __version__,
             "waiting": 0,
-            "status": int(status),
-            "phrase": HTTPStatus(status).phrase,
-            "message": message,
         }
-        return HTMLResponse(templates().get_template("problem.html").render(values), status)
 
     def keep(self, name: str, result: object) -> None:
         """Remember what was done, for the page that tells of it."""
