@@ -151,7 +151,7 @@ class Sent:
 
         Raises:
             OrchestrationError: there is no such deployment, or the turn cannot be carried out.
-            BudgetError: the job cannot pay for it now.
+            BudgetError, HinderedError: the job cannot pay for it now, or it cannot go on there now.
         """
         self._run.offer(self._turn)
         try:
@@ -212,7 +212,7 @@ class Sent:
 
         Raises:
             OrchestrationError: it cannot be carried out.
-            BudgetError: the job cannot pay for it now.
+            BudgetError, HinderedError: the job cannot pay for it now, or it cannot go on there now.
         """
         if ended := self._run.brought_home(self._turn):
             return ended

@@ -18,6 +18,7 @@
   x PlanError                a plan or a team cannot be carried out as written (exit code 2)
     + UnaffordableError      its caps certainly do not allow it; it is a BudgetError too
   x OrchestrationError       a job of a team cannot start or go on
+  x HinderedError            archive, database or endpoint kept a turn on another machine from its end
   x StagingError             a content cannot be handed over between machines, or is missing or damaged there
   x AgentFileError           an agent file cannot be used as written (exit code 2)
   x ProbeError               a probe cannot be run as written (exit code 2)
@@ -34,11 +35,17 @@
     + StaleError             it changed since it was read; nothing was written
 """
 
+from collections.abc import Callable
+
 
 class AgentflowsError(Exception):
     """Base of every error agentflows raises on purpose."""
 
     exit_code = 1
+
+
+PassesOn = Callable[[AgentflowsError], bool]
+"""Whether whoever delegated a piece of work takes an error of it, and has it gone on with later; else it is its end."""
 
 
 class UsageError(AgentflowsError):
@@ -118,6 +125,10 @@ class OrchestrationError(AgentflowsError):
     """A job of a team cannot start or go on."""
 
 
+class HinderedError(AgentflowsError):
+    """Archive, database or endpoint kept a turn on another machine from its end; it goes on once they are well again."""
+
+
 class StagingError(AgentflowsError):
     """A content cannot be handed over between machines, or is missing or damaged there."""
 
@@ -164,6 +175,9 @@ class ModelError(AgentflowsError):
 
 class EndpointError(ModelError):
     """The endpoint cannot be reached or refused the request."""
+
+    is_passing: bool = False
+    """Whether the request is not to blame: the same one is answered once the endpoint, or the account, is well again."""
 
 
 class ModelOutputError(ModelError):

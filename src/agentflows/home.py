@@ -23,7 +23,7 @@ from agentflows.agent import AgentDefinition, Runner
 from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.depot import Depot
-from agentflows.errors import SettingsError, StoreError
+from agentflows.errors import PassesOn, SettingsError, StoreError
 from agentflows.memory import Actor
 from agentflows.model import Price, price_table
 from agentflows.redaction import DEFAULT_PII, Finding, Redactor
@@ -238,10 +238,12 @@ class Home:
         *,
         is_money_capped: bool = False,
         extra: "Sequence[Tool]" = (),
+        passes_on: PassesOn = lambda _: False,
     ) -> Runner:
         """What runs `agent`, spending from `purse`; `is_money_capped` is whether that has a ceiling in dollars.
 
-        `extra` are tools beside those its file names, for a `messages` agent.
+        `extra` are tools beside those its file names, for a `messages` agent; `passes_on` is which errors the caller
+        takes also after its first reply.
 
         Raises:
             SettingsError: the agent needs a model, and neither a key nor an endpoint is configured.
@@ -263,7 +265,7 @@ class Home:
             is_capped = is_money_capped or has_own_ceiling
             return self.claude(purse, model=model, is_money_capped=is_capped, draws_on=capped)
 
-        return MessagesRunner(client, purse, extra, sandbox=self.settings.sandbox)
+        return MessagesRunner(client, purse, extra, passes_on=passes_on, sandbox=self.settings.sandbox)
 
     @property
     def prices(self) -> Mapping[str, Price]:

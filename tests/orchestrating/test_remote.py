@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentflows.errors import NotFoundError
+from agentflows.errors import BudgetError, HinderedError, NotFoundError
 from agentflows.home import Home
 from agentflows.orchestrating import begin, carry_out_turn, is_at_work, make_request, refused
 from agentflows.team import Plan, SubTask, Thread, ThreadTurn
@@ -79,9 +79,27 @@ def test_a_turn_the_job_cannot_pay_for_comes_back_as_it_was_and_says_why(
     assert refused(judged, turn) is None
     assert carry_out_turn(judged, turn.job_id, "ann-1", 0).status == "running"
     refusal = refused(judged, turn)
-    assert refusal is not None
+    assert isinstance(refusal, BudgetError)
     assert f"job:{turn.job_id}" in refusal.levels
     assert fake.requests == []
+
+
+def test_a_turn_that_the_archive_keeps_from_its_end_comes_back_as_it_was_and_says_why(
+    judged: Home, fake: FakeMessagesAPI, workspace: Path
+):
+    """Else the run of the worker failed, and whoever leads took the turn, which is paid, for failed too."""
+    says(fake, "ann")
+    turn = sent(judged, workspace)
+    in_the_way = judged.settings.home_path / "archive"
+    in_the_way.write_text("no folder")
+    assert carry_out_turn(judged, turn.job_id, "ann-1", 0).status == "running"
+    why = refused(judged, turn)
+    assert isinstance(why, HinderedError)
+    assert "The archive at" in str(why)
+    in_the_way.unlink()
+    assert carry_out_turn(judged, turn.job_id, "ann-1", 0).ending == "succeeded"
+    assert refused(judged, turn) is None
+    assert len(fake.requests) == 1
 
 
 def test_a_turn_of_a_stopped_job_is_left_to_be_gone_on_with(

@@ -190,8 +190,8 @@ class Claude:
         Every request is reserved, retried, settled and logged as those of `ask` are. Only `finished` is success.
 
         Raises:
-            BudgetError: not even the first reply is affordable.
-            EndpointError: there was no first reply, for the reason in its `kind`.
+            BudgetError: not even the first reply is affordable; or a later one, and the rules pass that on.
+            EndpointError: there was no first reply, for the reason in its `kind`; or no later one likewise.
         """
         definitions = [tool.definition for tool in tools]
         fixed = [*system, *(json.dumps(definition) for definition in definitions)]

@@ -152,7 +152,7 @@ class Exchange:
                 f"The model endpoint {self.url} failed for too many calls in a row, so {self.model} is left alone "
                 f"for {wait:.0f} s more. Run again later: what was already read is kept."
             )
-            error.kind = "circuit_open"
+            error.kind, error.is_passing = "circuit_open", True
             raise error
 
     def _until_answered(

@@ -80,6 +80,24 @@ _RETRIED_EVENTS: frozenset[FaultKind] = frozenset({"rate_limit", "timeout", "ser
 _GATEWAY_STATUSES = (502, 504)
 """A proxy's word that it lost the endpoint: the call may have run, and been billed, behind it."""
 
+_PASSING: frozenset[FaultKind] = frozenset(
+    {
+        "unreachable",
+        "bad_url",
+        "timeout",
+        "dropped",
+        "deadline",
+        "not_a_message",
+        "authentication",
+        "billing",
+        "conflict",
+        "rate_limit",
+        "server_error",
+        "overloaded",
+    }
+)
+"""Faults for which the request is not to blame. A model that is not there, or not allowed, may be one agent's own."""
+
 _ADVICE: Mapping[FaultKind, str] = {
     "unreachable": "Check that the server runs and that ANTHROPIC_BASE_URL names its root",
     "bad_url": "Set ANTHROPIC_BASE_URL to the server's root, such as http://localhost:8000",
@@ -129,6 +147,7 @@ class Fault:
         error = EndpointError(message)
         error.kind, error.status, error.request_id = self.kind, self.status, self.request_id
         error.attempts, error.tokens, error.dollars = attempts, tokens, dollars
+        error.is_passing = self.kind in _PASSING
         return error
 
 

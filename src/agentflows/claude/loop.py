@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from agentflows.claude.talk import Call, Talk, calls_in
-from agentflows.errors import AgentflowsError, BudgetError, EndpointError, SandboxError
+from agentflows.errors import AgentflowsError, BudgetError, EndpointError, PassesOn, SandboxError
 from agentflows.session import Usage
 
 REPLY_TOKENS = 16_000
@@ -108,6 +108,8 @@ class Rules:
     """Asked between steps; a text is the reason to end now."""
     max_tokens: int = REPLY_TOKENS
     max_context_tokens: int | None = None
+    passes_on: PassesOn = lambda _: False
+    """Asked of errors that left a request without a reply: one that is passed on is raised, as the first reply's are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class Loop:
         """Go on until there is a reason to end.
 
         Raises:
-            BudgetError, EndpointError: the very first request of the job could not be made, or got no reply.
+            BudgetError, EndpointError: the very first request of the job could not be made, or got no reply; or another,
+                for a reason that is passed on.
         """
         while True:
             ending = self._judged() or self._run_tools() or self._reason_to_end() or self._step()
@@ -181,7 +184,7 @@ class Loop:
         try:
             reply = self.ask(self.talk)
         except BudgetError as error:
-            if self.talk.replies == 0:
+            if self.talk.replies == 0 or self.rules.passes_on(error):
                 raise
             return self._end("cap_reached", str(error))
         except EndpointError as error:
@@ -212,6 +215,9 @@ class Loop:
                 "truncated", f"the endpoint does not take a conversation of this length: {error}"
             )
         if self.talk.replies == 0:
+            raise error
+        if self.rules.passes_on(error):
+            self.watch.saved()  # with what the lost attempts were charged
             raise error
         return self._end("failed", str(error))
 

@@ -27,7 +27,7 @@ from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
 from agentflows.marks import one_line, reveal
-from agentflows.orchestrating import FINAL, Files, make_request, transcript
+from agentflows.orchestrating import DONE, FINAL, Files, make_request, transcript
 from agentflows.orchestration import headline, not_begun, plan_of, summary
 from agentflows.session import Turn
 from agentflows.settings import load_settings
@@ -194,14 +194,17 @@ def _list_jobs(doors: Home, *, json: bool) -> None:
 
 def _stop(doors: Home, job: str, thread: str, reason: str, *, json: bool) -> None:
     found = doors.state.job(job)
-    if found.status in FINAL:
+    if found.status in (
+        DONE if thread else FINAL
+    ):  # a thread of a stopped job can still be kept from going on
         line = f"{found.job_id} has ended already: {headline(found)}. Nothing was asked."
         _answer(json, {"job_id": found.job_id, "stop_asked": ""}, line)
         return
     if thread:
         numbers = doors.state.interrupt_thread(found.job_id, thread, reason)
+        when = "when the job goes on" if found.status in FINAL else "within seconds; the job goes on"
         line = (
-            f"{thread} is asked to stop and ends within seconds; the job goes on."
+            f"{thread} is asked to stop and ends {when}."
             if numbers
             else f"{thread} is not at work. Nothing was asked."
         )

@@ -3,6 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentflows.errors import (
+    AgentflowsError,
+    ArchiveError,
+    BudgetError,
+    ConflictError,
+    EndpointError,
+    HinderedError,
+    PassesOn,
+    StoreError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -26,3 +37,21 @@ class Halt:
 def stopped_alone(reason: str) -> str:
     """Why a turn ends that was stopped without its job; "" for none."""
     return f"this thread was stopped: {reason}" if reason else ""
+
+
+def is_passing(error: AgentflowsError) -> bool:
+    """Whether archive, database or endpoint is the reason, and not the turn: what was done is kept, and goes on later."""
+    if isinstance(error, EndpointError):
+        return error.is_passing
+    # of the database's errors the others say that something kept is wrong: it stays so
+    return isinstance(error, (ArchiveError, HinderedError)) or type(error) in {StoreError, ConflictError}
+
+
+def is_of_job(error: AgentflowsError, job_id: str) -> bool:
+    """Whether it is the job's own cap that refused: others may give money back, or the cap may be raised."""
+    return isinstance(error, BudgetError) and f"job:{job_id}" in error.levels
+
+
+def passing_of(job_id: str) -> PassesOn:
+    """Which errors end no turn of this job, however much of it is done."""
+    return lambda error: is_passing(error) or is_of_job(error, job_id)

@@ -11,10 +11,10 @@ its merge, and whoever leads brings it home: it merges the changes into the work
 import json
 import time
 
-from agentflows.errors import AgentflowsError, BudgetError, ConflictError
+from agentflows.errors import AgentflowsError, BudgetError, ConflictError, HinderedError
 from agentflows.home import Home
 from agentflows.orchestrating.borrowed import borrow
-from agentflows.orchestrating.halting import Halt, stopped_alone
+from agentflows.orchestrating.halting import Halt, passing_of, stopped_alone
 from agentflows.orchestrating.kit import unpack
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
@@ -32,7 +32,8 @@ def carry_out_turn(home: Home, job_id: str, thread_id: str, number: int) -> Thre
     """Carry out one turn of a job that another process leads, and record it ended.
 
     One that ended before comes back as it is. While another process works on it, this one waits. One that was stopped,
-    or that the job cannot pay for now, comes back as it was.
+    or that the job cannot pay for now, comes back as it was; so does one that archive, database or endpoint keep from
+    its end. `refused` then says why.
 
     Raises:
         NotFoundError: there is no such job or turn.
@@ -48,11 +49,12 @@ def carry_out_turn(home: Home, job_id: str, thread_id: str, number: int) -> Thre
     try:
         found = ended(home, turn)
         return found if found is not None else _carried_out(home, request, turn, hold)
-    except BudgetError as error:
-        if f"job:{job_id}" not in error.levels:
+    except AgentflowsError as error:
+        if not passing_of(job_id)(error):
             raise
-        refusal = json.dumps({"why": str(error), "levels": error.levels})
-        state.keep_runner_state(_refusal_name(turn), refusal)
+        hold.check()  # another process has the turn: then nothing is to be said of it here
+        levels = error.levels if isinstance(error, BudgetError) else ()
+        state.keep_runner_state(_refusal_name(turn), json.dumps({"why": str(error), "levels": levels}))
         return turn
     finally:
         hold.close()
@@ -119,12 +121,14 @@ def is_at_work(home: Home, turn: ThreadTurn) -> bool:
     return bool(home.state.holder(_lease_name(turn)))
 
 
-def refused(home: Home, turn: ThreadTurn) -> BudgetError | None:
-    """Why the job could not pay for the turn when it was tried last, if that is what ended the try."""
+def refused(home: Home, turn: ThreadTurn) -> BudgetError | HinderedError | None:
+    """Why the turn did not come to its end when it was tried last, though it is not over: money, or what was out of order."""
     kept = home.state.runner_state(_refusal_name(turn))
     if not kept:
         return None
     found = json.loads(kept)
+    if not found["levels"]:
+        return HinderedError(found["why"])
     error = BudgetError(found["why"])
     error.levels = tuple(found["levels"])
     return error

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from agentflows.agent import Transcript
-from agentflows.errors import BudgetError, ConflictError
+from agentflows.errors import AgentflowsError, BudgetError, ConflictError
 from agentflows.home import Home
 from agentflows.orchestrating.forgetting import forgotten
-from agentflows.orchestrating.halting import Halt, stopped_alone
+from agentflows.orchestrating.halting import Halt, is_of_job, is_passing, stopped_alone
 from agentflows.orchestrating.kit import pack
 from agentflows.orchestrating.remote import brought_home, offer
 from agentflows.orchestrating.request import JobRequest
@@ -65,7 +65,7 @@ class JobRun:
         self._ends_at = time.monotonic() + request.team.limits.max_seconds
         self._looked_at, self._asked = 0.0, ""
         self._interrupts: dict[tuple[str, int], str] = {}
-        self._cap, self._broken = "", ""
+        self._cap, self._broken, self._hindered = "", "", ""
         self._turns = threading.Condition()
         self._at_work, self._returned = 0, 0
         self._untidy: list[ThreadTurn] = []
@@ -87,6 +87,10 @@ class JobRun:
             self._interrupts = self.home.state.turn_interrupts(self.job.job_id)
         return self._broken or self._cap or self._asked
 
+    def _begins_nothing(self) -> str:
+        """Why no other turn is to begin: a reason to end now, or one that lets what runs come to its end."""
+        return self.stop() or self._hindered
+
     def _interrupted(self, turn: ThreadTurn) -> str:
         """Why this turn alone is to end, as the last look of `stop` found; "" while it goes on."""
         return stopped_alone(self._interrupts.get((turn.thread_id, turn.number), ""))
@@ -95,6 +99,9 @@ class JobRun:
 
     def perform(self, turn: ThreadTurn, work: Work | None = None) -> ThreadTurn:
         """Carry out one turn of a specialist. One that was stopped comes back as it was.
+
+        So does one that the job cannot pay for, or that archive, database or endpoint keep from its end. Then the job
+        stops, once what else runs has ended, and the same command goes on with it.
 
         Args:
             turn: which.
@@ -108,12 +115,15 @@ class JobRun:
             seen = self._returned
             try:
                 ended = self._performed(turn, work or self._here)
-            except BudgetError as error:
-                if not self._is_job_spent(error):
+            except AgentflowsError as error:
+                if is_of_job(error, self.job.job_id):
+                    if why := self._wait_for_money(str(error), seen):
+                        return turn.model_copy(update={"detail": why})
+                    continue
+                if not is_passing(error):
                     raise
-                if why := self._wait_for_money(str(error), seen):
-                    return turn.model_copy(update={"detail": why})
-                continue
+                self._hindered = self._hindered or f"{turn.order.subtask_id} could not go on. {error}"
+                return turn.model_copy(update={"detail": str(error)})
             if self._broken:
                 return turn.model_copy(update={"detail": self._broken})
             if ended.status != "ended":
@@ -168,9 +178,6 @@ class JobRun:
             self._broken = str(error)
         return not self._broken
 
-    def _is_job_spent(self, error: BudgetError) -> bool:
-        return f"job:{self.job.job_id}" in error.levels
-
     def _wait_for_money(self, refusal: str, seen: int) -> str:
         """What other turns set aside comes back when they end; "" then. Else the reason to stop the job."""
         with self._turns:
@@ -178,7 +185,7 @@ class JobRun:
                 self._cap = self._cap or f"a cap of the job was reached. {refusal}"
             elif self._returned == seen + 1:
                 self._turns.wait(_STOP_EVERY)
-        return self.stop()
+        return self._begins_nothing()
 
     def _tidy(self) -> None:
         """Throw away the copies of turns that are recorded."""
@@ -191,7 +198,7 @@ class JobRun:
                 self._untidy.append(turn)
 
     def lead_turn(self, turn: ThreadTurn, news: str, crew: Crew) -> Transcript:
-        """One turn of the lead in this process.
+        """One turn of the lead in this process. While others have set money aside that it lacks, it waits for them.
 
         Raises:
             AgentflowsError: it cannot be run, or not go on.
@@ -200,7 +207,18 @@ class JobRun:
         # the lead's tools bring the model's SDK, which takes a second to import
         from agentflows.orchestrating.leading import lead_turn
 
-        return lead_turn(self.home, self.request, turn, news, crew, stop=self.stop)
+        while True:
+            seen = self._returned
+            try:
+                return lead_turn(self.home, self.request, turn, news, crew, stop=self._begins_nothing)
+            except BudgetError as error:
+                if not is_of_job(error, self.job.job_id):
+                    raise
+                with self._turns:
+                    if self._returned == seen:
+                        if self._at_work == 0:
+                            raise
+                        self._turns.wait(_STOP_EVERY)
 
     # -- the whole -----------------------------------------------------------------------------------
 
@@ -221,14 +239,19 @@ class JobRun:
             with terminable():
                 stopped, last = self._led(work or self.perform, lead_work or self.lead_turn)
         except BaseException as error:
-            self._ended("stopped" if self._cap else "interrupted", str(error) or type(error).__name__)
+            self._ended(
+                "stopped" if self._cap or self._hindered else "interrupted",
+                str(error) or type(error).__name__,
+            )
             raise
         return self._finished(stopped, last)
 
     def _led(self, work: Work, lead_work: LeadTurn) -> tuple[str, Transcript | None]:
         """Why it was stopped, if it was, and what the lead's last turn left."""
         state, plan = self.home.state, self.request.plan
-        with Crew(state.job(self.job.job_id), self.request.team, state, work, stop=self.stop) as crew:
+        with Crew(
+            state.job(self.job.job_id), self.request.team, state, work, stop=self._begins_nothing
+        ) as crew:
             try:
                 last = None
                 if plan is not None:
@@ -236,7 +259,7 @@ class JobRun:
                 else:
                     last = lead(self._leading(crew, lead_work), crew)
             except BaseException as error:
-                if isinstance(error, BudgetError) and self._is_job_spent(error):
+                if isinstance(error, AgentflowsError) and is_of_job(error, self.job.job_id):
                     self._cap = self._cap or f"a cap of the job was reached. {error}"
                 self._broken = (
                     self._broken or type(error).__name__

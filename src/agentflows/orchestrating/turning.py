@@ -17,7 +17,7 @@ from agentflows.change import Budget
 from agentflows.errors import BudgetError, ConflictError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
-from agentflows.orchestrating.halting import Halt
+from agentflows.orchestrating.halting import Halt, passing_of
 from agentflows.orchestrating.merging import file_states, left_out
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Stage, Staging
@@ -74,8 +74,9 @@ def perform(
         staging: the job's files, which remember what was read; None reads everything anew.
 
     Raises:
-        BudgetError: the job, the thread or the agent has not enough left for its first call.
+        BudgetError: the thread or the agent has not enough left for its first call, or the job for any call.
         EndpointError: the model cannot be reached.
+        ArchiveError, StoreError: what was done cannot be recorded now.
         SettingsError: the agent needs a model, and none is configured.
         OutcomeError: the workspace is too large, or cannot be read or written.
     """
@@ -170,7 +171,10 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
             note()
             purse.keep(text)
 
-        transcript = home.runner(agent, purse, is_money_capped=is_capped, extra=extra).run(
+        runner = home.runner(
+            agent, purse, is_money_capped=is_capped, extra=extra, passes_on=passing_of(turn.job_id)
+        )
+        transcript = runner.run(
             agent,
             Job(
                 job_id=name,
@@ -295,7 +299,7 @@ def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, ha
         parent_id=turn.job_id,
     )
     with _begun(home, asked) as run:
-        run.also_stop, run.also_keep = halt, stage.note
+        run.also_stop, run.also_keep, run.passes_on = halt, stage.note, passing_of(turn.job_id)
         turn = turn.model_copy(update={"outcome_id": run.outcome.outcome_id})
         home.state.put_turn(turn)
         outcome = go_on(run)
@@ -305,7 +309,6 @@ def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, ha
             and outcome.best_iteration is not None
         ):
             run.restore(outcome, outcome.best_iteration or 0)  # of what came after it nothing was graded
-    _check_purse(outcome, levels)
     if outcome.result == "interrupted" and not is_over:
         why = outcome.explanation
         return _ended_without_work(turn, why) if halt.is_for_good else turn.model_copy(update={"detail": why})
@@ -331,23 +334,6 @@ def _begun(home: Home, asked: OutcomeRequest) -> OutcomeRun:
             if time.monotonic() >= until:
                 raise
             time.sleep(_LOOK_SECONDS)
-
-
-def _check_purse(outcome: Outcome, levels: dict[str, Budget]) -> None:
-    """An outcome ends where its money does. Where it was the job's, the turn is not over: a raised cap goes on.
-
-    Raises:
-        BudgetError: the job's own purse refused; the outcome says so in the purse's words.
-    """
-    job = min(levels, key=len)
-    if (
-        outcome.result == "stopped"
-        and outcome.stop_reason == "budget"
-        and f"{job!r} may " in outcome.explanation
-    ):
-        error = BudgetError(outcome.explanation)
-        error.levels = (job,)
-        raise error
 
 
 def _outcome_detail(outcome: Outcome | None) -> str:

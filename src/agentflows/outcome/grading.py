@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from agentflows.errors import AgentflowsError, BudgetError
+from agentflows.errors import AgentflowsError, BudgetError, PassesOn
 from agentflows.evaluation import CriterionResult, Evaluation, Evidence, HumanVerdict
 from agentflows.outcome.frozen import Frozen
 from agentflows.outcome.grader import Grading
@@ -33,11 +33,12 @@ def grade(  # noqa: PLR0913 - what a grading is given, each with its name
     check: CheckOne,
     judge: Judge,
     said: Mapping[str, HumanVerdict],
+    passes_on: PassesOn = lambda _: False,
 ) -> Evaluation | Waiting:
     """Grade one version. `said` are people's verdicts on this very version, by criterion.
 
     A person is asked last, and only where all else would do: nobody's time is taken for work that fails by itself.
-    Whatever goes wrong while grading is a `grader_error`, with no score.
+    Whatever goes wrong while grading is a `grader_error`, with no score, unless it is passed on.
 
     Raises:
         BudgetError: the purse does not allow the judge's calls.
@@ -49,6 +50,8 @@ def grade(  # noqa: PLR0913 - what a grading is given, each with its name
     except BudgetError:
         raise
     except AgentflowsError as error:
+        if passes_on(error):
+            raise
         return _error(outcome_id, iteration, frozen, error)
     frozen.check()
     asked = [one for one in rubric.criteria if one.judging == "human" and one.criterion_id not in said]

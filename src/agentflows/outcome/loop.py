@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agentflows.errors import BudgetError
+from agentflows.errors import BudgetError, PassesOn
 from agentflows.evaluation import Attempt, Evaluation, Outcome, OutcomeResult, StopReason
 from agentflows.outcome.feedback import feedback
 from agentflows.outcome.verdict import best, regressions, repeats
@@ -66,13 +66,21 @@ class Steps(Protocol):
         ...
 
 
-def pursue_loop(outcome: Outcome, rubric: Rubric, steps: Steps, *, repeats: int = REPEATS) -> Outcome:
+def pursue_loop(
+    outcome: Outcome,
+    rubric: Rubric,
+    steps: Steps,
+    *,
+    repeats: int = REPEATS,
+    passes_on: PassesOn = lambda _: False,
+) -> Outcome:
     """Draft, grade and revise until the rubric is satisfied or there is a reason to stop.
 
     Goes on from wherever `outcome` stands. Returns at `waiting` too: call again once a person has decided.
 
     Raises:
-        AgentflowsError: what the steps raise, but for `BudgetError`; the outcome is as it was last kept.
+        AgentflowsError: what the steps raise, but for a `BudgetError` that is not passed on; the outcome is as it was
+            last kept.
     """
     if outcome.result == "waiting":
         outcome = _moved(outcome, result="evaluating")
@@ -80,6 +88,8 @@ def pursue_loop(outcome: Outcome, rubric: Rubric, steps: Steps, *, repeats: int 
         try:
             outcome = _step(outcome, rubric, steps, repeats)
         except BudgetError as error:
+            if passes_on(error):
+                raise
             outcome = _ended(outcome, "stopped", str(error), stop_reason="budget")
         if outcome.result in FINAL:
             outcome = _best_back(outcome, rubric, steps)

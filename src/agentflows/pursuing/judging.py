@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agentflows.asking import Asker
+from agentflows.errors import PassesOn
 from agentflows.evaluation import Attempt, CriterionResult, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import Frozen, Grader, Grading, Waiting, grade, run_check
@@ -26,9 +27,10 @@ class Judging:
         snapshot: the whole workspace as the attempt left it, for checks.
         attempt: whose deliverables are graded. Only their paths and hashes are read.
         start: the workspace before any agent wrote to it.
+        passes_on: which errors are no verdict, as whoever delegated the task has it graded later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a grading is made of, each with its name
         self,
         home: Home,
         request: OutcomeRequest,
@@ -37,6 +39,7 @@ class Judging:
         attempt: Attempt,
         *,
         start: Snapshot,
+        passes_on: PassesOn = lambda _: False,
     ) -> None:
         self._home = home
         self._request = request
@@ -44,6 +47,7 @@ class Judging:
         self._snapshot = snapshot
         self._attempt = attempt
         self._start = start
+        self._passes_on = passes_on
 
     def grade(self, outcome: Outcome) -> Evaluation | Waiting:
         """Checks, judge, people; see `agentflows.outcome.grade`."""
@@ -62,6 +66,7 @@ class Judging:
                 check=self._check,
                 judge=self._judge,
                 said={one.criterion_id: one for one in said},
+                passes_on=self._passes_on,
             )
 
     # -- checks --------------------------------------------------------------------------------------

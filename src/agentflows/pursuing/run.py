@@ -18,7 +18,7 @@ from typing import Self
 
 from agentflows.agent import Job, Transcript
 from agentflows.change import Budget, Cost
-from agentflows.errors import OutcomeError, SettingsError, UsageError
+from agentflows.errors import OutcomeError, PassesOn, SettingsError, UsageError
 from agentflows.evaluation import Attempt, Deliverable, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_loop
@@ -63,6 +63,8 @@ class OutcomeRun:
         self._hold = hold
         self.also_stop: Callable[[], str] = str
         """Asked beside the database: whoever delegated the task may have a reason of its own to end it."""
+        self.passes_on: PassesOn = lambda _: False
+        """Which errors whoever delegated the task takes: they end nothing, and the outcome is gone on with later."""
         self.also_keep: Callable[[], None] = _nothing
         """Called before anything is kept that the workspace belongs to: whoever delegated it may keep that, too."""
 
@@ -110,7 +112,10 @@ class OutcomeRun:
         self._hold.check()
         after = self._snapshot(f"after/{attempt.iteration}")
         start = self._snapshot("start")
-        found = Judging(self.home, self.request, self._versions, after, attempt, start=start).grade(outcome)
+        judging = Judging(
+            self.home, self.request, self._versions, after, attempt, start=start, passes_on=self.passes_on
+        )
+        found = judging.grade(outcome)
         failpoint("outcome.graded")
         if isinstance(found, Waiting):
             return found
@@ -174,8 +179,9 @@ class OutcomeRun:
                 self.also_keep()
                 purse.keep(text)
 
-            runner = self.home.runner(self.request.agent, purse, is_money_capped=self.request.has_money_cap)
-            transcript = runner.run(self.request.agent, job, keep=keep, stop=self.stop)
+            agent, is_capped = self.request.agent, self.request.has_money_cap
+            runner = self.home.runner(agent, purse, is_money_capped=is_capped, passes_on=self.passes_on)
+            transcript = runner.run(agent, job, keep=keep, stop=self.stop)
         failpoint("outcome.ran")
         if transcript.end != "interrupted":
             self.also_keep()
@@ -329,7 +335,7 @@ def go_on(run: OutcomeRun, steps: Steps | None = None) -> Outcome:
     if run.is_done:
         return run.outcome
     with terminable():
-        return pursue_loop(run.outcome, run.request.rubric, steps or run)
+        return pursue_loop(run.outcome, run.request.rubric, steps or run, passes_on=run.passes_on)
 
 
 def versions_of(home: Home, outcome_id: str, request: OutcomeRequest, seen: Seen | None = None) -> Versions:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, cast
 from agentflows.agent import AgentDefinition, AgentLimits, Job, Transcript
 from agentflows.budget import Purse
 from agentflows.claude import REPLY_TOKENS, Call, Claude, Ending, Reply, Rules, Talk, Tool, open_servers
-from agentflows.errors import UsageError
+from agentflows.errors import PassesOn, UsageError
 from agentflows.model import MILLION, Price
 from agentflows.runners.brief import opening, system_blocks
 from agentflows.runners.journal import Journal
@@ -47,6 +47,7 @@ class MessagesRunner:
         client: makes the model client.
         purse: of the job; the agent's own limits come on top.
         extra: tools beside those the agent's file names, such as a lead's.
+        passes_on: which errors the caller takes also after the first reply, to go on later with the kept state.
         sandbox: what holds for an agent whose file does not say: "required", or "off".
     """
 
@@ -56,11 +57,13 @@ class MessagesRunner:
         purse: Purse,
         extra: Sequence[Tool] = (),
         *,
+        passes_on: PassesOn = lambda _: False,
         sandbox: Literal["required", "off"] = "required",
     ) -> None:
         self._client = client
         self._purse = purse
         self._extra = extra
+        self._passes_on = passes_on
         self._sandbox: Literal["required", "off"] = sandbox
 
     def run(
@@ -74,8 +77,8 @@ class MessagesRunner:
         """Run the agent on the job; with a `state` of this very job, go on where it was.
 
         Raises:
-            BudgetError: not even the first reply is affordable.
-            EndpointError: there was no first reply.
+            BudgetError: not even the first reply is affordable; or a later one, and that is passed on.
+            EndpointError: there was no first reply; or no later one likewise.
             UsageError: the agent or the workspace cannot be; an MCP server cannot be started.
         """
         if agent.sandbox == "default":
@@ -91,7 +94,7 @@ class MessagesRunner:
                 book.talk,
                 system=system_blocks(agent),
                 tools=[*tools, *self._extra],
-                rules=_rules(agent.limits, claude.price, remaining, stop),
+                rules=_rules(agent.limits, claude.price, remaining, stop, self._passes_on),
                 watch=book,
                 purpose=f"agent {agent.name}",
             )
@@ -112,7 +115,11 @@ class MessagesRunner:
 
 
 def _rules(
-    limits: AgentLimits, price: Price | None, remaining: Callable[[], float], stop: Callable[[], str] | None
+    limits: AgentLimits,
+    price: Price | None,
+    remaining: Callable[[], float],
+    stop: Callable[[], str] | None,
+    passes_on: PassesOn,
 ) -> Rules:
     return Rules(
         max_turns=limits.max_turns,
@@ -121,6 +128,7 @@ def _rules(
         stop=stop,
         max_tokens=_reply_tokens(limits, price),
         max_context_tokens=limits.max_context_tokens,
+        passes_on=passes_on,
     )
 
 
