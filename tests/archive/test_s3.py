@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from agentflows.archive import Archive, Selection
 from agentflows.archive.copies import Copies
@@ -188,6 +191,77 @@ def test_a_holder_that_is_slow_keeps_its_lock(archive: Archive):
             pass
         with another(archive) as other, pytest.raises(ArchiveError, match="runs out"):
             other.compact()
+
+
+class Cut(S3Files):
+    """A network that is cut: what is written does not arrive, or arrives, and its answer does not."""
+
+    cut = ""
+    tries = 0
+
+    def put_if(self, path: str, data: bytes, **condition: Any) -> str:
+        self.tries += 1
+        if self.cut == "request":
+            raise EndpointConnectionError(endpoint_url="http://store")
+        etag = super().put_if(path, data, **condition)
+        if self.cut == "answer":
+            raise EndpointConnectionError(endpoint_url="http://store")
+        return etag
+
+    def try_again(self) -> None:
+        """Return once the lock was tried again."""
+        before = self.tries
+        while self.tries < before + 2:  # the first may have begun before
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("cut", ["request", "answer"])
+def test_a_holder_that_was_cut_off_for_a_while_keeps_its_lock(archive: Archive, cut: str):
+    """What botocore raises is no OSError, and a write whose answer was lost is the holder's own."""
+    files = Cut(archive.root, Copies(None, archive.root, 0))
+    files.lock.renew_every = 0.05
+    with files.maintaining():
+        files.cut = cut
+        files.try_again()
+        files.cut = ""
+        files.try_again()
+        first = files.head(LOCK)
+        while files.head(LOCK) == first:
+            pass
+        files.check_maintaining()
+        files.cut = "request"  # to the end: what was done is done, and nothing is raised
+
+
+def has_lost(files: S3Files) -> bool:
+    try:
+        files.check_maintaining()
+    except ArchiveError:
+        return True
+    return False
+
+
+def test_who_lost_the_lock_replaces_nothing(archive: Archive):
+    """The other may have taken its new files, which no manifest names yet, for those of a process that died."""
+    in_batches(archive)
+    files = archive._lake.files
+    assert isinstance(files, S3Files)
+    files.lock.renew_every = 0.05
+
+    def taken_over(file: str, form: str, lines: Sequence[RawLine]) -> SourceRead:
+        if not other.lock.seconds:
+            with other.maintaining():
+                while not has_lost(files):
+                    pass
+            other.lock.seconds = 120.0
+        return read_again(file, form, lines)
+
+    other = S3Files(archive.root, Copies(None, archive.root, 0))
+    other.lock.seconds = 0.0
+    before = archive.info()
+    with pytest.raises(ArchiveError, match=r"Nothing was replaced\. Run the same command again"):
+        archive.rebuild(taken_over)
+    assert archive.info() == before
+    assert archive.rebuild(read_again).same == 8
 
 
 def test_a_store_without_conditional_writes_is_found_out(archive: Archive, s3: S3Server):

@@ -96,6 +96,10 @@ class Files(Protocol):
         """Keep other compactions and removals out. Raises ArchiveError when one is at work."""
         ...
 
+    def check_maintaining(self) -> None:
+        """See that they are still kept out. Raises ArchiveError when one may be at work."""
+        ...
+
     def no_adders(self) -> bool:
         """Whether it is certain that nobody is adding, so that every file without a manifest is dead."""
         ...
@@ -206,6 +210,9 @@ class LocalFiles:
                     msg = f"Another process is compacting or removing in {self.root!r}. Try again when it is done."
                     raise ArchiveError(msg) from error
             yield
+
+    def check_maintaining(self) -> None:
+        """The system holds it for as long as this process lives."""
 
     @contextlib.contextmanager
     def _lock(self, name: str) -> Generator[IO[bytes]]:

@@ -178,6 +178,9 @@ class RemoteFiles:
         """See the class."""
         return contextlib.nullcontext()
 
+    def check_maintaining(self) -> None:
+        """Nothing is held."""
+
 
 def _modified(entry: dict[str, Any]) -> datetime:
     found = entry.get("LastModified") or entry.get("created") or entry.get("updated")

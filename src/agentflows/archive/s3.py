@@ -159,6 +159,10 @@ class S3Files(RemoteFiles):
         """See `Files`."""
         return self.lock.held()
 
+    def check_maintaining(self) -> None:
+        """See `Files`."""
+        self.lock.check()
+
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)

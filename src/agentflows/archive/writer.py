@@ -116,10 +116,16 @@ class Writer:
             raise ArchiveError(msg) from error
 
     def publish(self, *, replaces: Sequence[str] = ()) -> Batch | None:
-        """Make all that was gathered part of the archive, at once. None when there is nothing to say."""
+        """Make all that was gathered part of the archive, at once. None when there is nothing to say.
+
+        Raises:
+            ArchiveError: it `replaces` parts, and another process may be replacing them as well.
+        """
         self.write_part()
         if not self._parts and not replaces:
             return None
+        if replaces:
+            self._files.check_maintaining()
         batch = Batch(self._batch_id, tuple(self._parts), tuple(replaces))
         self._files.write(batch.path, to_json(batch))
         self._parts, self._written = [], []
