@@ -85,7 +85,7 @@ class Home:
         """Stores, dreams, decisions, caches and budgets."""
         if not self.settings.state_url:
             self._folder()
-        state = State(self.settings.resolved_state_url)
+        state = State(self.settings.resolved_state_url, scan=self.secret_in, scan_files=self.credential_in)
         _note_abandoned(state)
         return state
 

@@ -40,14 +40,14 @@ def test_what_rested_on_it_alone_goes_and_the_rest_stands(desk: Desk):
     assert result.archive_removed == 1
 
 
-def test_an_address_beside_it_is_in_no_ones_way(desk: Desk):
+def test_an_address_beside_it_is_in_no_ones_way(desk: Desk, tmp_path: Path):
     """To forget brings nothing, so what a person wrote in the same file stops nothing."""
-    desk.write({"/notes.md": NOTES + "- Ask ada@corp.example.org\n"})
+    file = tmp_path / "notes.md"
+    file.write_text(NOTES + "- Ask ada@corp.example.org\n")
+    desk.state.import_folder("team", file, actor=desk.home.actor("ada"))
     desk.hold("s1")
     desk.approve(1, change("add", "s1", after="- One"))
-    home = desk.home
-    done = forget(desk.state, home.archive, "s1", actor=home.actor("bea"), scan=home.secret_in)
-    assert fates(done) == [("removed", "- One")]
+    assert fates(forgotten(desk, "s1")) == [("removed", "- One")]
     assert "- Ask ada@corp.example.org" in desk.texts()
 
 

@@ -5,7 +5,8 @@ import pytest
 from agentflows import review
 from agentflows.errors import StoreError
 from agentflows.home import Home
-from tests.store.samples import change, dreamt, supersede
+from agentflows.store import State
+from tests.store.samples import change, dreamt, put, supersede
 
 
 def test_what_the_commit_would_refuse_is_known_before_anything_is_decided(home: Home):
@@ -36,6 +37,29 @@ def test_a_reason_that_cannot_be_kept_decides_nothing(home: Home):
     assert review.approve(
         home.state, "drm_1", reviewer="ada", reason="as Ada says", scan=home.secret_in
     ).committed
+
+
+def test_a_scan_that_is_left_out_is_the_homes(home: Home):
+    """As the README calls it; and a commit by hand is none other. A state without a home has no scan but the one it is given."""
+    dreamt(home.state, change(after="- More"))
+    token = "- ghp" + "_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    assert "github-token" in review.preview(home.state, "drm_1", ["1"], edits={"1": token}).problem
+    with pytest.raises(StoreError, match="github-token"):
+        review.approve(home.state, "drm_1", reviewer="ada", edits={"1": token})
+    with pytest.raises(StoreError, match="github-token"):
+        put(home.state, "team", {"/more.md": token})
+    check_nothing_decided(home)
+    with State(home.settings.resolved_state_url) as alone:
+        assert put(alone, "team", {"/more.md": token}).version == 2
+
+
+def test_a_change_that_is_named_twice_is_one(home: Home):
+    """By number and by id: what is reported is what was done."""
+    one = supersede()
+    dreamt(home.state, one)
+    assert review.approve(home.state, "drm_1", reviewer="ada", only=["1", one.change_id, "1"]).committed == (
+        one.change_id,
+    )
 
 
 def check_nothing_decided(home: Home) -> None:

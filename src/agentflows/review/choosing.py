@@ -43,7 +43,7 @@ def chosen(
         return [change for change in changes if change.status in statuses]
     by_name = {str(number): change for number, change in enumerate(changes, 1)}
     by_name |= {change.change_id: change for change in changes}
-    found: list[Change] = []
+    found: dict[str, Change] = {}
     for name in only:
         if name not in by_name:
             msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
@@ -52,8 +52,8 @@ def chosen(
         if change.status not in statuses:
             msg = f"Change {name} is {change.status} already ({change.status_reason or 'no reason kept'}); only held changes can be decided."
             raise UsageError(msg)
-        found.append(change)
-    return found
+        found[change.change_id] = change  # which may be named by number and by id
+    return list(found.values())
 
 
 def waiting_flags(report: DreamReport) -> dict[int, str]:

@@ -60,7 +60,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
     then committed like any change. What an earlier call approved and did not live to commit is committed as it
     was approved. Without `only`, flags stay held unless they are answered: a flag asks a question, and approving
     everything answers none. Naming one in `only` acknowledges it: everything stays as it is. `base_version` is the version of
-    the store that the reviewer looked at, where it must still be that one.
+    the store that the reviewer looked at, where it must still be that one. `scan` finds secrets; None: the state's own.
 
     Raises:
         NotFoundError, UsageError: a name fits no held change, the edited change writes no text, or the flag
@@ -68,6 +68,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
         ConflictError: the store moved while this ran, or since the reviewer looked; nothing was written.
         StoreError: what was approved breaks an invariant, or that or the reason holds a secret; nothing was decided.
     """
+    scan = scan or state.scan
     report = state.dream(dream_id)
     own = own_changes(state, report, edits or {}, resolve or {})
     flags = waiting_flags(report) if only is None else {}
@@ -127,6 +128,7 @@ def commit_by_policy(
     Raises:
         ConflictError: others committed each time it was tried, or the lease was lost; nothing was written.
     """
+    scan = scan or state.scan
     actor = Actor(kind="dream_actor", name=dream_id)
     for left in reversed(range(_TRIES)):
         report = state.dream(dream_id)

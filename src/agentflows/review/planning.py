@@ -64,7 +64,7 @@ def preview(
     report = state.dream(dream_id)
     own = own_changes(state, report, edits or {}, resolve or {})
     changes = chosen(report, only, statuses=OPEN)
-    return planned(state, report.dream, changes, own=own, scan=scan)
+    return planned(state, report.dream, changes, own=own, scan=scan or state.scan)
 
 
 def planned(

@@ -78,7 +78,7 @@ class Commits(Opened):
         it changes nothing and returns the store as it is. Edits that change nothing make no version.
         The quotes of the approved changes become evidence of the entries they brought, in the same
         transaction; `changes`, when given, must be those very changes. With a `lease`, only its present
-        holder commits.
+        holder commits. `scan` is asked about what the edits bring and about the message; None: the state's own.
 
         Raises:
             NotFoundError: there is no such store.
@@ -94,7 +94,7 @@ class Commits(Opened):
             dream_id=dream_id,
             decisions=tuple(decisions),
             changes=tuple(changes),
-            scan=scan,
+            scan=scan or self.scan,
         )
         with self._db.write() as session:
             failpoint("commit.begin")
@@ -115,7 +115,7 @@ class Commits(Opened):
 
         Changes of dreams that this undoes are remembered as unwanted (`undone`), so that the next dream
         does not bring them back; so are the versions that were flagged for what came after them (`impact_flags`).
-        Restoring what is already there makes no version.
+        Restoring what is already there makes no version. It is scanned when `scan` is given: what stood once may stand again.
 
         Raises:
             NotFoundError: there is no such store or version.

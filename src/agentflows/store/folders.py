@@ -102,12 +102,14 @@ class Folders(Stores, Commits):
         """Commit a folder's text files, or one file, to a store; memories of other paths stay.
 
         What is in the store already as it is in the folder makes no version. `read_folder` tells what would be
-        skipped.
+        skipped. Files come in as they are. `scan` is asked about what is new in them; None: the state's own, which in a
+        home stops at passwords, tokens and keys and lets personal data pass.
 
         Raises:
             NotFoundError: there is no such folder, file or store.
             UsageError: it holds no text file.
             LimitError: a file or its path breaks a hosted limit; nothing was written.
+            StoreError: the scan found a secret; nothing was written.
         """
         read = read_folder(folder)
         if not read.files:
@@ -124,6 +126,7 @@ class Folders(Stores, Commits):
             for path, content in read.files.items()
         ]
         message = message or f"import of {Path(folder).name}"
+        scan = scan or self.scan_files
         return self.commit(store, edits, base_version=None, actor=actor, message=message, scan=scan)
 
 

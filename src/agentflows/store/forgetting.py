@@ -134,7 +134,7 @@ class Forgetting(Opened):
         """
         at = self._now()
         message = plain("message", message) or f"forget session {session_id}"
-        order = Order(actor=actor, at=at, message=message, scan=scan)
+        order = Order(actor=actor, at=at, message=message, scan=scan or self.scan)
         with self._db.write() as session:
             failpoint("forget.begin")
             rows = [

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from agentflows.errors import LimitError, NotFoundError
 from agentflows.memory import Actor, MemoryStore
 from agentflows.store.database import Database
+from agentflows.store.edits import Scan
 from agentflows.store.rows import naive_utc
 from agentflows.store.tables import AuditRow, StoreRow
 
@@ -18,11 +19,21 @@ StoreRef = str | MemoryStore
 
 
 class Opened:
-    """The open database and the clock: `now` returns the time, UTC."""
+    """The open database, the clock (`now` returns the time, UTC), and the scans for secrets, None for no scan."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime] | None = None,
+        scan: Scan | None = None,
+        scan_files: Scan | None = None,
+    ) -> None:
         self._db = database
         self._clock = now or _utc_now
+        self.scan = scan
+        """What every commit is asked, and every approval before it decides, where the caller names no other scan."""
+        self.scan_files = scan_files or scan
+        """The same, for text files that a person takes in."""
 
     def _now(self) -> datetime:
         return naive_utc(self._clock())

@@ -13,6 +13,7 @@ from agentflows.store.agreeing import Agreements
 from agentflows.store.batching import BatchLog
 from agentflows.store.caching import Cache
 from agentflows.store.decisions import Decisions
+from agentflows.store.edits import Scan
 from agentflows.store.evidence import EvidenceLog
 from agentflows.store.folders import Folders
 from agentflows.store.forgetting import Forgetting
@@ -68,16 +69,25 @@ class State(
     what it raises, it did not write. All times are UTC, without a zone.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] | None = None,
+        scan: Scan | None = None,
+        scan_files: Scan | None = None,
+    ) -> None:
         """Open `sqlite:///path` or `postgresql+psycopg://…`, and make its tables where they are missing.
 
-        `now` is the clock for what is recorded and for what expires.
+        `now` is the clock for what is recorded and for what expires. `scan` is what every commit is asked, and
+        `scan_files` what `import_folder` is, when they are given no scan of their own: the state of a home has both,
+        one that is opened by itself has none unless it is given one. To scan for nothing, pass `lambda _: ""`.
 
         Raises:
             SettingsError: the URL is not one of the two.
             StoreError: the database cannot be opened, or a newer agentflows made it.
         """
-        super().__init__(open_database(url), now)
+        super().__init__(open_database(url), now, scan, scan_files)
 
     def audit(self, store: StoreRef | None = None, *, offset: int = 0, limit: int = 100) -> list[AuditEntry]:
         """Who did what, newest first; to one store, or to all."""
