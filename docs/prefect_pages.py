@@ -13,7 +13,7 @@ from tests.prefect_server import PrefectSite, running_site
 _WIDE: ViewportSize = {"width": 1280, "height": 900}
 _NARROW = 820
 """The pages have no menu at the side then."""
-_FORMS = {"nightly": 1_000, "outcome": 960, "orchestrate": 960}
+_FORMS = {"nightly": 1_000, "dream": 960, "outcome": 960, "orchestrate": 960}
 """How much of each form is shown: its first fields."""
 
 
