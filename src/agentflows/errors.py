@@ -18,6 +18,7 @@
   x PlanError                a plan or a team cannot be carried out as written (exit code 2)
     + UnaffordableError      its caps certainly do not allow it; it is a BudgetError too
   x OrchestrationError       a job of a team cannot start or go on
+  x StoppedError             somebody asked for the end of work that was under way
   x HinderedError            archive, database or endpoint kept a turn on another machine from its end
   x StagingError             a content cannot be handed over between machines, or is missing or damaged there
   x AgentFileError           an agent file cannot be used as written (exit code 2)
@@ -123,6 +124,10 @@ class PlanError(AgentflowsError):
 
 class OrchestrationError(AgentflowsError):
     """A job of a team cannot start or go on."""
+
+
+class StoppedError(AgentflowsError):
+    """Somebody asked for the end of work that was under way; nothing came of it."""
 
 
 class HinderedError(AgentflowsError):

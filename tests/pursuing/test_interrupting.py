@@ -11,8 +11,9 @@ import pytest
 
 from agentflows.agent import AgentDefinition
 from agentflows.home import Home, open_home
-from agentflows.pursuing import pursue, resume
+from agentflows.pursuing import Grading, pursue, resume
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
+from tests.pursuing.conftest import verdicts
 
 RUBRIC = "- **rain**: The notes name rain.\n  check: regex notes.md `rain`\n"
 
@@ -86,3 +87,59 @@ def test_a_conversation_that_was_stopped_goes_on_where_it_was(
     assert again.attempts[0].tool_errors == 1, "the stopped command alone: the draft was there again"
     assert (workspace / "draft.md").read_text() == "some"
     assert again.usage.total == judged_home.state.spent(f"outcome:{again.outcome_id}").usage.total
+
+
+@pytest.mark.parametrize("kind", ["command", "python"])
+def test_a_check_that_is_stopped_ends_at_once_and_is_no_verdict(tmp_path: Path, workspace: Path, kind: str):
+    """It waits for a file that nobody makes, as a test suite may for minutes. Gone on with, it is made again, and nothing else is."""
+    begun, go, ran = (tmp_path / name for name in ("begun", "go", "ran"))
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\n"
+        "def ok(folder):\n"
+        f"    pathlib.Path({str(begun)!r}).touch()\n"
+        f"    while not pathlib.Path({str(go)!r}).exists():\n        time.sleep(0.05)\n"
+        "    return True\n"
+    )
+    command = f"touch {begun}; while ! test -e {go}; do sleep 0.05; done"
+    check = f"command `{command}`" if kind == "command" else "python slow:ok"
+    (tmp_path / "rubric.md").write_text(f"- **ok**: It is ok.\n  check: {check} (timeout 600)\n")
+    script = ("/bin/sh", "-c", f"echo x >> {ran}; echo rain > notes.md")
+    agent = AgentDefinition(name="w", prompt="p", runner="command", command=script, sha256="1")
+    with open_home(tmp_path / "home", sandbox="off") as home:
+        with stopping(home, begun):
+            found = pursue(
+                "Notes", rubric=tmp_path / "rubric.md", agent=agent, workspace=workspace, home=home
+            )
+        assert (found.result, found.explanation, found.evaluations) == ("interrupted", "enough", ())
+        go.touch()
+        again = resume(found.outcome_id, home=home)
+    assert (again.result, len(again.attempts), ran.read_text()) == ("satisfied", 1, "x\n")
+
+
+def test_no_other_grader_is_asked_once_somebody_stopped_it(
+    judged_home: Home, workspace: Path, fake: FakeMessagesAPI
+):
+    """The reply under way is heard, since it is paid, and is not asked for again."""
+    asked: list[FakeRequest] = []
+
+    def grades(request: FakeRequest) -> Any:
+        asked.append(request)
+        if len(asked) == 1:
+            (found,) = judged_home.state.outcomes()
+            judged_home.state.ask_stop(found.outcome_id, "enough")
+        return verdicts(rain=("notes.md", "rain"))
+
+    fake.when("You are an independent grader", grades)
+    script = ("/bin/sh", "-c", "echo rain > notes.md")
+    agent = AgentDefinition(name="w", prompt="p", runner="command", command=script, sandbox="off", sha256="1")
+    options: dict[str, Any] = {
+        "grading": Grading(panel=5),
+        "agent": agent,
+        "workspace": workspace,
+        "home": judged_home,
+    }
+    found = pursue("Notes", rubric="- **rain**: The notes name rain.\n", **options)
+    assert (found.result, found.evaluations) == ("interrupted", ())
+    assert len(asked) == 1
+    assert resume(found.outcome_id, home=judged_home).result == "satisfied"
+    assert len(asked) == 5

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, cast
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 _MAX_PRINTED = 1 << 20
 _MISFITS = 5
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,32 @@ class Aside:
     """What it printed, or what does not fit."""
     failure: str = ""
     """Why there is no verdict; "" when there is one."""
+    stopped: str = ""
+    """Why it was ended from outside; "" when it came to its own end."""
     span: tuple[int, int] | None = None
     """Where a pattern stands, in characters."""
 
 
-def run_aside(task: Mapping[str, Any], *, folder: Path, seconds: float, search: Sequence[Path] = ()) -> Aside:
+def run_aside(
+    task: Mapping[str, Any],
+    *,
+    folder: Path,
+    seconds: float,
+    search: Sequence[Path] = (),
+    stop: Callable[[], str] = str,
+) -> Aside:
     """Run one task in a process of its own, with `folder` as its working directory.
 
-    `search` comes before all else on the module path. A process that outlives its time is killed with its children.
+    `search` comes before all else on the module path. A process that outlives its time, or that `stop` gives a reason to
+    end, is killed with its children.
     """
     body = json.dumps({**task, "search": [str(path) for path in search]})
-    with tempfile.TemporaryFile() as printed:
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as printed:
+        told.write(body.encode())
+        told.seek(0)
         process = subprocess.Popen(  # noqa: S603 - this file itself
             [sys.executable, "-P", __file__],
-            stdin=subprocess.PIPE,
+            stdin=told,
             stdout=printed,
             stderr=subprocess.STDOUT,
             cwd=folder,
@@ -54,15 +68,26 @@ def run_aside(task: Mapping[str, Any], *, folder: Path, seconds: float, search: 
             start_new_session=True,
         )
         try:
-            process.communicate(body.encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return Aside(failure=f"it did not end within {seconds:g} s")
+            if ended_early := _waited(process, seconds, stop):
+                return ended_early
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         printed.seek(max(0, printed.tell() - _MAX_PRINTED))
         return _read(printed.read().decode("utf-8", errors="replace"), process.returncode)
+
+
+def _waited(process: "subprocess.Popen[bytes]", seconds: float, stop: Callable[[], str]) -> Aside | None:
+    """Why it has to be ended; None when it ended by itself."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if why := stop():
+            return Aside(stopped=why)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(min(left, _LOOK_SECONDS))
+            return None
+    return Aside(failure=f"it did not end within {seconds:g} s")
 
 
 def _read(printed: str, exit_code: int) -> Aside:

@@ -8,15 +8,15 @@ check's time limit, as `python` functions do.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, cast
 
 import re2 as _re2
 
-from agentflows.errors import UsageError
+from agentflows.errors import StoppedError, UsageError
 from agentflows.evaluation import CriterionResult, Evidence, Met
-from agentflows.outcome.aside import run_aside
+from agentflows.outcome.aside import Aside, run_aside
 from agentflows.rubric import Check
 
 MAX_FILE_BYTES = 16 << 20
@@ -28,6 +28,10 @@ _SAID_CHARS = 2_000
 _QUOTE_CHARS = 300
 _NOT_RUN = {126: "cannot be executed", 127: "was not found"}
 """What bash says with these exit codes of the command itself."""
+
+
+Stop = Callable[[], str]
+"""Why to end now; "" to go on."""
 
 
 class Ran(Protocol):
@@ -56,6 +60,7 @@ class Shell(Protocol):
         """Run it to its end, or for `seconds`.
 
         Raises:
+            StoppedError: there was a reason to end it.
             AgentflowsError: the sandbox cannot be made; nothing ran.
         """
         ...
@@ -68,6 +73,7 @@ def run_check(
     criterion_id: str = "",
     shell: Shell | None = None,
     search: Sequence[Path] | None = None,
+    stop: Stop = str,
 ) -> CriterionResult:
     """Decide one criterion by code.
 
@@ -78,18 +84,22 @@ def run_check(
         shell: runs `command` checks; only they need it.
         search: folders in which the module of a `python` check is looked for, before the installed ones; None is
             the current folder. The deliverables are never among them by themselves: they cannot replace a module.
+        stop: asked while it runs; a text is the reason to end it without a verdict.
 
     Raises:
+        StoppedError: there was a reason to end it.
         UsageError: a `command` check and no `shell`.
         AgentflowsError: what `shell` raises: the check could not be tried at all.
     """
     started = time.monotonic()
+    if why := stop():
+        raise StoppedError(why)
     if check.kind == "command":
         found = _command(check, folder, shell)
     elif check.kind == "python":
-        found = _python(check, folder, [Path.cwd()] if search is None else search)
+        found = _python(check, folder, [Path.cwd()] if search is None else search, stop)
     else:
-        found = _over_files(check, folder)
+        found = _over_files(check, folder, stop)
     return found.model_copy(
         update={"criterion_id": criterion_id, "seconds": round(time.monotonic() - started, 3)}
     )
@@ -132,13 +142,9 @@ def _command(check: Check, folder: Path, shell: Shell | None) -> CriterionResult
     return _result("unmet", reason, needed=f"Make `{check.command}` end with exit code 0.", evidence=evidence)
 
 
-def _python(check: Check, folder: Path, search: Sequence[Path]) -> CriterionResult:
-    aside = run_aside(
-        {"kind": "python", "function": check.function, "folder": str(folder)},
-        folder=folder,
-        search=search,
-        seconds=check.timeout_seconds,
-    )
+def _python(check: Check, folder: Path, search: Sequence[Path], stop: Stop) -> CriterionResult:
+    task = {"kind": "python", "function": check.function, "folder": str(folder)}
+    aside = _aside(check, task, folder, stop, search=search)
     if aside.failure:
         reason = f"`{check.function}` gave no verdict: {aside.failure}"
         return _result("cannot_tell", reason, needed="Correct the function: it returns True or False.")
@@ -148,10 +154,19 @@ def _python(check: Check, folder: Path, search: Sequence[Path]) -> CriterionResu
     return _result("met" if aside.is_met else "unmet", said, needed=needed, evidence=evidence)
 
 
+def _aside(
+    check: Check, task: Mapping[str, Any], folder: Path, stop: Stop, *, search: Sequence[Path] = ()
+) -> Aside:
+    aside = run_aside(task, folder=folder, seconds=check.timeout_seconds, search=search, stop=stop)
+    if aside.stopped:
+        raise StoppedError(aside.stopped)
+    return aside
+
+
 # -- files -------------------------------------------------------------------------------------------
 
 
-def _over_files(check: Check, folder: Path) -> CriterionResult:
+def _over_files(check: Check, folder: Path, stop: Stop) -> CriterionResult:
     try:
         found = list(_files(folder, check.path))
     except UsageError as error:
@@ -165,7 +180,7 @@ def _over_files(check: Check, folder: Path) -> CriterionResult:
         if path.stat().st_size > MAX_FILE_BYTES:
             reason = f"{path.relative_to(folder)} has {path.stat().st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read."
             return _result("cannot_tell", reason, needed="A smaller file.")
-    return _regex(check, found, folder) if check.kind == "regex" else _json(check, found, folder)
+    return (_regex if check.kind == "regex" else _json)(check, found, folder, stop)
 
 
 def _files(folder: Path, pattern: str) -> Iterator[Path]:
@@ -208,17 +223,14 @@ def _text(path: Path) -> str:
 Search = Callable[[str], tuple[int, int] | None]
 
 
-def _regex(check: Check, found: Sequence[Path], folder: Path) -> CriterionResult:
+def _regex(check: Check, found: Sequence[Path], folder: Path, stop: Stop) -> CriterionResult:
     """`^` and `$` are the ends of lines. With several files it is enough that one of them has it."""
     search = _search_in_re2(check.pattern)
     for path in found:
         text = _text(path)
         if search is None:
-            aside = run_aside(
-                {"kind": "regex", "pattern": check.pattern, "file": str(path)},
-                folder=folder,
-                seconds=check.timeout_seconds,
-            )
+            task = {"kind": "regex", "pattern": check.pattern, "file": str(path)}
+            aside = _aside(check, task, folder, stop)
             if aside.failure:
                 reason = f"The pattern `{check.pattern}` could not be searched for: {aside.failure}"
                 return _result("cannot_tell", reason, needed="Correct the pattern in the rubric.")
@@ -265,14 +277,11 @@ def _matched(check: Check, name: str, text: str, span: tuple[int, int]) -> Crite
     return _result("met", reason, evidence=evidence)
 
 
-def _json(check: Check, found: Sequence[Path], folder: Path) -> CriterionResult:
+def _json(check: Check, found: Sequence[Path], folder: Path, stop: Stop) -> CriterionResult:
     """Every file named must fit the schema."""
     for path in found:
-        aside = run_aside(
-            {"kind": "json_schema", "schema": check.json_schema, "file": str(path)},
-            folder=folder,
-            seconds=check.timeout_seconds,
-        )
+        task = {"kind": "json_schema", "schema": check.json_schema, "file": str(path)}
+        aside = _aside(check, task, folder, stop)
         name = path.relative_to(folder).as_posix()
         if aside.failure:
             reason = f"The schema could not be tried on {name}: {aside.failure}"

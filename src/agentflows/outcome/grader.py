@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from agentflows.errors import ModelOutputError
+from agentflows.errors import ModelOutputError, StoppedError
 from agentflows.evaluation import CriterionResult, Evidence, Met
 from agentflows.marks import fence_for, one_line
 from agentflows.outcome.frozen import Frozen
@@ -131,6 +131,8 @@ class Grader:
     """How often a grader may ask for more lines of long files."""
     attempts: int = 3
     """Askings for one usable reply. Beyond that it is a grader error."""
+    stop: Callable[[], str] = str
+    """Asked before each asking; a text is the reason to end without a verdict."""
     prompt_sha256: str = field(default_factory=lambda: prompt_sha256(*PROMPTS))
 
     def grade(self, task: str, rubric: Rubric, criteria: Sequence[Criterion], frozen: Frozen) -> Grading:
@@ -140,6 +142,7 @@ class Grader:
             ModelOutputError: no usable reply came in `attempts` askings. It is no verdict.
             EndpointError: the model cannot be reached.
             BudgetError: the purse does not allow it.
+            StoppedError: there was a reason to end it.
         """
         groups = [list(criteria)] if self.calls == "all" else [[one] for one in criteria]
         panel = [
@@ -190,6 +193,8 @@ class Grader:
         frozen: Frozen,
         state: tuple[Sequence[Lines], str, int],
     ) -> GradeReply:
+        if why := self.stop():
+            raise StoppedError(why)
         asked, complaint, rounds = state
         body = material(frozen, max_tokens=self.max_tokens, asked=asked)
         return (

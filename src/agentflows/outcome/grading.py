@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from agentflows.errors import AgentflowsError, BudgetError, PassesOn
+from agentflows.errors import AgentflowsError, BudgetError, PassesOn, StoppedError
 from agentflows.evaluation import CriterionResult, Evaluation, Evidence, HumanVerdict
 from agentflows.outcome.frozen import Frozen
 from agentflows.outcome.grader import Grading
@@ -42,12 +42,13 @@ def grade(  # noqa: PLR0913 - what a grading is given, each with its name
 
     Raises:
         BudgetError: the purse does not allow the judge's calls.
+        StoppedError: somebody asked for the end of a check or of the judging; that is no verdict.
         OutcomeError: the frozen files are not what was frozen.
     """
     frozen.check()
     try:
         results, applies, why_not = _assess(task, rubric, frozen, check, judge)
-    except BudgetError:
+    except (BudgetError, StoppedError):
         raise
     except AgentflowsError as error:
         if passes_on(error):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agentflows.errors import BudgetError, PassesOn
+from agentflows.errors import BudgetError, PassesOn, StoppedError
 from agentflows.evaluation import Attempt, Evaluation, Outcome, OutcomeResult, StopReason
 from agentflows.outcome.feedback import feedback
 from agentflows.outcome.verdict import best, regressions, repeats
@@ -50,6 +50,7 @@ class Steps(Protocol):
 
         Raises:
             BudgetError: it cannot be afforded.
+            StoppedError: it was ended without a verdict.
         """
         ...
 
@@ -155,7 +156,10 @@ def _graded(outcome: Outcome, rubric: Rubric, steps: Steps, most: int) -> Outcom
     if outcome.result != "evaluating":
         outcome = _moved(outcome, result="evaluating")
         steps.keep(outcome)
-    found = steps.grade(outcome, outcome.attempts[-1])
+    try:
+        found = steps.grade(outcome, outcome.attempts[-1])
+    except StoppedError as error:
+        return _ended(outcome, "interrupted", str(error))
     if isinstance(found, Waiting):
         return _moved(outcome, result="waiting", explanation=found.explanation)
     evaluation = _told(found, rubric, outcome)

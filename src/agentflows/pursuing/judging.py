@@ -1,11 +1,12 @@
 """The grader's doors: a model client for each grading, and a sandbox for each command that checks."""
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agentflows.asking import Asker
-from agentflows.errors import PassesOn
+from agentflows.errors import PassesOn, StoppedError
 from agentflows.evaluation import Attempt, CriterionResult, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import Frozen, Grader, Grading, Waiting, grade, run_check
@@ -15,6 +16,8 @@ from agentflows.rubric import Check, Criterion, Rubric
 from agentflows.sandbox import Limits as SandboxLimits
 from agentflows.sandbox import Run, Sandbox
 from agentflows.store import LedgerPurse
+
+_LOOK_SECONDS = 1.0
 
 
 class Judging:
@@ -27,6 +30,7 @@ class Judging:
         snapshot: the whole workspace as the attempt left it, for checks.
         attempt: whose deliverables are graded. Only their paths and hashes are read.
         start: the workspace before any agent wrote to it.
+        stop: asked often; a text is the reason to end without a verdict. A judge's reply under way is waited for: it is paid.
         passes_on: which errors are no verdict, as whoever delegated the task has it graded later.
     """
 
@@ -39,6 +43,7 @@ class Judging:
         attempt: Attempt,
         *,
         start: Snapshot,
+        stop: Callable[[], str] = str,
         passes_on: PassesOn = lambda _: False,
     ) -> None:
         self._home = home
@@ -47,6 +52,8 @@ class Judging:
         self._snapshot = snapshot
         self._attempt = attempt
         self._start = start
+        self._stop_now = stop
+        self._stop = _seldom(stop)
         self._passes_on = passes_on
 
     def grade(self, outcome: Outcome) -> Evaluation | Waiting:
@@ -75,7 +82,12 @@ class Judging:
         check = criterion.check or Check(kind="exists")
         with self._modules(is_needed=check.kind == "python") as search:
             return run_check(
-                check, self._folder, criterion_id=criterion.criterion_id, shell=self._shell, search=search
+                check,
+                self._folder,
+                criterion_id=criterion.criterion_id,
+                shell=self._shell,
+                search=search,
+                stop=self._stop,
             )
 
     @contextmanager
@@ -102,7 +114,11 @@ class Judging:
         del folder
         with self._versions.copy(self._snapshot) as copy:
             limits = SandboxLimits(seconds=seconds)
-            return Sandbox(copy, mode=self._home.settings.sandbox, limits=limits).run(command)
+            sandbox = Sandbox(copy, mode=self._home.settings.sandbox, limits=limits)
+            ran = sandbox.run(command, stop=self._stop)
+        if ran.reason == "stopped":
+            raise StoppedError(self._stop())
+        return ran
 
     # -- the judge -----------------------------------------------------------------------------------
 
@@ -115,7 +131,8 @@ class Judging:
         ) as client:
             # remembers every reply: a killed grading pays for none twice
             ask = Asker(lambda: client, home.state, model)
-            grader = Grader([ask] * grading.panel, calls=grading.calls, max_tokens=grading.max_tokens)
+            asks = [ask] * grading.panel
+            grader = Grader(asks, calls=grading.calls, max_tokens=grading.max_tokens, stop=self._stop_now)
             return grader.grade(task, rubric, criteria, frozen)
 
     def _purse(self) -> LedgerPurse:
@@ -133,3 +150,16 @@ class Judging:
 def judge_model(home: Home, request: OutcomeRequest) -> str:
     """The grader's model: the request's, else the judge's of the settings, else the writer's default."""
     return request.grading.model or home.settings.judge_model or home.settings.model
+
+
+def _seldom(stop: Callable[[], str]) -> Callable[[], str]:
+    """The same for whoever asks often: it looks into the database once a second, and a reason that was given stays."""
+    looked_at, why = float("-inf"), ""
+
+    def asked() -> str:
+        nonlocal looked_at, why
+        if not why and time.monotonic() - looked_at >= _LOOK_SECONDS:
+            looked_at, why = time.monotonic(), stop()
+        return why
+
+    return asked

@@ -113,7 +113,14 @@ class OutcomeRun:
         after = self._snapshot(f"after/{attempt.iteration}")
         start = self._snapshot("start")
         judging = Judging(
-            self.home, self.request, self._versions, after, attempt, start=start, passes_on=self.passes_on
+            self.home,
+            self.request,
+            self._versions,
+            after,
+            attempt,
+            start=start,
+            stop=self.stop,
+            passes_on=self.passes_on,
         )
         found = judging.grade(outcome)
         failpoint("outcome.graded")
