@@ -9,6 +9,9 @@ from pathlib import Path
 from agentflows.errors import OutcomeError
 from agentflows.evaluation import Deliverable
 
+_FIRST_BYTES = 1 << 16
+"""Read first: what is no text mostly shows it there, and may be large."""
+
 
 def manifest_sha256(deliverables: Sequence[Deliverable]) -> str:
     """Identity of a version: the paths and contents of its deliverables."""
@@ -38,7 +41,7 @@ class Frozen:
         """
         for item in self.deliverables:
             path = self.folder / item.path
-            found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+            found = _sha256(path) if path.is_file() else "no file"
             if path.is_symlink() or found != item.sha256:
                 msg = (
                     f"The frozen deliverable {item.path!r} is not what was frozen: expected sha256 {item.sha256[:12]}…, "
@@ -55,10 +58,18 @@ class Frozen:
         """The text of one deliverable; None when it is none of them, or no text."""
         if path not in self.paths:
             return None
-        content = (self.folder / path).read_bytes()
+        with (self.folder / path).open("rb") as file:
+            content = file.read(_FIRST_BYTES)
+            if b"\0" not in content:
+                content += file.read()
         if b"\0" in content:
             return None
         try:
             return self.redact(content.decode("utf-8"))
         except UnicodeDecodeError:
             return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,12 @@
 """What files held, once per sha256: written whole or not at all, read-only, and checked when it is used again."""
 
-import contextlib
 import hashlib
 import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -84,26 +84,32 @@ class Contents:
             draft.unlink(missing_ok=True)
         return digest.hexdigest(), size
 
-    def read(self, sha256: str) -> bytes:
-        """That content.
+    def blocks(self, sha256: str) -> Iterator[bytes]:
+        """That content in pieces, none of which counts before all have come: only then it is known to be whole.
 
         Raises:
             OutcomeError: it is missing or damaged.
         """
         remembered = self._read.get(sha256)
         if remembered is not None:
-            return remembered
-        path = self._folder / sha256
-        content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != sha256:
+            yield remembered
+            return
+        digest, size, first = hashlib.sha256(), 0, b""
+        with suppress(FileNotFoundError, IsADirectoryError), (self._folder / sha256).open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                first = first if size else block
+                size += len(block)
+                yield block
+        if digest.hexdigest() != sha256:
             msg = (
                 f"The kept content {sha256[:12]}… in {self._folder} is missing or damaged. Nothing was written from "
                 "it. Run again with another --key to start over."
             )
             raise OutcomeError(msg)
         self._checked.add(sha256)
-        self._remember(sha256, content)
-        return content
+        if size == len(first):
+            self._remember(sha256, first)
 
     def link(self, sha256: str, target: str) -> os.stat_result | None:
         """Give that content a second name, for whoever replaces files and never changes one in place.
@@ -115,7 +121,8 @@ class Contents:
             OutcomeError: it is missing or damaged.
         """
         if sha256 not in self._checked:
-            self.read(sha256)
+            for _ in self.blocks(sha256):
+                pass
         try:
             os.link(self._folder / sha256, target)
         except (FileNotFoundError, FileExistsError):
@@ -143,8 +150,6 @@ class Contents:
             self._depot.fetch(kept.sha256 for kept in files if kept.link is None)
 
     def _remember(self, sha256: str, content: bytes) -> None:
-        if len(content) > _REMEMBERED // 8:
-            return
         with self._lock:
             if sha256 in self._read:
                 return
@@ -161,7 +166,7 @@ class Contents:
         """
         oldest = 0.0 if self._depot is None else _LEFT_AFTER
         for left in self._folder.glob("draft-*"):
-            with contextlib.suppress(FileNotFoundError):  # its process is alive, and done with it
+            with suppress(FileNotFoundError):  # its process is alive, and done with it
                 if time.time() - left.stat().st_mtime >= oldest:
                     left.unlink()
 

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -309,8 +309,8 @@ class Versions:
             if kept.link is not None:
                 content.put_link(folder, name, kept.link)
                 return
-            whole = self._contents.read(kept.sha256)
-            content.put(folder, name, whole, rights=rights, is_executable=kept.is_executable)
+            blocks = self._contents.blocks(kept.sha256)
+            content.put(folder, name, blocks, rights=rights, is_executable=kept.is_executable)
 
     def _sweep(self, folder: int) -> None:
         """Remove what one left half-written that was killed with the same in its hands, and no live tool's."""
@@ -364,7 +364,7 @@ class Versions:
 
     def _lay_one(self, target: str, path: str, kept: Kept, past: int, *, is_linked: bool) -> None:
         linked = self._contents.link(kept.sha256, target) if is_linked and not kept.is_executable else None
-        written = linked or _made(target, self._contents.read(kept.sha256), kept, past)
+        written = linked or _made(target, self._contents.blocks(kept.sha256), kept, past)
         if self._seen:
             self._seen.laid_down(path, written, kept, is_linked=linked is not None)
 
@@ -428,14 +428,15 @@ def _clear(target: Path) -> None:
         shutil.rmtree(target)
 
 
-def _made(target: str, content: bytes, kept: Kept, modified_ns: int) -> os.stat_result:
+def _made(target: str, blocks: Iterable[bytes], kept: Kept, modified_ns: int) -> os.stat_result:
     """Write a new file, modified at that time, whatever the process's own mask of rights is."""
     mode = 0o755 if kept.is_executable else 0o644
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(target, flags, mode), "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
-        left = memoryview(content)
-        while left:
-            left = left[file.write(left) :]
+        for block in blocks:
+            left = memoryview(block)
+            while left:
+                left = left[file.write(left) :]
         os.utime(file.fileno(), ns=(modified_ns, modified_ns))
         written = os.fstat(file.fileno())
         if stat.S_IMODE(written.st_mode) != mode:

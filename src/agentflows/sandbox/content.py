@@ -6,7 +6,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,14 +66,19 @@ def decoded(path: str, content: bytes) -> str:
 
 
 def put(
-    folder: int, name: str, content: bytes, *, rights: int | None = None, is_executable: bool | None = None
+    folder: int,
+    name: str,
+    content: bytes | Iterable[bytes],
+    *,
+    rights: int | None = None,
+    is_executable: bool | None = None,
 ) -> None:
     """Write `name` in the open folder whole or not at all. A link that takes its place meanwhile is replaced, not followed.
 
     Args:
         folder: open.
         name: of the file.
-        content: all of it.
+        content: all of it, or its pieces, whose source may raise: then nothing is written.
         rights: those it gets; None is those of the file that was there, or of any new one.
         is_executable: whether its owner may run it, and so may who may read it; None leaves that as it is.
     """
@@ -86,7 +91,7 @@ def put(
             wanted = rights_of(folder, name) if rights is None else rights
             new = stat.S_IMODE(os.fstat(fd).st_mode)
             os.fchmod(fd, _runnable(new if wanted is None else wanted, is_executable=is_executable))
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
         os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
