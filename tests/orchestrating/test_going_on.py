@@ -4,12 +4,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentflows.home import Home
+from agentflows.orchestrating import begin, make_request
 from agentflows.team import Orchestration, Plan, SubTask, TeamLimits, make_team
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.command_line import run
@@ -226,3 +228,26 @@ def test_what_runs_comes_to_its_end_while_another_turn_cannot_go_on(
     job = do(team, plan=plan(task("one"), task("two", agent="c"), task("three", agent="c", needs=["two"])))
     assert (job.status, endings(job)) == ("stopped", {"one": "running", "two": "succeeded"})
     assert (workspace / "c.md").read_text() == "done\n"
+
+
+def test_a_stop_is_heard_while_another_process_merges(
+    do: Do, fake: FakeMessagesAPI, judged: Home, workspace: Path
+):
+    """It may hang for ever, and hold its lease for as long. The turn is not lost: its changes are merged later."""
+    team, tasks = plays.team("a"), plan(task("one", outputs=["a.md"]))
+    with begin(judged, make_request("", team=team, workspace=workspace, plan=tasks)) as begun:
+        job_id = begun.job.job_id
+
+    def ends(_: FakeRequest) -> str:
+        judged.state.stop_job(job_id, "enough")
+        return "done"
+
+    plays.script(fake, prompt("a"), plays.write("a.md", "All is well."), ends)
+    other = judged.state.lease(f"merge:{job_id}", "another process", timedelta(minutes=10))
+    stopped = do(team, "", plan=tasks)
+    assert (stopped.job_id, stopped.status, stopped.detail) == (job_id, "stopped", "enough")
+    assert not (workspace / "a.md").exists()
+    judged.state.release(other)
+    again = do(team, "", plan=tasks)
+    assert (again.job_id, again.status, len(fake.requests)) == (job_id, "succeeded", 2)
+    assert (workspace / "a.md").read_text() == "All is well."

@@ -11,6 +11,7 @@ from agentflows.errors import (
     EndpointError,
     HinderedError,
     PassesOn,
+    StoppedError,
     StoreError,
 )
 
@@ -40,11 +41,14 @@ def stopped_alone(reason: str) -> str:
 
 
 def is_passing(error: AgentflowsError) -> bool:
-    """Whether archive, database or endpoint is the reason, and not the turn: what was done is kept, and goes on later."""
+    """Whether archive, database, endpoint or a stop is the reason, not the turn: what was done is kept, and goes on later."""
     if isinstance(error, EndpointError):
         return error.is_passing
     # of the database's errors the others say that something kept is wrong: it stays so
-    return isinstance(error, (ArchiveError, HinderedError)) or type(error) in {StoreError, ConflictError}
+    return isinstance(error, (ArchiveError, HinderedError, StoppedError)) or type(error) in {
+        StoreError,
+        ConflictError,
+    }
 
 
 def is_of_job(error: AgentflowsError, job_id: str) -> bool:

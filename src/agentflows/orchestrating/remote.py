@@ -63,10 +63,11 @@ def carry_out_turn(home: Home, job_id: str, thread_id: str, number: int) -> Thre
 def _carried_out(home: Home, request: JobRequest, turn: ThreadTurn, hold: Hold) -> ThreadTurn:
     state = home.state
     state.keep_runner_state(_refusal_name(turn), "")
-    staging = Staging(home, turn.job_id, request.workspace)
+    halt = _halt(home, turn, hold)
+    staging = Staging(home, turn.job_id, request.workspace, stop=halt.stop)
     if staging.depot:
         request = unpack(staging, request)
-    done = perform(home, request, turn, halt=_halt(home, turn, hold), staging=staging)
+    done = perform(home, request, turn, halt=halt, staging=staging)
     hold.check()
     if done.status == "ended":
         if staging.depot:

@@ -61,7 +61,7 @@ class JobRun:
         self.job = job
         self.is_done = job.status in DONE
         self._hold = hold
-        self._staging = Staging(home, job.job_id, request.workspace)
+        self._staging = Staging(home, job.job_id, request.workspace, stop=self.stop)
         self._ends_at = time.monotonic() + request.team.limits.max_seconds
         self._looked_at, self._asked = 0.0, ""
         self._interrupts: dict[tuple[str, int], str] = {}

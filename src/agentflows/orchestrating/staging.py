@@ -12,11 +12,11 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agentflows.depot import Depot
-from agentflows.errors import AgentflowsError, ConflictError, OutcomeError, SettingsError
+from agentflows.errors import AgentflowsError, ConflictError, OutcomeError, SettingsError, StoppedError
 from agentflows.gathering import Gathering
 from agentflows.home import Home
 from agentflows.orchestrating.merging import Merge
@@ -44,10 +44,12 @@ class Staging:
         home: the doors.
         job_id: whose.
         workspace: the folder all share.
+        stop: why the job is to end now; asked while another process merges.
     """
 
-    def __init__(self, home: Home, job_id: str, workspace: Path) -> None:
+    def __init__(self, home: Home, job_id: str, workspace: Path, *, stop: Callable[[], str] = str) -> None:
         self.home = home
+        self._stop = stop
         self.folder = home.settings.home_path / "jobs" / job_id
         self.job_id = job_id
         self.depot = depot_of(home, job_id)
@@ -141,6 +143,7 @@ class Staging:
         """Bring a turn's changes into the workspace: one merge at a time, whatever process it is in.
 
         Raises:
+            StoppedError: the job was stopped while another process merged. Nothing was brought in.
             OutcomeError: the workspace cannot be read or written, or a kept content is damaged.
         """
         found = self._merging.ask((stage, changes))
@@ -149,15 +152,18 @@ class Staging:
         return found
 
     def _merged(self, asked: Sequence[Merging]) -> list[Merged]:
-        """All that wait for it in this process, one after the other, under one lease."""
+        """All that wait for it in this process, one after the other, under one lease, or the next where one was lost."""
         found: list[Merged] = []
-        with contextlib.closing(self._hold()) as hold:
-            for stage, changes in asked:
-                hold.check()
-                try:
-                    found.append(stage.merge(changes))
-                except AgentflowsError as error:
-                    found.append(error)
+        while len(found) < len(asked):
+            try:
+                with contextlib.closing(self._hold()) as hold:
+                    for stage, changes in asked[len(found) :]:
+                        hold.check()
+                        found.append(_outcome_of(stage, changes))
+            except ConflictError:
+                continue
+            except AgentflowsError as error:  # of those only that are not in the workspace yet
+                found += [error] * (len(asked) - len(found))
         return found
 
     def _hold(self) -> Hold:
@@ -166,6 +172,8 @@ class Staging:
             try:
                 return Hold(self.home.state, self.job_id, who, self.job_id, kind="merge")
             except ConflictError:
+                if why := self._stop():
+                    raise StoppedError(why) from None
                 time.sleep(_MERGE_PAUSE)
 
     def tidy(self) -> None:
@@ -178,6 +186,13 @@ class Staging:
 
     def _list(self, sha256: str) -> Path:
         return self.folder / "versions" / f"{sha256}.json"
+
+
+def _outcome_of(stage: "Stage", changes: tuple[FileChange, ...]) -> Merged:
+    try:
+        return stage.merge(changes)
+    except AgentflowsError as error:
+        return error
 
 
 def settle(home: Home, job_id: str, url: str) -> None:

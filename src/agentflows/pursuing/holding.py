@@ -1,15 +1,17 @@
 """Holding: one process at a time works in a workspace, or on a turn, and says so for as long as it lives."""
 
+import logging
 import threading
 from datetime import timedelta
 
-from agentflows.errors import AgentflowsError, ConflictError
+from agentflows.errors import AgentflowsError, ConflictError, StoreError
 from agentflows.store import Holder, State
 
 _LEASE_FOR = timedelta(minutes=2)
 """How long others wait for one that died on another machine; here a dead process is seen at once."""
 _RENEWED_EVERY = 30.0
 """Seconds."""
+_log = logging.getLogger(__name__)
 
 
 class Hold:
@@ -41,7 +43,12 @@ class Hold:
         if not self._end.is_set():
             self._end.set()
             self._thread.join()
-            self._state.release(self.lease)
+            try:
+                self._state.release(self.lease)
+            except (
+                StoreError
+            ) as error:  # what was done under it is done; it runs out by itself, or with this process
+                _log.warning("The lease on %s could not be given back: %s", self.lease.name, error)
 
     def _renew(self) -> None:
         while not self._end.wait(_RENEWED_EVERY):
