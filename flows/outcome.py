@@ -4,16 +4,17 @@ Each attempt and each grading is a task here; what they do stands in `agentflows
 person can judge suspends the run of a deployment with a form; the same question can be answered on the command line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRunInput
 from prefect.events import emit_event
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, delete_flow_run_input, filter_flow_run_input
 from prefect.runtime import deployment
 from prefect.serializers import JSONSerializer
 from pydantic import ConfigDict, Field, create_model
@@ -238,6 +239,8 @@ def _ask(home: Home, work: Work) -> bool:
         form = form_of(question, said.model_dump())
         said = _said(form.with_initial_data(description=describe(question, is_again=True)), f"{key}-{again}")
     record(home, question, said)
+    for item in cast("Sequence[FlowRunInput]", filter_flow_run_input(f"suspended-{key}-", limit=200)):
+        delete_flow_run_input(key=item.key)  # the record of it is the verdicts
     return True
 
 

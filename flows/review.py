@@ -246,6 +246,7 @@ def ask(
     pages = waiting.pages
     if not pages:
         say("Nothing waits any more: it was decided elsewhere meanwhile, or a later dream proposes it")
+        forget(number - 1)
         return
     page = min(max(page, 1), len(pages))
     asked = Asked(
@@ -255,6 +256,7 @@ def ask(
         following=pages[page % len(pages)][0],
     )
     create_flow_run_input(key=f"ask-{number}-seen", value=asked.model_dump(mode="json"))
+    forget(number - 1)
     form = form_of(waiting, page, given, problem).with_initial_data(
         description=form_page(waiting, pages[page - 1], before=before, problem=problem)
     )
@@ -271,10 +273,12 @@ def _call_it(name: str) -> None:
         client.update_flow_run(_this_run().id, name=name)
 
 
-def forget(number: int) -> None:
-    """Take out what a form showed and said: the record of it is the decisions."""
-    for item in [*_kept(f"ask-{number}-"), *_kept(f"suspended-ask-{number}-")]:
-        delete_flow_run_input(key=item.key)
+def forget(last: int) -> None:
+    """Take out what forms up to the `last` one showed and said: the record of it is the decisions."""
+    for item in [*_kept("ask-"), *_kept("suspended-ask-")]:
+        found = _KEY.fullmatch(item.key)
+        if found and int(found[1]) <= last:
+            delete_flow_run_input(key=item.key)
 
 
 def go_on(home: Home, work: Work, number: int, asked: Asked) -> Carried | None:
@@ -287,6 +291,7 @@ def go_on(home: Home, work: Work, number: int, asked: Asked) -> Carried | None:
     except UsageError as error:
         return ask(work, number + 1, asked.page, said, problem=str(error))
     if answers.is_blank and answers.said == "leave all":
+        forget(number)
         return None
     if answers.is_blank and answers.said == "by number":
         return _turn_the_page(work, number, asked, said)
@@ -345,7 +350,8 @@ def review(
             once and wait for nobody: show lays the changes on the run's page; approve commits; reject remembers.
         pages: Whether the changes are laid out by their gravest risk or by file.
         only: For approve and reject: numbers or ids of changes; empty means all that are held, but for the flags.
-        answers: For approve: what you say to flags; each answer is approved and committed like a change.
+        answers: For approve: what you say to flags; each answer is approved and committed like a change, beside those
+            of the field above or, where that is empty, beside all that are held.
         reason: For approve and reject: kept on record. A rejection needs one, for later dreams are shown it.
         reviewer: For approve and reject: who decides, on record; empty takes AGENTFLOWS_REVIEWER or the login.
         home: The folder with state and archive; empty takes AGENTFLOWS_HOME.
@@ -366,7 +372,7 @@ def review(
                     state,
                     dream_id,
                     reviewer=who,
-                    only=list(dict.fromkeys([*only, *(item.change for item in answers)])) or None,
+                    only=list(dict.fromkeys([*only, *(one.change for one in answers)])) if only else None,
                     edits={item.change: item.text for item in answers if item.answer == "edit"},
                     resolve={item.change: item.answer for item in answers},
                     reason=reason,

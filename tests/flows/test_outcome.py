@@ -218,4 +218,5 @@ def test_a_run_suspends_for_a_person_and_a_new_process_goes_on_with_the_answer(
     assert ended.evaluations[0].criteria[1].reason == "ada: fine"
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+        assert client.filter_flow_run_input(run.id, "", 200, set()) == [], "the record is the verdict"
     assert found[0].state_name == "Completed"

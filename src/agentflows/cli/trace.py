@@ -138,7 +138,10 @@ def show_forgotten(result: Forgotten, home: Path | None, *, keep_archive: bool) 
                 "neither the session nor the evidence comes back)",
                 "dim",
             )
-    _line("Earlier versions of the stores, reports of dreams and exports still hold what was said.", "dim")
+    _line(
+        "Earlier versions of the stores, reports of dreams, exports and Prefect's artifacts still hold what was said.",
+        "dim",
+    )
 
 
 def _store(store: StoreForgotten, *, is_done: bool) -> None:
