@@ -205,6 +205,18 @@ def test_what_tools_leave_behind_does_not_keep_an_outcome_from_going_on(
     assert resume(found.outcome_id, home=home, max_iterations=1).result == "satisfied"
 
 
+def test_graded_work_of_a_job_leads_to_its_job(run: Pursue, home: Home):
+    """Its copy goes with the job, so nothing can be gone on with alone, and nobody is told that it could."""
+    found = run("better", max_iterations=0, place="job_one/turn", parent_id="job_one")
+    with pytest.raises(OutcomeError, match=r"graded work of the job job_one.*orchestrate --resume job_one"):
+        resume(found.outcome_id, home=home, max_iterations=2)
+    shown = command_line.run(
+        "outcome", "show", found.outcome_id, "--home", str(home.settings.home_path)
+    ).stdout
+    assert "threads job_one" in shown
+    assert "outcome resume" not in shown
+
+
 def test_what_stood_there_when_a_version_is_put_back_is_laid_aside(
     home: Home, workspace: Path, agent: Callable[[str], AgentDefinition]
 ):

@@ -17,7 +17,6 @@ from agentflows.evaluation import Outcome
 from agentflows.home import Home, open_home
 from agentflows.outcome import FINAL, headline, summary
 from agentflows.pursuing import Grading, OutcomeRequest, asked, check_request, decide, make_request
-from agentflows.rubric import Rubric
 
 NOT_SATISFIED = 3
 """Exit code where a person is waited for, or the work ended without being satisfied."""
@@ -294,12 +293,13 @@ def _report(name: str, home: Path | None, *, full: bool, json: bool) -> None:
 
 def _show(doors: Home, outcome: Outcome, home: Path | None, *, full: bool) -> None:
     folder = doors.settings.home_path / "outcomes" / outcome.outcome_id
-    show_outcome(outcome, rubric_of(doors, outcome), home, folder=folder, full=full)
+    request = _request_of(doors, outcome)
+    job = request.parent_id if request.place else ""
+    show_outcome(outcome, request.rubric, home, folder=folder, full=full, job=job)
 
 
-def rubric_of(doors: Home, outcome: Outcome) -> Rubric:
-    """The rubric an outcome was begun with."""
-    return OutcomeRequest.model_validate_json(doors.state.outcome_request(outcome.outcome_id)).rubric
+def _request_of(doors: Home, outcome: Outcome) -> OutcomeRequest:
+    return OutcomeRequest.model_validate_json(doors.state.outcome_request(outcome.outcome_id))
 
 
 def exit_code(outcome: Outcome) -> int:

@@ -18,11 +18,18 @@ _QUOTES = 2
 
 
 def show_outcome(
-    outcome: Outcome, rubric: Rubric, home: Path | None, *, folder: Path, full: bool = False
+    outcome: Outcome,
+    rubric: Rubric,
+    home: Path | None,
+    *,
+    folder: Path,
+    full: bool = False,
+    job: str = "",
 ) -> None:
     """What was attempted, how each criterion was graded with which evidence, where the files are, what to do next.
 
-    `full` shows every grading criterion by criterion; else only the newest, and what changed before it.
+    `full` shows every grading criterion by criterion; else only the newest, and what changed before it. `job` is the one
+    that delegated the task.
     """
     _line(f"Outcome {outcome.outcome_id} · {headline(outcome)}", style="bold")
     _line(f"{one_line(outcome.description, 200)} · agent {outcome.agent} · {outcome.workspace}", style="dim")
@@ -42,7 +49,11 @@ def show_outcome(
             _evaluation(evaluation, rubric, is_whole=full or attempt.iteration == newest)
     console.print()
     _tail(outcome, folder)
-    _next(outcome, home)
+    if job:
+        where = f" --home {home}" if home else ""
+        _line(f"It is graded work of a job: {program()} threads {job}{where} shows that")
+    else:
+        _next(outcome, home)
 
 
 def _evaluation(evaluation: Evaluation, rubric: Rubric, *, is_whole: bool) -> None:

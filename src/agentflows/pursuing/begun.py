@@ -67,6 +67,12 @@ def resumed(
     outcome = home.state.outcome(name)
     request = OutcomeRequest.model_validate_json(home.state.outcome_request(outcome.outcome_id))
     request = _limited(request, max_iterations, limits or Limits())
+    if request.place:
+        msg = (
+            f"The outcome {outcome.outcome_id} is graded work of the job {request.parent_id}, in a copy of its own. "
+            f"Go on with the job: `agentflows orchestrate --resume {request.parent_id}`."
+        )
+        raise OutcomeError(msg)
     if outcome.result in FINAL and not can_go_on(outcome, request):
         msg = (
             f"The outcome {outcome.outcome_id} ended as {outcome.result!r} and has nothing to go on with. "
