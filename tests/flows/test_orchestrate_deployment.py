@@ -66,6 +66,32 @@ def test_a_turn_is_carried_out_by_a_worker_and_its_record_comes_back(
     assert len(site.fake.requests) == 4
 
 
+@pytest.mark.slow  # two jobs on a worker: some 60 s
+def test_a_worker_whose_endpoint_is_down_leaves_the_turn_to_be_gone_on_with(
+    tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Its run failed, and whoever leads took the turn for failed: what was paid for it was paid again."""
+    down = [True]
+
+    def breaks(request: FakeRequest) -> Any:
+        said = writes(request)
+        return Reply.error(529, should_retry=False) if down[0] and isinstance(said, str) else said
+
+    with opened(tmp_path, postgres_server.new_database(), monkeypatch) as site:
+        site.fake.script(breaks)
+        given = site.team(["p1"])
+        site.start_worker("one")
+        stopped = load_flow("orchestrate", ROOT)(**given)
+        down[0] = False
+        again = load_flow("orchestrate", ROOT)(**given)
+        with open_home() as home:
+            job = home.state.job(stopped["job_id"])
+    assert (stopped["status"], again["status"]) == ("stopped", "succeeded")
+    assert again["job_id"] == stopped["job_id"]
+    assert [turn.ending for turn in job.turns] == ["succeeded"]
+    assert len(site.fake.requests) == 3, "the first reply once, the last one again"
+
+
 class Losing:
     """Loses the machine on which the second reply of the victim's turn is awaited: its worker and its run are killed."""
 
