@@ -115,7 +115,7 @@ def test_a_lead_midway_waits_for_what_its_specialists_have_only_set_aside(do: Do
     def slow(_: FakeRequest) -> str:
         asked.set()
         assert dear.wait(60)
-        time.sleep(1)
+        time.sleep(0.3)
         return "done"
 
     def looks(_: FakeRequest) -> Reply:
@@ -212,7 +212,7 @@ def test_what_runs_comes_to_its_end_while_another_turn_cannot_go_on(
     """A command cannot be gone on with midway: killing it would throw away what it has done and spent."""
     begun, down = tmp_path / "begun", tmp_path / "down"
     script = (
-        f"touch {begun}; while ! test -e {down}; do sleep 0.05; done; sleep 1; echo done > c.md; echo done"
+        f"touch {begun}; while ! test -e {down}; do sleep 0.05; done; sleep 0.4; echo done > c.md; echo done"
     )
     works = plays.member("c", runner="command", command=["/bin/sh", "-c", script], sandbox="off", tools=[])
 
