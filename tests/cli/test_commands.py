@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from agentflows.cli.commands import COMMANDS, Commands
 from agentflows.dreaming import DreamRequest, dream_over
@@ -205,3 +206,14 @@ def test_the_list_of_commands_says_what_each_says_of_itself(name: str):
     """The list is made without importing them, so its words stand in a table of their own."""
     told = Commands()[name].help.partition("\n\n")[0]
     assert COMMANDS[name].told == " ".join(told.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_word_of_a_help_is_lost_as_markup(name: str):
+    """In a terminal, words between square brackets are taken for a style, and vanish: a default, say."""
+
+    def helps(command: Any) -> list[str]:
+        own = [command.help or "", *(getattr(one, "help", "") or "" for one in command.params)]
+        return [*own, *(text for sub in getattr(command, "commands", {}).values() for text in helps(sub))]
+
+    assert [text for text in helps(Commands()[name]) if Text.from_markup(text).plain != text] == []

@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept on record")]
-ByOption = Annotated[str, typer.Option("--by", help="Who acts [default: AGENTFLOWS_REVIEWER or your login]")]
+ByOption = Annotated[str, typer.Option("--by", help="Who acts (default: AGENTFLOWS_REVIEWER or your login)")]
 
 
 @app.command("list")

@@ -61,7 +61,7 @@ def start(
         typer.Option(
             "--deliverable",
             help="A glob of files to grade, or @answer for the agent's last words; repeat for more "
-            "[default: all that changed]",
+            "(default: all that changed)",
         ),
     ] = None,
     budget_dollars: Annotated[
@@ -83,7 +83,7 @@ def start(
         int, typer.Option(help="Graders; each criterion goes by strict majority", min=1, max=9)
     ] = 1,
     memory: Annotated[
-        str, typer.Option(help="A memory store to show to the agent [default: the agent's own]")
+        str, typer.Option(help="A memory store to show to the agent (default: the agent's own)")
     ] = "",
     key: Annotated[str, typer.Option(help="Your own word, to have the same task done anew")] = "",
     home: HomeOption = None,
@@ -133,19 +133,19 @@ def _check(request: OutcomeRequest, home: Path | None) -> None:
 def resume(
     outcome: OutcomeArgument,
     max_iterations: Annotated[
-        int | None, typer.Option(help="Revisions in all [default: as before]", min=0, max=20)
+        int | None, typer.Option(help="Revisions in all (default: as before)", min=0, max=20)
     ] = None,
     budget_dollars: Annotated[
-        float | None, typer.Option(help="Of writer and grader, in all [default: as before]", min=0)
+        float | None, typer.Option(help="Of writer and grader, in all (default: as before)", min=0)
     ] = None,
     budget_tokens: Annotated[
-        int | None, typer.Option(help="Of writer and grader, in all [default: as before]", min=0)
+        int | None, typer.Option(help="Of writer and grader, in all (default: as before)", min=0)
     ] = None,
     writer_dollars: Annotated[
-        float | None, typer.Option(help="Of the writer, in all [default: as before]", min=0)
+        float | None, typer.Option(help="Of the writer, in all (default: as before)", min=0)
     ] = None,
     grader_dollars: Annotated[
-        float | None, typer.Option(help="Of the grader, in all [default: as before]", min=0)
+        float | None, typer.Option(help="Of the grader, in all (default: as before)", min=0)
     ] = None,
     home: HomeOption = None,
     *,
@@ -213,11 +213,11 @@ def decide_(
     outcome: OutcomeArgument,
     criterion: Annotated[
         list[str] | None,
-        typer.Option("--criterion", help="This criterion; repeat for more [default: all that wait]"),
+        typer.Option("--criterion", help="This criterion; repeat for more (default: all that wait)"),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; with --unmet the writer is told it")] = "",
     by: Annotated[
-        str, typer.Option("--by", help="Who decides [default: AGENTFLOWS_REVIEWER or your login]")
+        str, typer.Option("--by", help="Who decides (default: AGENTFLOWS_REVIEWER or your login)")
     ] = "",
     home: HomeOption = None,
     *,
@@ -227,7 +227,7 @@ def decide_(
 ) -> None:
     """Say whether criteria that only a person can judge are met; without --met or --unmet, show what is asked.
 
-    JSON: {outcome_id, folder, waiting: [criterion ids], decided: [{criterion_id, met, reason, reviewer, decided_at}]}
+    JSON: {outcome_id, folder, waiting: ids of criteria, decided: [{criterion_id, met, reason, reviewer, decided_at}]}
     """
     if met and unmet:
         message = "A criterion is either met or not. Give --met or --unmet, one of them."

@@ -22,7 +22,7 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help="The home folder [default: AGENTFLOWS_HOME or ~/.agentflows]",
+        help="The home folder (default: AGENTFLOWS_HOME or ~/.agentflows)",
         show_default=False,
         readable=False,  # whoever opens it says what is wrong, and in one line
     ),

@@ -14,7 +14,7 @@ EntryArgument = Annotated[
     typer.Argument(metavar="ENTRY", help="An entry's id (/learned.md#ab12…), or words that only it holds"),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Kept on record")]
-ByOption = Annotated[str, typer.Option("--by", help="Who acts [default: AGENTFLOWS_REVIEWER or your login]")]
+ByOption = Annotated[str, typer.Option("--by", help="Who acts (default: AGENTFLOWS_REVIEWER or your login)")]
 
 
 def pin(

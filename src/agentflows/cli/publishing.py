@@ -16,7 +16,7 @@ def publish(
         str, typer.Option("--store", help="The store; without it, every store that AGENTFLOWS_PUBLISH names")
     ] = "",
     to: Annotated[
-        Path | None, typer.Option("--to", help="The folder [default: the one AGENTFLOWS_PUBLISH names]")
+        Path | None, typer.Option("--to", help="The folder (default: the one AGENTFLOWS_PUBLISH names)")
     ] = None,
     home: HomeOption = None,
     *,

@@ -24,7 +24,7 @@ app = typer.Typer(help="Read held changes and decide on them, one by one.", no_a
 DreamArgument = Annotated[str, typer.Argument(metavar="DREAM", help="drm_…, or `last`")]
 OnlyOption = Annotated[str, typer.Option("--only", help="Only these changes: numbers or ids, 1,4,7")]
 ByOption = Annotated[
-    str, typer.Option("--by", help="Who decides [default: AGENTFLOWS_REVIEWER or your login]")
+    str, typer.Option("--by", help="Who decides (default: AGENTFLOWS_REVIEWER or your login)")
 ]
 
 

@@ -121,7 +121,7 @@ def draft(
     model: Annotated[
         bool | None,
         typer.Option(
-            "--model/--no-model", help="Ask a model [default: where one is configured]", show_default=False
+            "--model/--no-model", help="Ask a model (default: where one is configured)", show_default=False
         ),
     ] = None,
     max_dollars: MaxDollars = None,

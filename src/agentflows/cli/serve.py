@@ -32,10 +32,10 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 def serve(
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="This deployment; repeat for more [default: all]")
+        list[str] | None, typer.Option("--only", help="This deployment; repeat for more (default: all)")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="Runs that work at once [default: Prefect's own, 5]", min=1)
+        int | None, typer.Option(help="Runs that work at once (default: Prefect's own, 5)", min=1)
     ] = None,
     home: HomeOption = None,
     *,

@@ -24,7 +24,7 @@ def ui(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one", min=0, max=65535)] = _DEFAULT_PORT,
     by: Annotated[
-        str, typer.Option("--by", help="Who decides [default: AGENTFLOWS_REVIEWER or your login]")
+        str, typer.Option("--by", help="Who decides (default: AGENTFLOWS_REVIEWER or your login)")
     ] = "",
     allow_host: Annotated[
         list[str] | None,
@@ -43,7 +43,7 @@ def ui(
     open_: Annotated[
         bool | None,
         typer.Option(
-            "--open/--no-open", help="Open the browser [default: where there is a terminal and a desktop]"
+            "--open/--no-open", help="Open the browser (default: where there is a terminal and a desktop)"
         ),
     ] = None,
     json: JsonOption = False,
