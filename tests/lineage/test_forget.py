@@ -51,6 +51,19 @@ def test_an_address_beside_it_is_in_no_ones_way(desk: Desk, tmp_path: Path):
     assert "- Ask ada@corp.example.org" in desk.texts()
 
 
+def test_an_address_that_stood_there_may_stand_there_again(desk: Desk, tmp_path: Path):
+    """What a session took out of a memory comes back when the session is forgotten, whatever a scan says of it."""
+    file, line = tmp_path / "notes.md", "- Ask ada@corp.example.org"
+    file.write_text(f"{NOTES}{line}\n")
+    desk.state.import_folder("team", file, actor=desk.home.actor("ada"))
+    desk.hold("s1")
+    name = desk.entry_id(line)
+    desk.approve(1, change("supersede", "s1", entry_ids=(name,), before=line, after="- Ask Bob"))
+    assert line not in desk.texts()
+    assert fates(forgotten(desk, "s1")) == [("restored", "- Ask Bob")]
+    assert line in desk.texts()
+
+
 def test_a_dry_run_writes_nothing(desk: Desk):
     """It shows what would be done, and no more."""
     desk.hold("s1")

@@ -150,8 +150,11 @@ def write_commit(
     order: Order,
     *,
     ids: Mapping[str, str] | None = None,
+    stood: Mapping[str, str] | None = None,
 ) -> None:
     """Check and write one commit inside the caller's transaction; `store` is locked and brought up to date.
+
+    `stood` (path → text) is what the scan lets stand there again; without it, what the edited files say now.
 
     Raises:
         ConflictError, NotApprovedError, LimitError, StoreError: as `State.commit`.
@@ -163,7 +166,7 @@ def write_commit(
     check_head(session, store)
     head = head_rows(session, store)
     files = _files(session, head) if order.decisions else {}
-    texts = files or (_files(session, _edited(head, edits)) if order.scan else {})
+    texts = stood or files or (_files(session, _edited(head, edits)) if order.scan else {})
     steps = plan(head, edits, ids=ids, scan=order.scan, texts=texts)
     failpoint("commit.checked")
     changes = _approved_changes(session, store, files, edits, order)

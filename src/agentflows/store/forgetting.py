@@ -11,6 +11,7 @@ from sqlmodel import Session, col, delete, select
 from agentflows.change import Change
 from agentflows.errors import ConflictError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore
+from agentflows.store.chain import contents
 from agentflows.store.commits import Order, write_commit
 from agentflows.store.database import chunks
 from agentflows.store.dreams import change_word, find_change, lineage_of
@@ -18,7 +19,15 @@ from agentflows.store.edits import Scan
 from agentflows.store.evidence import restate_evidence
 from agentflows.store.failpoints import failpoint
 from agentflows.store.opened import Opened, StoreRef, audit_row, find_store, plain, store_word
-from agentflows.store.tables import AuditRow, CacheRow, ChangeRow, DreamRow, EvidenceRow, StoreRow
+from agentflows.store.tables import (
+    AuditRow,
+    CacheRow,
+    ChangeRow,
+    DreamRow,
+    EvidenceRow,
+    MemoryVersionRow,
+    StoreRow,
+)
 
 _FORGET = "forget"
 _NO_TEXT = {"reinforce", "flag"}
@@ -165,10 +174,26 @@ def _forget_in(session: Session, wanted: Forgetful, session_id: str, order: Orde
         raise ConflictError(msg)
     restate_evidence(session, store, wanted.restated)
     if wanted.edits:
-        write_commit(session, store, wanted.edits, order)
+        write_commit(session, store, wanted.edits, order, stood=_stood(session, store, wanted.edits, order))
     detail = json.dumps({"session_id": session_id, "message": order.message})
     session.add(audit_row(_FORGET, store, order.actor, order.at, detail=detail))
     return store
+
+
+def _stood(session: Session, store: StoreRow, edits: Sequence[MemoryEdit], order: Order) -> dict[str, str]:
+    """All that the edited memories ever said, where the scan finds something: forgetting brings back what stood there."""
+    if not order.scan or not any(order.scan(edit.content or "") for edit in edits):
+        return {}
+    statement = select(MemoryVersionRow.path, MemoryVersionRow.content_sha256).where(
+        col(MemoryVersionRow.store_id).in_(lineage_of(session, store)),
+        col(MemoryVersionRow.path).in_([edit.path for edit in edits]),
+    )
+    said = {(path, sha) for path, sha in session.exec(statement).all() if sha}
+    texts = contents(session, {sha for _, sha in said})
+    stood: dict[str, list[str]] = {}
+    for path, sha in sorted(said):
+        stood.setdefault(path, []).append(texts[sha])
+    return {path: "\n".join(some) for path, some in stood.items()}
 
 
 def _delete_evidence(session: Session, session_id: str) -> None:
