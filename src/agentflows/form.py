@@ -7,7 +7,6 @@ unlabelled tabs: so both are said in the schema, and Python keeps its types.
 from typing import Any
 
 from pydantic import Field, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
 
 _CONSTRAINTS = {"ge", "gt", "le", "lt", "max_length", "min_length", "pattern"}
 
@@ -34,9 +33,7 @@ def may_be_empty(schema: dict[str, Any]) -> None:
 class _Optional:
     """The same for the parameter of a flow, which has no place for that function: Prefect puts in its own words."""
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         shown = _WithoutNull(handler(schema))
         may_be_empty(shown)
         return shown
