@@ -9,6 +9,7 @@ import pytest
 
 from agentflows.agent import AgentDefinition
 from agentflows.change import Budget
+from agentflows.errors import EndpointError
 from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.pursuing import Grading, Limits, begin, go_on, make_request, pursue
@@ -224,3 +225,25 @@ def test_a_refused_endpoint_leaves_the_outcome_to_be_gone_on_with(
     fake.script(lambda _: verdicts(rain=RAINY, sun=SUNNY))
     with begin(judged_home, request) as run:
         assert go_on(run).result == "satisfied"
+
+
+def test_an_endpoint_that_is_down_midway_ends_no_attempt(
+    judged_home: Home, workspace: Path, writer: AgentDefinition, fake: FakeMessagesAPI
+):
+    """The night's run says why and the next goes on in the same conversation: no reply is asked for twice."""
+    request = make_request(
+        "Write notes", rubric=RUBRIC, agent=writer.model_copy(update={"memory": ""}), workspace=workspace
+    )
+    writes: list[Reply] = writing(f"{SUNNY[1]}\n{RAINY[1]}")
+    replies = [*writes[:2], Reply.error(401)]
+    fake.script(lambda _: replies.pop(0))
+    with begin(judged_home, request) as run, pytest.raises(EndpointError):
+        go_on(run)
+    (stands,) = judged_home.state.outcomes()
+    assert (stands.result, stands.attempts) == ("running", ())
+    rest = writes[2:]
+    fake.script(lambda one: verdicts(rain=RAINY, sun=SUNNY) if is_grading(one) else rest.pop(0))
+    with begin(judged_home, request) as run:
+        found = go_on(run)
+    assert (found.outcome_id, found.result, len(found.attempts)) == (stands.outcome_id, "satisfied", 1)
+    assert len([one for one in fake.requests if not is_grading(one)]) == 5

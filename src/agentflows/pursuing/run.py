@@ -18,7 +18,14 @@ from typing import Self
 
 from agentflows.agent import Job, Transcript
 from agentflows.change import Budget, Cost
-from agentflows.errors import OutcomeError, PassesOn, SettingsError, UsageError
+from agentflows.errors import (
+    AgentflowsError,
+    EndpointError,
+    OutcomeError,
+    PassesOn,
+    SettingsError,
+    UsageError,
+)
 from agentflows.evaluation import Attempt, Deliverable, Evaluation, Outcome
 from agentflows.home import Home
 from agentflows.outcome import FINAL, Steps, Waiting, manifest_sha256, pursue_loop
@@ -187,13 +194,19 @@ class OutcomeRun:
                 purse.keep(text)
 
             agent, is_capped = self.request.agent, self.request.has_money_cap
-            runner = self.home.runner(agent, purse, is_money_capped=is_capped, passes_on=self.passes_on)
+            runner = self.home.runner(
+                agent, purse, is_money_capped=is_capped, passes_on=self._ends_no_attempt
+            )
             transcript = runner.run(agent, job, keep=keep, stop=self.stop)
         failpoint("outcome.ran")
         if transcript.end != "interrupted":
             self.also_keep()
             state.keep_runner_state(done, transcript.model_dump_json())
         return transcript
+
+    def _ends_no_attempt(self, error: AgentflowsError) -> bool:
+        """An endpoint that is down midway is no end, as it is none before the first reply: the same command goes on."""
+        return (isinstance(error, EndpointError) and error.is_passing) or self.passes_on(error)
 
     def _job_id(self, iteration: int) -> str:
         """Of an attempt: another one each time it begins anew, so that no session is told in two ways."""
