@@ -24,7 +24,7 @@ class ClaudeCode:
     """The format."""
 
     name = "claude_code"
-    version = 1
+    version = 2
     example = 'Claude Code JSONL: {"type": "user", "sessionId": …, "message": {…}}'
 
     def recognises(self, record: dict[str, Any]) -> bool:

@@ -136,8 +136,7 @@ class Conversation:
 
     def _tool_result(self, block: dict[str, Any], record: dict[str, Any], place: Place) -> None:
         call, tool = self.draft.answered(text(block.get("tool_use_id")))
-        report = record.get("toolUseResult")
-        result = read_result(block, report, tool=tool, is_memory=call in self._memory_calls)
+        result = read_result(block, record, tool=tool, is_memory=call in self._memory_calls)
         fields = {"tool": tool, "tool_use_id": call, "is_error": result.is_error, "spans": result.spans}
         self.draft.add("tool_result", 1, result.text, **fields, **place.shared)
         for said in result.said:

@@ -12,7 +12,11 @@ from agentflows.session import Span
 _REJECTED = "The user doesn't want to proceed with this tool use."
 _REASON = "the user said:\n"
 _TOOL_ERROR = "<tool_use_error>"
-_FOREIGN_TOOLS = "mcp__"
+_OWN_WORDS = frozenset(
+    {"Edit", "MultiEdit", "Write", "NotebookEdit", "ExitPlanMode", "EnterPlanMode", "TodoWrite"}
+)
+"""Tools whose errors the harness words itself. A shell's error is what a program printed, a fetch's what a page says."""
+_QUESTIONS = "AskUserQuestion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +30,23 @@ class Result:
     """What the user typed into the harness's own dialogue: a reason for refusing, an answer in their own words."""
 
 
-def read_result(block: dict[str, Any], report: Any, *, tool: str, is_memory: bool) -> Result:
+def read_result(block: dict[str, Any], record: dict[str, Any], *, tool: str, is_memory: bool) -> Result:
     """Read a `tool_result` block.
 
     Args:
         block: the block.
-        report: the line's `toolUseResult`, which the harness writes beside it.
+        record: the line it stands in. The harness alone writes its `toolUseResult` and, in newer versions, its
+            `toolDenialKind`.
         tool: the tool that was called.
         is_memory: whether the call read a memory file.
     """
+    report = record.get("toolUseResult")
     content = block_text(block.get("content"))
     is_error = (
         block.get("is_error") is True or content.startswith(_TOOL_ERROR) or text(report).startswith("Error:")
     )
-    content, reason = _refusal(content, tool) if is_error else (content, "")
+    is_refused = is_error and (tool in _OWN_WORDS or record.get("toolDenialKind") == "user-rejected")
+    content, reason = _refusal(content) if is_refused and tool != _QUESTIONS else (content, "")
     said = (reason,) if reason else tuple(_own_answers(tool, report))
     spans = [Span(0, len(content), "recalled")] if is_memory else injected_spans(content)
     spans += recalled_lines(tool, content)
@@ -69,20 +76,17 @@ def _shown(block: Any) -> str:
             return ""
 
 
-def _refusal(content: str, tool: str) -> tuple[str, str]:
-    """Part what the harness says of a refused call from the reason the user typed.
-
-    Only for built-in tools: the harness words their errors itself. An MCP server words its own, and could forge this.
-    """
-    if tool and not tool.startswith(_FOREIGN_TOOLS) and content.startswith(_REJECTED):
-        head, mark, reason = content.partition(_REASON)
-        return head + mark.rstrip("\n"), reason
-    return content, ""
+def _refusal(content: str) -> tuple[str, str]:
+    """Part what the harness says of a refused call from the reason the user typed."""
+    if not content.startswith(_REJECTED):
+        return content, ""
+    head, mark, reason = content.partition(_REASON)
+    return head + mark.rstrip("\n"), reason
 
 
 def _own_answers(tool: str, report: Any) -> list[str]:
     """Answers to the agent's questions that are none of the offered choices: the user typed them."""
-    if tool != "AskUserQuestion":
+    if tool != _QUESTIONS:
         return []
     offered = {
         text(option.get("label"))
