@@ -101,13 +101,28 @@ def test_what_does_not_count_is_counted(home: Home):
     assert "1 without a start time" in " ".join(impact.notes(found))
 
 
-def test_a_log_that_shows_what_is_recalled_decides_who_had_the_memory(home: Home):
-    """A session that recalled nothing ran without, whenever it ran."""
+def test_sessions_that_ended_before_they_read_the_memory_count_after_it_as_before_it(home: Home):
+    """Half succeeded before and after: to leave out the early failures after it alone would make any memory look good."""
     written(home, ONE)
-    without = many("without", 11, 0, 15)
-    archived(home, [*many("old", 2, 10, 10), *many("new", 11, 18, 2, recalled=True), *without])
+    broken = many("broken", 11, 0, 20)
+    archived(home, [*many("old", 2, 10, 10), *many("new", 11, 20, 0, recalled=True), *broken])
     found = measured(home)
-    assert (found.unmarked, found.steps[0].after.sessions, found.steps[0].verdict) == (15, 20, "better")
+    step = found.steps[0]
+    assert (step.verdict, step.after.successes, step.after.sessions) == ("no_difference", 20, 40)
+    assert step.crude is not None
+    assert step.crude.value == 0
+    assert (found.unmarked, step.recalled, step.unmarked) == (20, 20, 20)
+    assert "20 of 40 (50 %, 35–65), 20 recalled a memory" in impact.markdown(found)
+    assert "20 of them ran after the first version and show no recalled memory" in impact.markdown(found)
+
+
+def test_harm_is_seen_in_sessions_that_recalled_nothing(home: Home):
+    """A memory may make sessions end before they show a word of it."""
+    written(home, ONE)
+    archived(
+        home, [*many("old", 2, 18, 2), *many("new", 11, 9, 1, recalled=True), *many("broken", 11, 0, 20)]
+    )
+    assert measured(home).steps[0].verdict == "worse"
 
 
 def test_sessions_of_others_do_not_count(home: Home):

@@ -42,7 +42,7 @@ def impact(
     restore undoes it. A comparison narrowed by options is shown and not kept.
 
     JSON: {store, store_version, who, sessions, unlabelled, undated, unmarked, minimum, steps: [{first_version, version,
-    before, after, difference: {value, low, high}, method, strata, verdict, why, undone_by, …}], buckets}
+    before, after, recalled, unmarked, difference: {value, low, high}, method, strata, verdict, why, undone_by, …}], buckets}
     """
     with open_home(home) as doors:
         found = impacts.measure(

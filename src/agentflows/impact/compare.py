@@ -84,6 +84,8 @@ def _step(
         by=group[-1].by,
         before=both[0],
         after=both[1],
+        recalled=sum(one.recalled is True for one in after),
+        unmarked=sum(one.recalled is False for one in after),
         crude=newcombe(*both) if before and after else None,
         difference=difference,
         method=method,

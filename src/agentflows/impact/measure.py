@@ -64,9 +64,9 @@ def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
     """How sessions ended before and after each version of a store that changed what it says.
 
     A session counts as run with the version that stood when it started, if its agent and project are those of
-    the sessions that the store's dreams read (or those given). In a format whose logs show what was recalled from
-    memory, one that shows nothing recalled counts as run without, and is left out after the first version.
-    Nothing is written.
+    the sessions that the store's dreams read (or those given). That holds for one whose log shows nothing recalled,
+    too: what counts is the memory that was in force, not whether it was read. A session that breaks off before it
+    reads counts before a version, so it must count after. Nothing is written.
 
     Raises:
         NotFoundError: there is no such store.
@@ -79,9 +79,9 @@ def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
     labelled = [info for info in roots if info.verdict != "unknown"]
     dated = [info for info in labelled if info.started_at]
     versions = _versions(state, found)
-    left = _unmarked(archive, infos, dated, versions)
+    recalls = _recalls(archive, infos, dated, versions)
     trees = state.trees(found.store_id)
-    ended = [_ended(info) for info in dated if info.session_id not in left]
+    ended = [_ended(info, recalled=recalls.get(info.session_id)) for info in dated]
     return Impact(
         store=found.name,
         store_id=found.store_id,
@@ -91,7 +91,7 @@ def measure(  # noqa: PLR0913 - each narrows what is compared, by keyword
         sessions=len(ended),
         unlabelled=len(roots) - len(labelled),
         undated=len(labelled) - len(dated),
-        unmarked=len(left),
+        unmarked=sum(not recalled for recalled in recalls.values()),
         minimum=minimum,
         steps=tuple(
             step.model_copy(update={"undone_by": _undone_by(step, trees)})
@@ -127,25 +127,25 @@ def _undone_by(step: Step, trees: Mapping[int, str]) -> int | None:
     return later[0] if later else None
 
 
-def _unmarked(
+def _recalls(
     archive: "Archive",
     infos: Sequence[SessionInfo],
     dated: Sequence[SessionInfo],
     versions: Sequence[Version],
-) -> set[str]:
-    """Sessions that ran after the first version and recalled nothing, where the format shows what is recalled."""
+) -> dict[str, bool]:
+    """Whether each session after the first version shows something recalled, of formats that show what is."""
     if not versions or not dated:
-        return set()
+        return {}
     first = versions[0].at
     root_of: Mapping[str, str] = {info.session_id: info.root_id for info in infos}
     rows = archive.sql(_RECALLED, limit=_ALL).rows
     marked: Collection[str] = {root_of.get(str(row[0]), str(row[0])) for row in rows}
     later = [info for info in dated if info.started_at and info.started_at >= first]
     shows = {info.format for info in later if info.session_id in marked}
-    return {info.session_id for info in later if info.format in shows and info.session_id not in marked}
+    return {info.session_id: info.session_id in marked for info in later if info.format in shows}
 
 
-def _ended(info: SessionInfo) -> Ended:
+def _ended(info: SessionInfo, *, recalled: bool | None) -> Ended:
     if info.started_at is None:
         raise AssertionError
     what = f"task {info.task}" if info.task else f"project {info.project}"
@@ -154,4 +154,5 @@ def _ended(info: SessionInfo) -> Ended:
         started_at=info.started_at,
         stratum=" · ".join(part for part in (info.format, info.agent, what) if part),
         is_success=info.verdict == "success",
+        recalled=recalled,
     )

@@ -59,7 +59,7 @@ def table(impact: Impact) -> list[dict[str, str]]:
             "since": f"{step.settled_at:%Y-%m-%d %H:%M}",
             "by": plain(step.by),
             "before": share(step.before),
-            "after": share(step.after),
+            "after": share(step.after) + _recalled(step),
             "difference within tasks": points(step.difference) if step.difference else "",
             "tasks": str(len(step.strata)),
             "verdict": _TOLD[step.verdict],
@@ -68,16 +68,26 @@ def table(impact: Impact) -> list[dict[str, str]]:
     ]
 
 
+def _recalled(step: Step) -> str:
+    """How many of the sessions after a step show that they read a memory; "" where no log shows that."""
+    return f", {step.recalled} recalled a memory" if step.recalled or step.unmarked else ""
+
+
 def notes(impact: Impact) -> list[str]:
     """What a reader must know: which sessions count, what was left out, where the mix of tasks misleads."""
     lines = [f"Sessions that count: {impact.sessions:,} ({impact.who})."]
     left = {
         "whose source does not say how they ended": impact.unlabelled,
         "without a start time": impact.undated,
-        "that ran after the first version and recalled no memory": impact.unmarked,
     }
     told = [f"{count:,} {what}" for what, count in left.items() if count]
     lines += [f"Left out: {'; '.join(told)}."] if told else []
+    if impact.unmarked:
+        lines.append(
+            f"{impact.unmarked:,} of them ran after the first version and show no recalled memory. They count: sessions "
+            "that break off before they read count before a version, too. Where many never had the memory, its effect "
+            "looks smaller than it is."
+        )
     lines += [mixed for step in impact.steps if (mixed := _mixed(step))]
     lines.append(
         "Observed, not an experiment: whatever else changed at the same time is in these numbers. Of forty comparisons "

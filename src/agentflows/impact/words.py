@@ -26,6 +26,8 @@ class Ended(BaseModel):
     stratum: str
     """What it is compared within: its format, agent and task; without a task, its project."""
     is_success: bool
+    recalled: bool | None = None
+    """Whether its log shows something recalled from memory; None before the first version, and where no log shows it."""
 
 
 class Version(BaseModel):
@@ -66,6 +68,10 @@ class Step(BaseModel):
     by: str
     before: Rate
     after: Rate
+    recalled: int = 0
+    """Sessions after it whose log shows something recalled from memory."""
+    unmarked: int = 0
+    """Sessions after it that show nothing recalled, in a format that shows it. They count as all others do."""
     crude: Difference | None
     """As if all tasks were one (Newcombe). A change in the mix of tasks shows in it."""
     difference: Difference | None
@@ -116,7 +122,7 @@ class Impact(BaseModel):
     undated: int = 0
     """Labelled ones without a start time: they are neither before nor after."""
     unmarked: int = 0
-    """Labelled ones that ran after the first version and show no recalled memory, in a format that shows it."""
+    """Those that count, ran after the first version and show no recalled memory, in a format that shows it."""
     minimum: int
     steps: tuple[Step, ...] = ()
     buckets: tuple[Bucket, ...] = ()
