@@ -18,10 +18,7 @@ from agentflows.dream.judged import JudgedEngine
 from agentflows.dream.outcomes import OUTCOME_QUERIES
 from agentflows.dreaming.begun import Begun
 from agentflows.dreaming.planning import reading_key
-from agentflows.errors import (
-    AgentflowsError,
-    ModelOutputError,
-)
+from agentflows.errors import ModelOutputError
 from agentflows.home import Home
 from agentflows.session import Session, SessionInfo
 from agentflows.store.failpoints import failpoint
@@ -112,7 +109,7 @@ class Reader:
                         continue
                     self._home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
                     yield jobs[job], reading
-            except AgentflowsError:
+            except BaseException:  # Ctrl-C and a stop too: each request that waits in line would be paid
                 pool.shutdown(cancel_futures=True)
                 raise
 
