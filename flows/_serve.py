@@ -61,12 +61,14 @@ def serve(
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # what a shell starts in the background ignores it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, runner.handle_sigterm)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(runner.start())
 
 
 class _Runner(Runner):
-    """Prefect's, but SIGTERM ends it as Ctrl-C does: its own handler leaves a coroutine unawaited, and says so."""
+    """Prefect's, but SIGTERM, or a closed terminal, ends it as Ctrl-C does: its own handler leaves a coroutine unawaited, and says so."""
 
     def handle_sigterm(self, *_args: Any, **_extra: Any) -> None:
         """End."""

@@ -5,7 +5,9 @@ JSON object; progress and logs go to standard error.
 """
 
 import atexit
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from agentflows import __version__
 from agentflows.cli.commands import COMMANDS, Commands, listed
 from agentflows.cli.output import report_error
 from agentflows.errors import AgentflowsError, UsageError
+from agentflows.terminating import ENDINGS, TerminatedError, end_by, terminable
 
 _WRONG_USE: type[Exception] = typer.BadParameter.__mro__[1]
 """The parser's own error; which package it comes from depends on typer's version."""
@@ -97,19 +100,51 @@ def root(
     del version
 
 
-def _end_quietly() -> None:
-    """Let nothing print after the interpreter has begun to shut down.
+class _End:
+    """The last thing that happens here: registered first, it runs last, when all that is ours has been said and closed."""
 
-    DuckDB's bindings then list every object that Prefect's daemon threads still hold, some fifty lines that
-    say nothing to a user. Registered first, this runs last, when all that is ours has been said.
-    """
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def by(self, error: TerminatedError) -> None:
+        """Say so, and end of the signal when all is closed; being asked again changes nothing."""
+        self.signal = error.signal
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
+        message = (
+            f"Ended by {error.signal.name}. What was read stays read; run the same command again to go on."
+        )
+        with contextlib.suppress(OSError):  # the terminal may be what is gone
+            report_error(AgentflowsError(message), as_json="--json" in sys.argv)
+
+    def __call__(self) -> None:
+        """Let nothing print after the interpreter has begun to shut down.
+
+        DuckDB's bindings then list every object that Prefect's daemon threads still hold, some fifty lines that
+        say nothing to a user.
+        """
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        if self.signal is not None:
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            end_by(self.signal)
 
 
 def main() -> None:
     """Run the command line; every error of ours is one line and an exit code."""
-    atexit.register(_end_quietly)
+    end = _End()
+    atexit.register(end)
+    try:
+        with terminable():
+            _run()
+    except TerminatedError as error:
+        end.by(error)
+        raise
+
+
+def _run() -> None:
     try:
         app()
     except AgentflowsError as error:

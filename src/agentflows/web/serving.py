@@ -2,8 +2,11 @@
 
 import errno
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -59,7 +62,7 @@ class Served:
         return f"{self.url}login?token={self.access.link}" if self.access.has_link else self.url
 
     def run(self, *, begun: Callable[[], None] = lambda: None) -> None:
-        """Answer until SIGINT or SIGTERM; `begun` is called when requests are answered."""
+        """Answer until SIGINT, SIGTERM or SIGHUP; `begun` is called when requests are answered."""
         config = uvicorn.Config(
             self.app,
             log_level="warning",
@@ -91,6 +94,21 @@ class _Telling(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._begun()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """A terminal that is closed ends it as SIGTERM does: an exception amid requests would be taken for one of theirs."""
+        with super().capture_signals():
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = signal.getsignal(signal.SIGHUP)
+            if before is not signal.SIG_IGN:
+                signal.signal(signal.SIGHUP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, before)
 
 
 def _listening(host: str, port: int) -> socket.socket:
