@@ -42,6 +42,13 @@ def starts(text: str) -> list[date]:
     return sorted(day for day in found if day)
 
 
+def undated(text: str) -> str:
+    """The text without the days from and until which it says that it holds."""
+    for rule in (*_STARTS, *_ENDS):
+        text = rule.sub(" ", text)
+    return text
+
+
 def _day(match: re.Match[str], *, first: bool = False) -> date | None:
     """The day a date names; of a month its last day, or its first."""
     year, written, day = int(match["year"]), match["month"].lower(), match["day"]

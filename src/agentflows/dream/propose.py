@@ -15,6 +15,7 @@ from agentflows.change import Change, ChangeOp, Pattern, Refusal, identity
 from agentflows.dream.apply import FIXED_KINDS, REMOVING, WRITING, as_item, before_of, fitted, roomy
 from agentflows.dream.cluster import SUPPORT
 from agentflows.dream.contest import settle
+from agentflows.dream.contrary import Patterns, marked
 from agentflows.dream.engine import Engine, Proposal
 from agentflows.dream.nominate import EntryIndex, fold, nominate_pairs
 from agentflows.dream.risks import risks_of
@@ -238,7 +239,10 @@ def with_id(change: Change) -> Change:
 
 def with_risks(change: Change, pattern: Pattern | None, named: Iterable[str], *, support: int) -> Change:
     """The change with the risks that code sees and those the engine named, and why."""
+    named = tuple(named)
     seen = risks_of(change, pattern, support=support)
+    if change.op == "add" and "contradicts" in named:
+        seen.append(("contradicts", "an entry, or another lesson, says otherwise"))
     risks = dict.fromkeys([*(risk for risk, _ in seen), *named])
     why = "; ".join(dict.fromkeys(f"{risk.replace('_', ' ')}: {reason}" for risk, reason in seen))
     return change.model_copy(update={"risks": tuple(risks), "status_reason": why})
@@ -311,10 +315,14 @@ def _judged(
 ) -> tuple[list[tuple[Proposal, Pattern]], list[Refusal]]:
     """What the engine would do about each pattern, in the order of the patterns; and why not."""
     already = len(engine.dropped)
+    together = Patterns(patterns)
 
     def judge(pattern: Pattern) -> tuple[Proposal | None, Refusal | None]:
         near = index.nearest(pattern, NEAREST)
-        return _guarded(lambda: engine.propose(pattern, near, instructions), pattern.claim, pattern.key)
+        proposal, refusal = _guarded(
+            lambda: engine.propose(pattern, near, instructions), pattern.claim, pattern.key
+        )
+        return marked(proposal, pattern, near, together) if proposal else None, refusal
 
     answers: list[tuple[Proposal | None, Refusal | None]] = []
     with ThreadPoolExecutor(concurrency) if concurrency > 1 else nullcontext() as pool:

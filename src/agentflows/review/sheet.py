@@ -36,7 +36,7 @@ MEANING: Mapping[str, str] = {
     "flips probe": "a task that passed fails with it",
     "mass prune": "the dream removes much of the store",
     "deletes": "text of the store goes",
-    "contradicts": "it says that an entry no longer holds",
+    "contradicts": "it and an entry, or another lesson, cannot both hold",
     "about review": "it is about reviews, secrets or permissions",
     "instruction like": "it reads like an order to an agent",
     "action bearing": "it has a command, an address or a path to act on",
