@@ -353,10 +353,26 @@ def test_every_pattern_has_the_support_it_says(observations: list[Observation]):
 
 def test_sessions_give_up_a_source_that_another_needs():
     """Which session is counted first must not decide how many are."""
-    both = (quote("a", "x", origin="1"), quote("a", "y", origin="2"))
-    held = [seen("a", kind="error", quotes=both), seen("b", kind="error", origin="1")]
-    assert independent_sessions(held, enough=2) == 2
-    assert independent_sessions([held[1], seen("c", kind="error", origin="1")], enough=2) == 1
+    sources = {"a": "14", "b": "12", "c": "13", "d": "23"}
+    held = [
+        seen(name, kind="error", quotes=tuple(quote(name, one, origin=one) for one in own))
+        for name, own in sources.items()
+    ]
+    assert independent_sessions(held, enough=4) == 4
+
+
+def test_a_session_that_has_only_what_another_has_is_its_copy():
+    """A log of API calls holds one conversation many times: one failed call, its error and its remedy are no three."""
+    whole = tuple(quote("a", words, origin=words) for words in ("call", "error", "remedy"))
+    copies = [
+        seen(
+            name,
+            kind="error",
+            quotes=tuple(quote(name, one.text, origin=one.origin) for one in whole[:shown]),
+        )
+        for name, shown in (("a", 3), ("b", 3), ("c", 2), ("d", 1))
+    ]
+    assert independent_sessions(copies, enough=2) == 1
 
 
 # -- nominating --------------------------------------------------------------------------------------

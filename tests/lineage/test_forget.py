@@ -112,6 +112,17 @@ def test_a_note_on_support_is_counted_anew(desk: Desk):
     assert desk.state.files("team")["/notes.md"] == NOTES
 
 
+def test_a_note_on_copies_is_counted_anew(desk: Desk):
+    """Forks of one session are counted with the source they share."""
+    desk.hold("s1", "s2", "s3")
+    one = change(
+        "add", "s1", "s2", "s3", after="- X is so. (said in 3 sessions from 1 source)", pattern_id="pat_1"
+    )
+    desk.approve(1, one, patterns=[pattern("s1", "s2", "s3").model_copy(update={"origins": 1})])
+    forgotten(desk, "s2")
+    assert desk.texts()[-1] == "- X is so. (said in 2 sessions from 1 source)"
+
+
 def test_an_entry_people_wrote_stays_whatever_reinforced_it(desk: Desk):
     """It loses a proof, not its place."""
     desk.hold("s1")

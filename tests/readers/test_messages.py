@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from agentflows.dream.quotes import quote_at
 from agentflows.session import Check, OutcomeLabel, Session, Usage
 from tests.readers.logs import call, jsonl, read_bytes
 
@@ -149,3 +150,37 @@ def test_an_intercode_attempt_is_a_session_with_its_best_reward(tmp_path: Path):
     ]  # fmt: skip
     assert session.outcome is not None
     assert session.outcome.verdict == "success"
+
+
+def test_what_two_transcripts_begin_with_was_said_once(tmp_path: Path):
+    """A log of API calls holds the whole conversation in every call: its marks for caching, prompts and ids vary."""
+    asked = {
+        "role": "user",
+        "content": [{"type": "text", "text": "Add 2 and 2.", "cache_control": {"type": "ephemeral"}}],
+    }
+    thanks = {"role": "user", "content": "And 3?"}
+    calls = [
+        {"id": "c1", "system": "It is Monday.", "messages": [asked]},
+        {"id": "c2", "system": "It is Tuesday.", "messages": [*CHAT, thanks]},
+        {"id": "c3", "messages": [*CHAT, {"role": "user", "content": "And 4?"}]},
+    ]
+    first, longer, other = read_bytes(tmp_path, jsonl(*calls), name="calls.jsonl").sessions
+
+    assert first.turns[1].origin == longer.turns[1].origin == other.turns[0].origin
+    assert longer.turns[2].origin == other.turns[1].origin
+    assert longer.turns[3].origin != other.turns[2].origin
+    assert len({turn.origin for turn in longer.turns[1:]}) == 3
+
+
+@pytest.mark.parametrize("apart", ["session", "time"])
+def test_what_is_typed_anew_in_another_session_was_said_again(tmp_path: Path, apart: str):
+    """Two people who ask the same are two; the log must tell by a session's id, or by the times of its messages."""
+    sessions = [
+        {"session_id": str(number), "messages": CHAT}
+        if apart == "session"
+        else {"messages": [message | {"timestamp": 1_750_000_000 + number} for message in CHAT]}
+        for number in (1, 2)
+    ]
+    one_, two = read_bytes(tmp_path, jsonl(*sessions), name="chats.jsonl").sessions
+
+    assert quote_at(one_, 0, 0, 3).origin != quote_at(two, 0, 0, 3).origin

@@ -98,7 +98,10 @@ def _scope_prefix(pattern: Pattern) -> str:
 
 
 def support_note(pattern: Pattern) -> str:
-    """`(seen in 12 sessions, last on 2026-02-18)`; "" for outcomes, whose claim has its counts."""
+    """`(seen in 12 sessions, last on 2026-02-18)`, with the sources where those are fewer: copies of each other.
+
+    "" for outcomes, whose claim has its counts.
+    """
     if pattern.kind == "outcome":
         return ""
     verb = {"preference": "said", "correction": "said", "workflow": "seen", "fact": "said"}.get(
@@ -106,7 +109,14 @@ def support_note(pattern: Pattern) -> str:
     )
     count = len(pattern.sessions)
     when = f", last on {pattern.last_at:%Y-%m-%d}" if pattern.last_at else ""
-    return f"({verb} in {count} session{'s' if count != 1 else ''}{when})"
+    return f"({verb} in {count} session{'s' if count != 1 else ''}{_sources(pattern)}{when})"
+
+
+def _sources(pattern: Pattern) -> str:
+    """The sources of a pattern whose sessions copy each other; "" where each session has its own."""
+    if not 0 < pattern.origins < len(pattern.sessions):
+        return ""
+    return f" from {pattern.origins} source{'s' if pattern.origins != 1 else ''}"
 
 
 def _request_text(pattern: Pattern) -> str:
@@ -330,7 +340,7 @@ def _evidence(pattern: Pattern) -> str:
     count = len(pattern.sessions)
     if pattern.kind == "outcome":
         return "counted over the archive"
-    text = f"{count} session{'s' if count != 1 else ''} show{'s' if count == 1 else ''} it"
+    text = f"{count} session{'s' if count != 1 else ''}{_sources(pattern)} show{'s' if count == 1 else ''} it"
     if pattern.said_outright:
         text += ", and a user said it as a rule"
     if pattern.sessions_against:

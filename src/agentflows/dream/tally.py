@@ -74,13 +74,13 @@ def independent_sessions(observations: Sequence[Observation], *, enough: int) ->
 
     What was said counts by its speakers: sessions that share any source are one, and where a user typed it
     only typed words are sources. What was met (errors, workflows) may print the same in every session: there
-    each session needs one source of its own, such as its own call.
+    each session needs one source of its own, such as its own call; one with no source but another's is its copy.
     """
     sources: dict[str, set[str]] = {}
     for observation in observations:
         sources.setdefault(observation.root_id, set()).update(_sources(observation))
     if observations and observations[0].kind in _MET:
-        return _matched(sources, enough)
+        return _matched(_without_copies(sources), enough)
     return _unconnected(sources)
 
 
@@ -89,6 +89,20 @@ def _sources(observation: Observation) -> set[str]:
     if observation.kind in _MET or not typed:
         return _origins([observation])
     return {quote.origin or quote.address for quote in typed}
+
+
+def _without_copies(sources: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The sessions without those all of whose sources another has too; of equal ones the first stays."""
+    kept: dict[str, set[str]] = {}
+    having: dict[str, list[str]] = {}
+    for root in sorted(sources, key=lambda root: (-len(sources[root]), root)):
+        own = sources[root]
+        alike = min((having.get(source, []) for source in own), key=len, default=[])
+        if not any(own <= kept[other] for other in alike):
+            kept[root] = own
+            for source in own:
+                having.setdefault(source, []).append(root)
+    return kept
 
 
 def _unconnected(sources: dict[str, set[str]]) -> int:

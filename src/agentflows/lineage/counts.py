@@ -7,7 +7,9 @@ from datetime import datetime
 from agentflows.change import Pattern
 from agentflows.dream.proposals import support_note
 
-_NOTE = re.compile(r"\((?:seen|said|asked) in (\d+) sessions?(?:, last on (\d{4}-\d\d-\d\d))?\)")
+_NOTE = re.compile(
+    r"\((?:seen|said|asked) in (\d+) sessions?(?: from \d+ sources?)?(?:, last on (\d{4}-\d\d-\d\d))?\)"
+)
 
 
 def without_counts(text: str) -> str:

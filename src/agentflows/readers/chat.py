@@ -1,6 +1,7 @@
 """Messages in the two common shapes, Anthropic's and OpenAI's, as turns: one content block, one turn."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from agentflows.session import Span, Trust
 
 ROLES = {"user", "human", "assistant", "ai", "system", "developer", "tool", "function"}
 _TEXT_BLOCKS = {"text", "input_text", "output_text", "refusal"}
+_VARYING = {"system", "thinking"}
 _CALL_BLOCKS = {"tool_use", "server_tool_use", "mcp_tool_use"}
 
 
@@ -39,11 +41,15 @@ class Chat:
     Args:
         draft: the session.
         errors_by_text: whether a tool result that begins with `Error` is an error although no field says so.
+        may_repeat: whether other transcripts may be the same conversation, shorter or longer: a log of API calls
+            repeats all that was said before in every call. What was said once then is one event (`Turn.origin`).
     """
 
-    def __init__(self, draft: Draft, *, errors_by_text: bool = False) -> None:
+    def __init__(self, draft: Draft, *, errors_by_text: bool = False, may_repeat: bool = False) -> None:
         self._draft = draft
         self._errors_by_text = errors_by_text
+        self._may_repeat = may_repeat
+        self._so_far = ""
         self._memory_calls: set[str] = set()
 
     def take(self, message: dict[str, Any], *, line: int, model: str = "") -> None:
@@ -51,6 +57,7 @@ class Chat:
         at = moment(message.get("timestamp") or message.get("created_at"))
         self._draft.seen_at(at)
         place = Place(line, label(message.get("id")), at, "", text(message.get("model")) or model)
+        first = len(self._draft.turns)
         match text(message.get("role")):
             case "user" | "human":
                 self._user(message, place)
@@ -60,6 +67,21 @@ class Chat:
                 self._tool(message, place)
             case _:
                 self._draft.add("system", 1, content_text(message.get("content")), **place.shared)
+        if self._may_repeat:
+            self._name_events(first, at)
+
+    def _name_events(self, first: int, at: datetime | None) -> None:
+        """Name what was said by all that was said up to it, so that it has the same name in every copy.
+
+        System prompts and reasoning are left out: callers change the former and drop the latter between calls.
+        """
+        turns = self._draft.turns
+        said = [(turn.kind, turn.tool, turn.text) for turn in turns[first:] if turn.kind not in _VARYING]
+        if said:
+            words = orjson.dumps([self._so_far, str(at or ""), said])
+            self._so_far = f"sha256:{hashlib.sha256(words).hexdigest()}"
+        for number in range(first, len(turns)):
+            turns[number] = replace(turns[number], origin=turns[number].origin or self._so_far)
 
     def call(self, given: dict[str, Any], place: Place, *, trust: Trust = 2) -> None:
         """Add a tool call: Anthropic's block, or OpenAI's call with its arguments as a JSON string."""

@@ -3,6 +3,9 @@
 A transcript is `{"messages": […]}` with, where known, `system`, `model`, `usage`, `id` or `session_id`, `task`,
 `agent`, `project`, `metadata`, and how it ended: `reward` or `score` (success is 1), `success`, or `outcome` (a word,
 or `{"verdict": …, "score": …, "checks": [{"name", "passed", "detail"}]}`).
+
+A log of API calls repeats a conversation from its start in every call. So words that two transcripts begin with are one
+event, said once; a `session_id` (or `conversation_id`), or a `timestamp` of the message, tells that they were said anew.
 """
 
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ from agentflows.readers.fields import items, label, moment, number, table, table
 from agentflows.readers.rewards import reward_label
 from agentflows.session import Check, OutcomeLabel, Session, Verdict
 
+_SESSION_IDS = ("session_id", "sessionId", "conversation_id", "transcript_id")
 _IDS = ("session_id", "sessionId", "id", "conversation_id", "transcript_id", "trace_id")
 _VERDICTS: dict[str, Verdict] = {
     "success": "success", "succeeded": "success", "satisfied": "success", "passed": "success", "pass": "success",
@@ -25,7 +29,7 @@ class Messages:
     """The format. A record is a transcript, or a single message of the one transcript the file is."""
 
     name = "messages"
-    version = 1
+    version = 2
     example = 'chat transcripts: {"messages": [{"role": …, "content": …}], …}, one per file or line'
 
     def recognises(self, record: dict[str, Any]) -> bool:
@@ -86,7 +90,7 @@ class MessagesFile:
         draft.add("system", 1, content_text(record.get("system")), line=line)
         if usage := tokens(record.get("usage")):
             draft.spent("the transcript", usage)
-        chat = Chat(draft)
+        chat = Chat(draft, may_repeat=not any(label(record.get(name)) for name in _SESSION_IDS))
         for message in tables(record["messages"]):
             chat.take(message, line=line, model=text(record.get("model")))
 
@@ -101,7 +105,7 @@ class MessagesFile:
 
     def _open_bare(self) -> tuple[Draft, Chat]:
         draft = self._open(self._stem)
-        return draft, Chat(draft)
+        return draft, Chat(draft, may_repeat=True)
 
     def _numbered(self, line: int) -> str:
         """The file's name for its first transcript, with the record's number for all others."""
