@@ -34,6 +34,12 @@ def sees() -> str:
     return f"{os.environ.get('GIVEN')} {'SECRET_TOKEN' in os.environ}"
 
 
+@server.tool()
+def lines() -> str:
+    """Say 5 MB."""
+    return "first\n" + "x" * 5_000_000 + "\nlast"
+
+
 if "--broken" in sys.argv:
     sys.exit("the database is not there")
 if "--port" in sys.argv:

@@ -32,24 +32,38 @@ def call(tool: str, **given: object) -> Reply:
 
 
 def test_its_tools_are_the_agents(run: Run, fake: FakeMessagesAPI, monkeypatch: pytest.MonkeyPatch):
-    """Results, errors and wrong arguments are tool results; of our variables it sees those it was given."""
+    """Results, errors and wrong arguments are tool results; of our variables it sees those it was given.
+
+    A result of megabytes is cut, as a command's output is: it would end the conversation and fill the state database.
+    """
     monkeypatch.setenv("SECRET_TOKEN", "sk-1")
     monkeypatch.setenv("CALC_TOKEN", "t0k")
-    asked = calls(call("add", a=2, b=3), call("fail"), call("add", a="x"), call("sees"))
+    asked = calls(call("add", a=2, b=3), call("fail"), call("add", a="x"), call("sees"), call("lines"))
     fake.queue(asked, DONE)
     threads = threading.active_count()
     agent = writer(tools=("read",), mcp_servers=(calc(env={"GIVEN": "${CALC_TOKEN}"}),))
     done = run(agent)
     assert done.end == "finished"
     names = [tool["name"] for tool in fake.requests[0].body["tools"]]
-    assert names == ["read", "mcp__calc__add", "mcp__calc__fail", "mcp__calc__die", "mcp__calc__sees"]
+    assert names == [
+        "read",
+        "mcp__calc__add",
+        "mcp__calc__fail",
+        "mcp__calc__die",
+        "mcp__calc__sees",
+        "mcp__calc__lines",
+    ]
     results = [
         (turn.text, turn.is_error, turn.trust) for turn in done.session.turns if turn.kind == "tool_result"
     ]
     assert results[0] == ("5", False, 1)
     assert "no such record" in results[1][0]
-    assert [error for _, error, _ in results] == [False, True, True, False]
+    assert [error for _, error, _ in results] == [False, True, True, False, False]
     assert results[3][0] == "t0k False"
+    cut = results[4][0]
+    assert 60_000 < len(cut) < 70_000
+    assert (cut[:7], cut[-6:]) == ("first\nx", "x\nlast")
+    assert "characters left out" in cut
     assert threading.active_count() == threads
 
 
@@ -59,7 +73,7 @@ def test_an_agent_may_name_the_tools_it_wants(run: Run, fake: FakeMessagesAPI):
     run(writer(tools=("mcp__calc__add",), mcp_servers=(calc(),)))
     assert [tool["name"] for tool in fake.requests[0].body["tools"]] == ["mcp__calc__add"]
     run(writer(tools=("mcp__calc",), mcp_servers=(calc(),)))
-    assert len(fake.requests[1].body["tools"]) == 4
+    assert len(fake.requests[1].body["tools"]) == 5
 
 
 def test_a_server_that_dies_is_a_tool_error(run: Run, fake: FakeMessagesAPI):

@@ -28,6 +28,8 @@ _START_SECONDS = 30.0
 _CALL_SECONDS = 120.0
 _TAIL = 300
 _MOST_PAGES = 50
+_MOST_CHARS = 64 << 10
+"""Of one result: more would fill the conversation, and the state database with it."""
 _UNNAMED = re.compile(r"[^a-zA-Z0-9_-]+")
 _LONGEST_NAME = 128
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -206,11 +208,23 @@ def _called(
 
 def _text(content: Any) -> str:
     if isinstance(content, str):
-        return content
+        return _cut(content)
     blocks = [cast("dict[str, Any]", block) for block in content or ()]
-    return "\n".join(
-        str(block["text"]) if block.get("type") == "text" else f"[{block.get('type')}]" for block in blocks
+    return _cut(
+        "\n".join(
+            str(block["text"]) if block.get("type") == "text" else f"[{block.get('type')}]"
+            for block in blocks
+        )
     )
+
+
+def _cut(text: str) -> str:
+    """Head and tail of a text that is too long, with a line between them that counts what is missing."""
+    left_out = len(text) - _MOST_CHARS
+    if left_out <= 0:
+        return text
+    half = _MOST_CHARS // 2
+    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"
 
 
 def _first(error: BaseException) -> BaseException:
