@@ -17,6 +17,7 @@ from agentflows.home import Home, open_home
 from agentflows.outcome import Frozen, Grader, run_check
 from agentflows.rubric import Check, Criterion, Rubric, read_rubric
 from agentflows.sandbox import Limits, Run, Sandbox
+from agentflows.store.opened import new_id
 from agentflows.workbench import (
     SEVERITIES,
     Agreement,
@@ -236,7 +237,8 @@ class Bench:
                 raise SettingsError(msg)
             model = home.settings.judge_model or home.settings.model
             name = self._rubric.sha256[:16] if self._rubric else "draft"
-            purse = home.state.purse({f"workbench:{name}": self._budget})
+            # the budget is of this command's calls; what an earlier one spent is not theirs
+            purse = home.state.purse({f"workbench:{name}/{new_id('run')}": self._budget})
             is_capped = self._budget.dollars is not None
             client = home.kept(home.claude(purse, model=model, is_money_capped=is_capped))
             self._asker = Asker(lambda: client, home.state, model, home.canaries)

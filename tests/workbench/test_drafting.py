@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflows.authoring import Bench, draft_rubric, prove_rubric, review_rubric
+from agentflows.change import Budget
 from agentflows.errors import RubricError, SettingsError, UsageError
 from agentflows.home import Home, open_home
 from agentflows.rubric import Rubric, parse_rubric
-from agentflows.testing import FakeMessagesAPI, FakeRequest
+from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from agentflows.workbench import draft, lint
 from tests.conftest import EXAMPLES
 
@@ -221,3 +222,16 @@ def test_judged_criteria_are_proven_by_a_model_when_asked_for(
     assert by_id["port"].baseline == by_id["tone"].baseline == "met"
     assert 1 < len(fake.requests) <= len(proof.tried) + 1
     assert fake.refused == []
+
+
+def test_a_budget_is_of_one_command(fake: FakeMessagesAPI, wired: Home):
+    """What the drafts of earlier weeks cost would refuse every later one, for ever."""
+    items = ["**dated**: The entry is dated.", "**names**: The entry names who is affected."]
+    draft_of_60_percent = Reply.json({"title": "Entry", "guidance": "", "items": items}).counting(
+        input_tokens=4_000, output_tokens=8_000
+    )
+    fake.script(lambda _: draft_of_60_percent)
+    for task in ("Write a changelog entry.", "Write a letter to those who wait."):
+        budget = Budget(tokens=20_000)
+        assert draft_rubric(task, model=True, budget=budget, home=wired.settings.home_path).rubric.criteria
+    assert len(fake.requests) == 2
