@@ -101,6 +101,16 @@ def test_a_dream_that_waited_long_enough_is_pending_and_goes_on_later(opened: Op
     assert not single(fake)
 
 
+def test_a_batch_whose_results_are_kept_no_more_is_asked_one_by_one(opened: Open, fake: FakeMessagesAPI):
+    """After four weeks the endpoint still shows the batch, without results: no later dream may fail at it."""
+    assert dream_over(opened(batch_wait_seconds=0), asked()).dream.status == "pending"
+    fake.batches[0].archive()
+    done = dream_over(opened(), asked())
+    assert (done.dream.status, done.coverage.read, done.coverage.failed) == ("completed", SESSIONS, 0)
+    assert any("counts as spent and is asked one by one" in note for note in done.notes)
+    assert len(single(fake)) == SESSIONS
+
+
 def test_a_later_dream_over_more_sessions_collects_what_an_earlier_one_handed_in(
     opened: Open, fake: FakeMessagesAPI
 ):
@@ -193,6 +203,6 @@ def test_a_batch_is_collected_where_it_was_handed_in(opened: Open, fake: FakeMes
             opened(base_url=other.url, api_key=other.api_key), asked(instructions="Be brief.")
         )
     assert (elsewhere.dream.status, elsewhere.coverage.read) == ("completed", SESSIONS)
-    assert not any("knows a batch no more" in note for note in elsewhere.notes)
+    assert not any("counts as spent" in note for note in elsewhere.notes)
     (batch,) = opened().state.open_batches(f"{first.dream.model} at {fake.url}")
     assert batch.dream_id == first.dream.dream_id

@@ -51,11 +51,19 @@ class BatchState(BaseModel):
     expires_at: datetime | None = None
     """When the endpoint gives up on what it has not begun."""
     ended_at: datetime | None = None
+    archived_at: datetime | None = None
+    """When its results went; the batch itself can still be looked at."""
+    results_url: str | None = None
 
     @property
     def is_ended(self) -> bool:
         """Whether results can be collected."""
         return self.status == "ended"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended and there are no results any more: the endpoint keeps them for weeks, not for ever."""
+        return self.is_ended and (self.archived_at is not None or not self.results_url)
 
     @property
     def requests(self) -> int:

@@ -115,6 +115,9 @@ class Batches:
                 "requests under way. Poll it until it has ended, then collect."
             )
             raise UsageError(msg)
+        if state.is_gone:
+            gone = f"the results of the batch {ticket.batch_id} are kept no more"
+            raise Fault("not_found", gone).error(self._exchange.url, 1, tokens=0, dollars=0.0)
         read = partial(self._read, ticket=ticket, expected=state.requests)
         results = self._request("results", message_batch_id=ticket.batch_id)
         lines = self._exchange.fetch(results, read, deadline=deadline, trip=Trip())

@@ -275,7 +275,8 @@ class Claude:
 
         Raises:
             UsageError: that is no id of a batch, or the batch has not ended.
-            EndpointError: the results cannot be had; what was reserved stays reserved.
+            EndpointError: the results cannot be had, `not_found` where they are kept no more; what was reserved
+                stays reserved.
         """
         with self._slots:
             return self._batches.collect(handle_id, schemas, deadline=self._deadline())

@@ -224,21 +224,22 @@ class Batched(Readings):
 
     def _collected(self, asker: Asker, batch: BatchAsked) -> bool:
         client = self._client_of(asker, batch)
+        schemas = {custom_id: _SCHEMAS[name] for custom_id, (_, name, _) in batch.asked.items()}
         try:
             if not client.poll_batch(batch.handle).is_ended:
                 return False
+            results = client.collect_batch(batch.handle, schemas)
         except EndpointError as error:
             if error.kind != "not_found":
                 raise
             self.home.state.batch_over(batch.batch_id, "lost")
             self.notes.append(
-                "The endpoint knows a batch no more; it counts as spent and is asked one by one."
+                "The endpoint knows a batch, or its results, no more; it counts as spent and is asked one by one."
             )
             return True
-        schemas = {custom_id: _SCHEMAS[name] for custom_id, (_, name, _) in batch.asked.items()}
         rows: dict[str, str] = {}
         unanswered = 0
-        for custom_id, result in client.collect_batch(batch.handle, schemas):
+        for custom_id, result in results:
             if isinstance(result, ModelError):
                 unanswered += 1
             else:

@@ -228,7 +228,7 @@ class FakeAPI:
             return _json(self.batches.poll(batch).as_json(base_url))
         if (method, action) == ("POST", "cancel"):
             return _json(self.batches.cancel(batch).as_json(base_url))
-        if (method, action) == ("GET", "results") and batch.ended:
+        if (method, action) == ("GET", "results") and batch.has_results:
             lines = b"".join(json.dumps(line).encode() + b"\n" for line in batch.results)
             return Answer(lines, content_type="application/x-jsonl")
         raise RefusalError(404, f"Not found, or not ready: {method} {path}")

@@ -28,6 +28,16 @@ class FakeBatch:
     canceled: bool = False
     results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     ended: bool = False
+    archived: bool = False
+
+    @property
+    def has_results(self) -> bool:
+        """Whether they can be fetched."""
+        return self.ended and not self.archived
+
+    def archive(self) -> None:
+        """Let four weeks pass: the batch ends, it can still be looked at, and its results are gone."""
+        self.ended = self.archived = True
 
     def as_json(self, base_url: str) -> dict[str, Any]:
         """The batch as the API shows it."""
@@ -43,8 +53,10 @@ class FakeBatch:
             "expires_at": _EXPIRES,
             "ended_at": _CREATED if self.ended else None,
             "cancel_initiated_at": _CREATED if self.canceled else None,
-            "archived_at": None,
-            "results_url": f"{base_url}/v1/messages/batches/{self.ident}/results" if self.ended else None,
+            "archived_at": _EXPIRES if self.archived else None,
+            "results_url": f"{base_url}/v1/messages/batches/{self.ident}/results"
+            if self.has_results
+            else None,
         }
 
 
