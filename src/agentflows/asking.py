@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from agentflows.errors import BudgetError, CanaryError, DeferredError
+from agentflows.errors import (
+    BudgetError,
+    CanaryError,
+    DeferredError,
+    EndpointError,
+    RefusedQuestionError,
+)
 from agentflows.memory import sha256
 from agentflows.redaction.canaries import Canaries
 from agentflows.store import State
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 Found = TypeVar("Found")
 _NONE_PLANTED = Canaries()
+_REFUSED_AT_FIRST, _REFUSED_LATER = 3, 10
+"""Questions refused one after the other that speak of the endpoint and not of the questions: before any was answered,
+and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +63,32 @@ class Asker:
     """Asks one model, but never the same thing twice: an answer is kept under the sha256 of all that shaped it.
 
     What was paid for survives a kill; a re-run of the same dream sends nothing again. Safe for many threads.
+
+    Args:
+        client: makes, or returns, the model's client.
+        state: where answers are kept.
+        model: the model's id.
+        canaries: what no question may hold.
+        goes_on: whether a question that the endpoint refuses for what it holds is one without a usable reply; else it
+            is an error of the endpoint. Whoever goes on asks `check_endpoint` when many were asked.
     """
 
     def __init__(
-        self, client: Callable[[], "Claude"], state: State, model: str, canaries: Canaries = _NONE_PLANTED
+        self,
+        client: Callable[[], "Claude"],
+        state: State,
+        model: str,
+        canaries: Canaries = _NONE_PLANTED,
+        *,
+        goes_on: bool = False,
     ) -> None:
         self.client = client
         self.model = model
         self._state = state
         self._canaries = canaries
+        self._goes_on = goes_on
+        self._has_answered = False
+        self._refused: list[EndpointError] = []
         self._gathered: dict[str, Gathered] | None = None
         self._local = threading.local()
         self._turn = threading.Condition()
@@ -86,6 +112,7 @@ class Asker:
             DeferredError: questions are being gathered; this one is among them now.
             BudgetError: the budget does not allow it, though nobody else is asking any more.
             CanaryError: it holds a canary, and nothing was sent.
+            RefusedQuestionError: the endpoint refuses this question, and whoever asks goes on without it.
             EndpointError, ModelOutputError: as in `Claude.ask`.
         """
         number = self._canaries.number_in("\n".join((*system, *user)))
@@ -99,10 +126,12 @@ class Asker:
             raise CanaryError(msg)
         given: str | None = getattr(self._local, "given", None)
         if given is not None:
+            self._answered()
             return Remembered(schema.model_validate_json(given))
         key = "ask:" + sha256(repr((self.model, list(system), list(user), _json_schema(schema), max_tokens)))
         found = self._state.cached([key])
         if key in found and usable(known := schema.model_validate_json(found[key])):
+            self._answered()
             return Remembered(known)
         if self._gathered is not None:
             self._gathered[key] = Gathered(key, tuple(system), tuple(user), schema, max_tokens)
@@ -113,10 +142,30 @@ class Asker:
                 system=system, user=user, schema=schema, max_tokens=max_tokens, purpose=purpose
             )
 
-        answer = self._patiently(send)
+        try:
+            answer = self._patiently(send)
+        except EndpointError as error:
+            if not (self._goes_on and error.is_of_question):
+                raise
+            self._refused.append(error)
+            raise _refused_question(error) from error
+        self._answered()
         if usable(answer.value):
             self._state.cache({key: answer.value.model_dump_json()})
         return answer
+
+    def check_endpoint(self) -> None:
+        """Tell an endpoint that refuses whatever it is asked from one that refuses some questions.
+
+        Raises:
+            EndpointError: it refused too many one after the other for these to be to blame.
+        """
+        if len(self._refused) >= (_REFUSED_LATER if self._has_answered else _REFUSED_AT_FIRST):
+            raise self._refused[-1]
+
+    def _answered(self) -> None:
+        self._has_answered = True
+        self._refused.clear()
 
     @contextmanager
     def gathering(self) -> Generator[dict[str, Gathered]]:
@@ -163,6 +212,13 @@ class Asker:
             self._turn.wait_for(lambda: self._ended > before)
             self._waiting -= 1
             return True
+
+
+def _refused_question(error: EndpointError) -> RefusedQuestionError:
+    refused = RefusedQuestionError(str(error))
+    refused.kind, refused.status, refused.request_id = error.kind, error.status, error.request_id
+    refused.attempts, refused.tokens, refused.dollars = error.attempts, error.tokens, error.dollars
+    return refused
 
 
 @cache

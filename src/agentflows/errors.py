@@ -28,6 +28,7 @@
     + EndpointError          the endpoint cannot be reached or refused the request
     + ModelOutputError       the reply is not what was asked for (refused, truncated, malformed)
       - CanaryError          the question holds a planted string, so it was not put
+      - RefusedQuestionError the endpoint refuses the question itself; others may be answered
   x DeferredError            an answer is to come in a batch (whoever gathers questions catches it)
   x ServerError              the Prefect server cannot be reached
   x PromptError              a prompt was rendered with the wrong fields
@@ -183,6 +184,8 @@ class EndpointError(ModelError):
 
     is_passing: bool = False
     """Whether the request is not to blame: the same one is answered once the endpoint, or the account, is well again."""
+    is_of_question: bool = False
+    """Whether the endpoint refuses what was asked, or its length: another question may be answered."""
 
 
 class ModelOutputError(ModelError):
@@ -194,6 +197,10 @@ class CanaryError(ModelOutputError):
 
     Wherever a question can go without a usable reply, it can go without this one.
     """
+
+
+class RefusedQuestionError(ModelOutputError):
+    """The endpoint refuses the question for what it holds or for its length, and will again; others may be answered."""
 
 
 class DeferredError(AgentflowsError):

@@ -194,7 +194,7 @@ class Home:
             client = _once(
                 lambda: self.kept(self.claude(purse(), model=model, is_money_capped=is_money_capped))
             )
-            return Asker(client, self.state, model, self.canaries)
+            return Asker(client, self.state, model, self.canaries, goes_on=True)
 
         ask, second = asks(name), self.settings.judge_model
         judge = (second, asks(second)) if second and second != name else None

@@ -100,7 +100,7 @@ def test_a_retry_goes_on_with_the_step_that_failed(given: dict[str, Any], monkey
         nonlocal refusing
         if refusing and len(fake.requests) > 5:
             refusing = False
-            return Reply.error(400, "not now")
+            return Reply.error(403, "not now")
         return answer(request)
 
     with FakeMessagesAPI().script(script) as fake:

@@ -98,6 +98,9 @@ _PASSING: frozenset[FaultKind] = frozenset(
 )
 """Faults for which the request is not to blame. A model that is not there, or not allowed, may be one agent's own."""
 
+_OF_QUESTION: frozenset[FaultKind] = frozenset({"invalid_request", "too_large"})
+"""Faults of what was asked."""
+
 _ADVICE: Mapping[FaultKind, str] = {
     "unreachable": "Check that the server runs and that ANTHROPIC_BASE_URL names its root",
     "bad_url": "Set ANTHROPIC_BASE_URL to the server's root, such as http://localhost:8000",
@@ -105,12 +108,12 @@ _ADVICE: Mapping[FaultKind, str] = {
     "dropped": "Try again later; what was already read is kept",
     "deadline": "Try again later, or raise AGENTFLOWS_DEADLINE_SECONDS",
     "not_a_message": "Check that ANTHROPIC_BASE_URL names the root of a server that speaks the Messages API",
-    "invalid_request": "This is a fault of agentflows or of an endpoint that lacks a feature: please report it",
+    "invalid_request": "It refuses what this request holds, or lacks a feature the request uses; its own words say which",
     "authentication": "Check ANTHROPIC_API_KEY",
     "billing": "Check the account's credit and spending limits",
     "permission": "Check what the key is allowed to use",
     "not_found": "Check AGENTFLOWS_MODEL and ANTHROPIC_BASE_URL",
-    "too_large": "Choose fewer or shorter sessions per call",
+    "too_large": "Ask about less at once, or raise the limit of the server or of the proxy before it",
     "conflict": "Try again",
     "rate_limit": "Try again later, or lower AGENTFLOWS_CONCURRENCY",
     "server_error": "Try again later; what was already read is kept",
@@ -148,6 +151,7 @@ class Fault:
         error.kind, error.status, error.request_id = self.kind, self.status, self.request_id
         error.attempts, error.tokens, error.dollars = attempts, tokens, dollars
         error.is_passing = self.kind in _PASSING
+        error.is_of_question = self.kind in _OF_QUESTION
         return error
 
 

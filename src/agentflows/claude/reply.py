@@ -32,7 +32,7 @@ _FAILED_STOPS: dict[str, OutputKind] = {
 _ADVICE: dict[OutputKind, str] = {
     "refusal": "Leave out the session it is about, or use another model",
     "truncated": "Raise `max_tokens`, or ask about less at once",
-    "context_exceeded": "Choose fewer or shorter sessions per call",
+    "context_exceeded": "Ask about less at once, or choose a model that takes more",
     "unfinished": "Try again; if it stays, the endpoint is not fully compatible",
     "no_json": "Try again, or use a model that follows schemas",
     "off_schema": "Try again, or use a model that follows schemas",

@@ -112,13 +112,13 @@ class JudgedEngine:
     ) -> None:
         """`judge` is the model that tries changes, by name, and how to ask it; by default `model` does it too."""
         self.model = model
-        self.judge, self._ask_judge = judge or (model, ask)
+        self.judge, self.ask_judge = judge or (model, ask)
         self.prompt_sha256 = prompt_sha256(*PROMPTS)
         self.reading_sha256 = prompt_sha256(*READING)
         self.dropped: list[Refusal] = []
         """What the model said and code did not let through, in the order its answers came."""
         self.ask = ask
-        """How it asks."""
+        """How it asks; what tries changes is asked with `ask_judge`."""
         self._today = today
         self._max_observations = max_observations
         self._concurrency = concurrency
@@ -293,7 +293,7 @@ class JudgedEngine:
         # what holds today depends on the day only where an entry goes; the rest need not be asked anew tomorrow
         today = self._on(case.change.op in {"retire", "supersede"})
         try:
-            reply = self._ask_judge(
+            reply = self.ask_judge(
                 system=[render("dream_system"), render("dream_refute")],
                 user=[_material(f"{today}{case_card(case)}")],
                 schema=RefuteReply,

@@ -42,6 +42,18 @@ def reply_key(reading: str) -> str:
     return f"reply:{reading}"
 
 
+def check_endpoints(engine: Engine) -> None:
+    """See that a model which answered nothing of late is not taken for one that refuses some questions.
+
+    Raises:
+        EndpointError: it refuses whatever it is asked.
+    """
+    if isinstance(engine, JudgedEngine):
+        for ask in (engine.ask, engine.ask_judge):
+            if isinstance(ask, Asker):
+                ask.check_endpoint()
+
+
 class Reader:
     """Reads sessions with an engine; a reading is kept in the state database as soon as it is there.
 
@@ -109,6 +121,7 @@ class Reader:
                         continue
                     self._home.state.cache({keys[jobs[job]]: reading.model_dump_json()})
                     yield jobs[job], reading
+                check_endpoints(self._engine)
             except BaseException:  # Ctrl-C and a stop too: each request that waits in line would be paid
                 pool.shutdown(cancel_futures=True)
                 raise

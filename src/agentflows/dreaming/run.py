@@ -15,6 +15,7 @@ from agentflows.dreaming.begun import store_made
 from agentflows.dreaming.parts import Parted
 from agentflows.dreaming.probing import Probing
 from agentflows.dreaming.queued import weigh
+from agentflows.dreaming.reading import check_endpoints
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     DreamError,
@@ -143,6 +144,7 @@ class DreamRun(Parted):
             concurrency=self.home.settings.concurrency if self.engine.model else 1,
             told=told,
         )
+        check_endpoints(self.engine)
         self.changes, older = weigh(
             self.home,
             self.store,
@@ -201,6 +203,7 @@ class DreamRun(Parted):
             (item for found in self.observations.values() for item in found),
         )
         tried = deed.refute(self.changes, found, self.engine, told=told)
+        check_endpoints(self.engine)
         self.changes = [*tried.upheld, *tried.refused]
         self.refusals.extend(tried.refusals)
         if tried.count:
