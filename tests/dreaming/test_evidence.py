@@ -37,3 +37,19 @@ def test_a_log_of_api_calls_says_a_sentence_once(tmp_path: Path):
         (change,) = dream_of(home, tmp_path / "calls.jsonl", *calls).changes
     assert (change.status, change.origins) == ("held", 1)
     assert change.after == f"- {RULE} (said in 4 sessions from 1 source)"
+
+
+def test_the_support_that_was_asked_for_binds_what_is_committed_too(tmp_path: Path):
+    """A rule said outright is proposed from one session on; with `--support 5` two are too few to write it unseen."""
+    two = [
+        {
+            "session_id": name,
+            "messages": [{"role": "user", "content": RULE}, {"role": "assistant", "content": "Ok."}],
+        }
+        for name in ("a", "b")
+    ]
+    with open_home(tmp_path / "home") as home:
+        (change,) = dream_of(home, tmp_path / "chats.jsonl", *two, support=5).changes
+        assert (change.status, "single_support" in change.risks) == ("held", True)
+        (change,) = dream_of(home, tmp_path / "chats.jsonl", *two, store="other").changes
+        assert change.status == "committed"

@@ -100,6 +100,10 @@ def _plainly_scoped(text: str, pattern: Pattern | None) -> str:
     )
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tuple[Risk, str]]:
     found: list[tuple[Risk, str]] = []
     lowest = min([change.trust, *(quote.trust for quote in change.quotes)])
@@ -107,7 +111,12 @@ def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tupl
         source = "a tool or page" if lowest == 1 else "an agent"
         found.append(("low_trust", f"it rests on words of {source}"))
     if min(change.support, change.origins) < support:
-        found.append(("single_support", f"{change.support} session and {change.origins} source"))
+        found.append(
+            (
+                "single_support",
+                f"{_counted(change.support, 'session')} and {_counted(change.origins, 'source')}",
+            )
+        )
     if change.support_against:
         found.append(("uncertain", f"{change.support_against} sessions speak against it"))
     # What a session met is shown by what tools printed, which is held for its trust. What rests on typed words alone

@@ -97,8 +97,8 @@ def _without_copies(sources: dict[str, set[str]]) -> dict[str, set[str]]:
     having: dict[str, list[str]] = {}
     for root in sorted(sources, key=lambda root: (-len(sources[root]), root)):
         own = sources[root]
-        alike = min((having.get(source, []) for source in own), key=len, default=[])
-        if not any(own <= kept[other] for other in alike):
+        alike = [having.get(source, []) for source in own]
+        if not alike or not any(own <= kept[other] for other in min(alike, key=len)):
             kept[root] = own
             for source in own:
                 having.setdefault(source, []).append(root)

@@ -137,6 +137,7 @@ class DreamRun(Parted):
             self.engine,
             dream_id=self.dream.dream_id,
             instructions=self.request.instructions,
+            support=max(deed.SUPPORT, self.request.support),
             rejected=self._settled(),
             undone=self.home.state.undone(self.store.store_id),
             known_evidence=self._known_evidence(),

@@ -43,7 +43,7 @@ MEANING: Mapping[str, str] = {
     "untested": "no probe could tell",
     "uncertain": "its quotes say it less surely",
     "low trust": "it rests on words of a tool, a file or a page",
-    "single support": "one session says so",
+    "single support": "one session or source says so, or fewer than asked for",
     NO_RISK: "nothing speaks against it; the dream was told to hold everything",
 }
 """What each class of risk means, in the order of a sheet."""
