@@ -253,7 +253,7 @@ class Home:
         if agent.runner == "python":
             return PythonRunner()
         if agent.runner == "command":
-            return CommandRunner(purse)
+            return CommandRunner(purse, self.prices)
         if not self.settings.has_endpoint:
             msg = (
                 f"The agent {agent.name} needs a model, and none can be called. Set ANTHROPIC_API_KEY, or "

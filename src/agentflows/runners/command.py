@@ -18,12 +18,14 @@ from typing import Any, cast
 
 from agentflows.agent import AgentDefinition, Job, Transcript
 from agentflows.budget import REFUSED, Purse
-from agentflows.errors import UsageError
+from agentflows.errors import SandboxError, UsageError
 from agentflows.evaluation import RunEnd
+from agentflows.model import PRICES, Price
 from agentflows.readers.claude_code import ClaudeCode
 from agentflows.readers.fields import number, table, text, tokens
 from agentflows.runners.brief import opening
 from agentflows.runners.journal import Journal
+from agentflows.runners.meter import Meter
 from agentflows.runners.process import Ended, Order, Stopping, environment, supervise
 from agentflows.sandbox import Limits, Sandbox
 from agentflows.session import Usage
@@ -42,11 +44,14 @@ class CommandRunner:
     """Runs a command per job.
 
     Args:
-        purse: told what the command says it spent; None tells nobody.
+        purse: told what the command says it spent; None tells nobody. Of a command that ends without a word of it (it
+            was killed, say), the agent's `max_dollars` counts as spent, or what its messages show if that is more.
+        prices: by model id, for the messages of a command.
     """
 
-    def __init__(self, purse: Purse | None = None) -> None:
+    def __init__(self, purse: Purse | None = None, prices: Mapping[str, Price] = PRICES) -> None:
         self._purse = purse
+        self._prices = prices
 
     def run(
         self,
@@ -70,18 +75,20 @@ class CommandRunner:
         is_walled = agent.sandbox == "required"
         journal = Journal(agent, job, model=agent.model, sandbox="required" if is_walled else "off")
         journal.brief(job)
-        heard = _Heard(journal)
+        heard = _Heard(journal, meter := Meter(self._purse, agent, self._prices))
         stdin = b"" if has_task else told.encode(errors="replace")
-        held = (
-            self._purse.reserve(0, agent.limits.max_dollars or 0.0, f"agent {agent.name}")
-            if self._purse
-            else ""
-        )
         try:
-            ended = (_within if is_walled else _plainly)(agent, job, argv, stdin, heard, stop)
-        finally:
-            if self._purse:
-                self._purse.settle(held, heard.usage.total, heard.dollars)
+            ended = (_within if is_walled else _plainly)(agent, job, argv, stdin, heard, _or(meter, stop))
+        except SandboxError:  # nothing was run
+            meter.refund()
+            raise
+        except BaseException:
+            heard.book()
+            raise
+        if ended.is_unstarted:
+            meter.refund()
+        else:
+            heard.book()
         heard.close(ended)
         end, detail = judged(agent, ended, heard)
         return journal.transcript(
@@ -99,6 +106,7 @@ class _Heard:
     """What the command has printed so far."""
 
     journal: Journal
+    meter: Meter
     session: str = ""
     """The agent's own name for its session."""
     usage: Usage = field(default_factory=Usage)
@@ -123,7 +131,16 @@ class _Heard:
             return
         if event.get("type") == "result":
             self._finish(event)
+        if event.get("type") == "assistant":
+            self.meter.see(table(event.get("message")))
         self.journal.note("native", format=self._native.name, record=event)
+
+    def book(self) -> None:
+        """Settle what the command said it spent; without a word of it, what it may have."""
+        if self.result:
+            self.meter.settle(self.usage, self.dollars)
+        else:
+            self.usage, self.dollars = self.meter.usage, self.meter.settle_unknown()
 
     def close(self, ended: Ended) -> None:
         """Write down what is not in the events."""
@@ -185,7 +202,8 @@ def judged(agent: AgentDefinition, ended: Ended, heard: _Heard) -> tuple[RunEnd,
     if ended.end == "timeout":
         return "cap_reached", f"it ran longer than max_seconds, {agent.limits.max_seconds:g} s"
     if ended.end == "stopped":
-        return "interrupted", ended.reason
+        refused = heard.meter.refused
+        return ("cap_reached", refused) if refused else ("interrupted", ended.reason)
     if ended.end == "output_limit":
         return "failed", "it printed more than a run may print"
     limit = agent.limits.max_dollars
@@ -217,6 +235,11 @@ def _judged_result(ended: Ended, heard: _Heard) -> tuple[RunEnd, str]:
     if ended.exit_code:
         return "failed", f"it reported success and ended with exit code {ended.exit_code}{_because(heard)}"
     return "finished", ""
+
+
+def _or(meter: Meter, stop: Callable[[], str] | None) -> Callable[[], str]:
+    """A budget that is used up ends the run as a stop does."""
+    return lambda: meter.refused or (stop() if stop else "")
 
 
 def _because(heard: _Heard) -> str:

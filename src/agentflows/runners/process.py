@@ -65,6 +65,8 @@ class Ended:
     """With `stopped`: what the caller said."""
     lost: str = ""
     """Why it could not be started; "" when it was."""
+    is_unstarted: bool = False
+    """Whether nothing was run."""
 
 
 class Stopping:
@@ -108,7 +110,7 @@ def supervise(order: Order, on_line: Callable[[bytes], None]) -> Ended:
             process = _started(order)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            return Ended(lost=f"{order.argv[0]} cannot be started: {reason}")
+            return Ended(lost=f"{order.argv[0]} cannot be started: {reason}", is_unstarted=True)
         try:
             watch_over(process.pid)
             ended = _Watch(process, order, on_line, began + order.seconds, Stopping(order.stop)).run()
