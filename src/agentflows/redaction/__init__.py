@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from agentflows.errors import SettingsError
-from agentflows.redaction.formats import SECRET_NAME, is_password_value, is_token_value
+from agentflows.redaction.formats import is_password_value, is_token_value, kind_of
 from agentflows.redaction.personal import DEFAULT_PII, PII
 from agentflows.redaction.search import Hit, find, rules
 
@@ -137,8 +137,16 @@ class Redactor:
             new_name = self._text(name)
             while new_name in walked:  # two names became one placeholder: no value may be lost
                 new_name += "'"
-            walked[new_name] = self._named(name, value) or self._walk(value)
+            walked[new_name] = self._valued(_own_name(fields, name), value)
         return walked
+
+    def _valued(self, name: str, value: Any) -> Any:
+        """The value of a field of that name; of a list, each."""
+        if isinstance(value, list):
+            return [self._valued(name, item) for item in cast("list[Any]", value)]
+        if isinstance(value, str) and name.lower() in _COOKIES:
+            return self._text(_COOKIE_LINE + value).removeprefix(_COOKIE_LINE)
+        return self._named(name, value) or self._walk(value)
 
     def _named(self, name: str, value: Any) -> str | None:
         """A placeholder for the whole value, where the field's name alone says that it is a secret."""
@@ -176,8 +184,17 @@ _ACCEPT: dict[str, Callable[[str], bool]] = {
 @functools.lru_cache(maxsize=4096)
 def _kind_of(name: str) -> str:
     """`password` or `secret` for a name that says so, else nothing."""
-    match = SECRET_NAME.fullmatch(name) if len(name) <= 100 else None
-    return "" if match is None else "password" if match["password"] else "secret"
+    return kind_of(name) if len(name) <= 100 else ""
+
+
+_COOKIES = frozenset({"cookie", "set-cookie"})
+_COOKIE_LINE = "Cookie: "
+
+
+def _own_name(fields: dict[str, Any], name: str) -> str:
+    """The name of a field; that of `value` stands beside it in `{"name": "DB_PASSWORD", "value": "…"}`."""
+    told = fields.get("name", fields.get("key")) if name == "value" else None
+    return told if isinstance(told, str) else name
 
 
 def _between_placeholders(text: str) -> Iterator[tuple[int, str]]:

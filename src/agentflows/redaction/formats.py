@@ -112,7 +112,7 @@ def _is_hex_or_random(value: str) -> bool:
     return not is_dummy(value) and entropy(value) >= 2.5
 
 
-_LOGIN = r"(?:password|passwd|passphrase|passcode|_pass|pwd|pgpass)"
+_LOGIN = r"(?:password|passwd|passphrase|passcode|_pass|_pw|pwd|pgpass)"
 _KEY = (
     r"(?:api[_-]?key|apikey|secret|token|access[_-]?key|(?:secret|private|signing|encryption|account|master|shared"
     r"|session|service)[_-]?(?:access[_-]?)?key|credentials?|authorization|x-auth)"
@@ -121,10 +121,63 @@ _OPERATOR = r"[\"'\]]{0,2}[ \t]{0,4}(?::[ \t]{0,2}[A-Za-z_][\w\[\]| .?]{0,30}=|:
 _BARE = r"([^\s\"'`,;&<>(){}\[\]\\|]{6,256})"
 _BARE_LOGIN = r"([^\s\"'`,;<>\\]{6,256})"
 _QUOTED = r"(?:\"([^\"\n\\]{6,256})\"|'([^'\n\\]{6,256})'|`([^`\n\\]{6,256})`)"
-_DIGIT = r"_?\d{0,2}"
+_TAIL = r"_?\d{0,2}(?:[_-][A-Za-z][A-Za-z0-9]{0,11}){0,2}"
+"""What may follow the word in a name: `DB_PASSWORD_PROD`, `API_KEY_V2`."""
+_ABOUT = (
+    r"(?i).*[_-](?:hash(?:es|ed)?|digest|checksum|file(?:name)?|path|dir|names?|fields?|ids?|ur[il]s?|arn|refs?|polic(?:y|ies)|reset|types?"
+    r"|kind|len(?:gth)?|min|max|count|limit|usage|used|budget|size|expir(?:y|es|ation)|at|on|date|time|ttl|age|format|pattern|regex"
+    r"|rules?|strength|hint|label|title|text|placeholder|inputs?|errors?|message|msg|required|changed|updated|attr(?:ibute)?|column|param"
+    r"|header|prefix|suffix|var|version|store|manager|provider|service|endpoint|scopes?|algorithm|alg|issuer|audience)"
+)
+"""Names that end so say something about a secret: `password_hash`, `token_type`."""
 
-SECRET_NAME = re.compile(rf"(?i).*(?:(?P<password>{_LOGIN})|{_KEY}){_DIGIT}")
-"""A field, variable or header of this name holds a secret."""
+_SECRET_NAME = re.compile(rf"(?i).*(?:(?P<password>{_LOGIN})|{_KEY})s?{_TAIL}")
+_ABOUT_NAME = re.compile(_ABOUT)
+_ABOUT_BYTES = re.compile(_ABOUT.encode())
+_NAME = re.compile(rb"[\w-]*")
+
+
+def kind_of(name: str) -> str:
+    """`password` or `secret` for the name of a field, variable or header that holds one, else nothing."""
+    match = _SECRET_NAME.fullmatch(name)
+    if match is None or _ABOUT_NAME.fullmatch(name):
+        return ""
+    return "password" if match["password"] else "secret"
+
+
+def _is_about(data: bytes, match: Match) -> bool:
+    """Whether the name at which a match begins only says something about a secret."""
+    name = _NAME.match(data, match.span()[0])
+    return bool(name and _ABOUT_BYTES.fullmatch(name.group()))
+
+
+def _named_password(data: bytes, match: Match) -> Span | None:
+    return None if _is_about(data, match) else password_span(data, match)
+
+
+def _named_token(data: bytes, match: Match) -> Span | None:
+    start, end = secret_span(match, 4)
+    is_token = not _is_about(data, match) and is_token_value(data[start:end].decode("utf-8", "replace"))
+    return (start, end) if is_token else None
+
+
+_COOKIE = re.compile(rb"=([^;,\s\"'\\]+)")
+_LINE = re.compile(rb"[^\r\n]{0,1000}")
+
+
+def _cookie_span(data: bytes, match: Match) -> Span | None:
+    """From the first value that a machine drew to the last: a header holds many cookies."""
+    line = _LINE.match(data, match.span()[1])
+    drawn = [
+        one.span(1)
+        for one in _COOKIE.finditer(data, *line.span() if line else (0, 0))
+        if is_token_value(one.group(1).decode("utf-8", "replace"))
+    ]
+    return (drawn[0][0], drawn[-1][1]) if drawn else None
+
+
+_PAIR = r"[\"']?[ \t]{0,4},?\s{0,40}[\"']?value[\"']?[ \t]{0,4}:[ \t]{0,4}"
+"""Between a name and its value where both are values: `{"name": "DB_PASSWORD", "value": "…"}`, in YAML too."""
 
 FORMATS: tuple[Rule, ...] = (
     Rule(
@@ -225,14 +278,14 @@ CONTEXTS: tuple[Rule, ...] = (
     Rule("basic-auth", r"(?i)\bbasic[ \t]+([A-Za-z0-9+/]{8,400}={0,2})", accept=_is_basic, rank=CONTEXT),
     Rule(
         "secret",
-        rf"(?i){_KEY}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|(?:token|key|apikey)?[ \t]?{_BARE})",
-        accept=is_token_value,
+        rf"(?i){_KEY}{_TAIL}(?:{_OPERATOR}|{_PAIR})(?:{_QUOTED}|(?:token|key|apikey)?[ \t]?{_BARE})",
+        locate=_named_token,
         rank=CONTEXT,
     ),
     Rule(
         "password",
-        rf"(?i){_LOGIN}{_DIGIT}{_OPERATOR}(?:{_QUOTED}|{_BARE_LOGIN})",
-        locate=password_span,
+        rf"(?i){_LOGIN}{_TAIL}(?:{_OPERATOR}|{_PAIR})(?:{_QUOTED}|{_BARE_LOGIN})",
+        locate=_named_password,
         rank=CONTEXT,
     ),
     Rule(
@@ -257,6 +310,22 @@ CONTEXTS: tuple[Rule, ...] = (
         "secret",
         rf"(?i)(?:^|\s)--?(?:[a-z]+-)?(?:api-?key|token|secret)[ =]+(?:{_QUOTED}|{_BARE})",
         accept=is_token_value,
+        rank=CONTEXT,
+    ),
+    Rule(
+        "cookie",
+        r"(?i)\bcookie[\"']?[ \t]{0,4}:[ \t]{0,4}[\"']?\w",
+        locate=_cookie_span,
+        keywords=("cookie",),
+        rank=CONTEXT,
+    ),
+    Rule(
+        "password",
+        r"(?:\b(?:mysql|mysqldump|mysqladmin|mariadb)[ \t](?:[^\r\n|;&]{0,100}[ \t])?-p|\bsshpass[ \t]+-p[ \t]{0,4}"
+        r"|\bredis-cli[ \t](?:[^\r\n|;&]{0,100}[ \t])?-a[ \t]+|\b(?:docker|podman|helm|az|oc)[ \t][^\r\n|;&]{0,40}\blogin[ \t](?:[^\r\n|;&]{0,100}[ \t])?-p[ \t]+)"
+        rf"(?:{_QUOTED}|{_BARE_LOGIN})",
+        locate=password_span,
+        keywords=("mysql", "mariadb", "sshpass", "redis-cli", "login"),
         rank=CONTEXT,
     ),
 )
