@@ -36,6 +36,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
         show_ingest(read, Path("HOME"), demo=True)
         show_dream(report, Path("HOME"), demo=True, orders=orders)
     printed = re.sub(r"drm_[0-9a-f]{16}", "drm_…", captured.get())
+    printed = re.sub(r"(in the store since )\d{4}-\d{2}-\d{2}", r"\1…", printed)  # the day of the import
     return re.sub(r"(\[REDACTED:[a-z-]+:)[0-9a-f]{8}\]", r"\1…]", printed)  # keyed by the home
 
 

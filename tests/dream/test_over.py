@@ -12,6 +12,7 @@ from agentflows.dream.over import without_over
         ("It refuses files over 81 MB now, it used to be 90.", "It refuses files over 81 MB now."),
         ("The limit is 3.2, up from 3.1.", "The limit is 3.2."),
         ("The port is 30. (until 2026-02-20: The port is 39)", "The port is 30."),
+        ("The port is 30. (before: The port is 39)", "The port is 30."),
         ("Use 4 spaces, not 8.", "Use 4 spaces."),
         ("Wait 25 s, not 3.5 hours, before it.", "Wait 25 s, before it."),
     ],

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from agentflows.change import Change, Quote
+from agentflows.dream.proposals import LATER, STAYS
 from agentflows.dream.sides import weighed
 from agentflows.memory import parse_entries
 from agentflows.session import Trust
@@ -80,6 +81,43 @@ def test_a_users_newer_word_wins_over_an_older_one_and_never_the_other_way():
     kept, [refusal] = weighed([change], {ENTRY: [spoken("u1", 0), spoken("u3", 30)]})
     assert kept == []
     assert refusal.gate == "older_statement"
+
+
+OLD = "(until 2026-01-01: Never push)"
+
+
+@pytest.mark.parametrize(
+    ("text", "undated"),
+    [
+        ("- Push (until 2026-03-01: Never push on Fridays)", "- Push (before: Never push on Fridays)"),
+        ("- Push (no longer since 2026-03-01: Never push)", "- Push (before: Never push)"),
+        (
+            "- Push. (since 2026-03-01; before, it was said otherwise)",
+            "- Push. (before, it was said otherwise)",
+        ),
+        (f"- Push now {OLD}", f"- Push now {OLD}"),
+        ("- Push (until 2026-03-01)", "- Push (until 2026-03-01)"),
+    ],
+)
+def test_no_day_is_made_up_on_which_an_entry_of_unknown_age_ceased_to_hold(text: str, undated: str):
+    """Old logs are read before memories are imported: the entry may be the newer of the two."""
+    change = against(spoken("u2", 5), after=text).model_copy(
+        update={"reason": f"{LATER}; 2 sessions show it. {STAYS}", "before": f"{RULE} {OLD}"}
+    )
+    [one], _ = weighed([change], {}, {ENTRY: AT + timedelta(days=9)})
+    assert one.after == undated
+    assert one.reason == (
+        f"Users said otherwise, last on {AT + timedelta(days=5):%Y-%m-%d}; when the entry was written is not known (in the "
+        f"store since {AT + timedelta(days=9):%Y-%m-%d}); 2 sessions show it. The old value stays."
+    )
+    assert weighed([change], {}, {ENTRY: AT}) == ([change], []), (
+        "it stood there before anybody said otherwise"
+    )
+    assert weighed([change], {ENTRY: [spoken("u1", 0)]}) == ([change], []), (
+        "it was said on a day, and earlier"
+    )
+    own = change.model_copy(update={"reason": "The rule changed."})
+    assert weighed([own], {})[0][0].reason == "The rule changed. When the entry was written is not known."
 
 
 def test_one_tool_does_not_overrule_what_a_person_wrote():

@@ -67,7 +67,7 @@ def texts(report: DreamReport) -> str:
         ("add", r"`pnpm lint` fails.*`pnpm format`", 11),
         ("add", r"`Edit` fails.*tabs", 5),
         ("add", r"alembic.*`docker compose up -d db`", 5),
-        ("supersede", r"port 9443.*2026-10-13.*8080", 2),
+        ("supersede", r"port 9443.*\(before: .*8080\)", 2),
         ("add", r"integer cents", 2),
         ("add", r"commit messages in English", 1),
         ("add", r"pnpm i18n:check", 1),

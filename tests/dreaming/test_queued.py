@@ -1,5 +1,6 @@
 """A dream answers for the entries that are due: what its sessions do not settle is put to a person, once."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,30 @@ def test_nothing_due_asks_nothing(harbor: Home):
     store = harbor.state.get_store("example")
     assert lineage.queue(lineage.Records(harbor.state, store), harbor.archive) == []
     assert not [change for change in dream(harbor).changes if "due to be looked at" in change.reason]
+
+
+def test_a_memory_imported_after_old_logs_is_not_said_to_be_the_older(home: Home, tmp_path: Path):
+    """Which of the two was later nobody knows: whoever reviews it must not be told, nor a day be written down."""
+    log = tmp_path / "log.jsonl"
+    said = [
+        {
+            "role": "user",
+            "content": "The staging API listens on port 8080.",
+            "timestamp": "2025-01-03T10:00:00Z",
+        }
+    ]
+    said += [{"role": "assistant", "content": "Ok.", "timestamp": "2025-01-03T10:01:00Z"}]
+    log.write_text("\n".join(json.dumps({"id": name, "messages": said}) for name in "ab"))
+    (tmp_path / "CLAUDE.md").write_text("# Notes\n\n- The staging API listens on port 9443.\n")
+    ingest_files(home, [log])
+    home.state.create_store("team", actor=home.actor())
+    home.state.import_folder("team", tmp_path / "CLAUDE.md", actor=home.actor())
+    (change,) = dream_over(home, DreamRequest(store="team", engine="rules")).changes
+    assert (
+        change.after
+        == "- The staging API listens on port 8080. (before: The staging API listens on port 9443)"
+    )
+    assert "later" not in change.reason
+    assert (
+        "last on 2025-01-03; when the entry was written is not known (in the store since 20" in change.reason
+    )

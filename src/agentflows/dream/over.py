@@ -9,7 +9,7 @@ import re
 _VALUE = r"(?:(?:on|in|at|to|for|by|with|from|after|over|the|an?|port|version)\s+){0,3}[`\"']?[#]?v?\d(?:[\w/:-]|\.(?=\d))*[`\"']?"
 _REMARK = re.compile(
     rf"""(?ix)
-    \s* \(\s* (?: (?:until|till|before)\s[^()]*?:\s | (?:formerly|previously|was|no\ longer)\b ) [^()]* (?:\([^()]*\)[^()]*)* \)
+    \s* \(\s* (?: (?:until|till|before)\s[^()]*?:\s | before:\s | (?:formerly|previously|was|no\ longer)\b ) [^()]* (?:\([^()]*\)[^()]*)* \)
     | \s* [,;–—] \s* (?:and\s+|but\s+)? (?:
         (?:(?:it|this|that|they|which)\s+)? (?:used\s+to\s+be | formerly | previously | no\s+longer(?!\s+than) | up\s+from | down\s+from) \b
           (?:[^,;.!?()] | \.(?=\d))*

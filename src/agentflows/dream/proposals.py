@@ -37,6 +37,10 @@ HEADINGS = {
     "outcome": "What separates success from failure",
 }
 
+LATER = "A user said it otherwise later"
+STAYS = "The old value stays with its date."
+"""What is said of an entry that gives way; `sides` takes it back where nobody knows which was later."""
+
 _CODE = re.compile(r"`([^`\n]+)`")
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
 _SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
@@ -271,7 +275,7 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
                 entry_ids=(entry.entry_id,),
                 path=entry.path,
                 after=f"{entry.text[: len(entry.text) - len(old)]}{new} {_held(pattern, old)}",
-                reason=f"A user said it otherwise later; {_evidence(pattern)}. The old value stays with its date.",
+                reason=f"{LATER}; {_evidence(pattern)}. {STAYS}",
                 risks=("contradicts",),
             )
     return None

@@ -1,13 +1,15 @@
 """Sides: what an entry rests on, held against what would take its place.
 
-A newer word of a user wins over an older one. What tools print never takes the place of what a user said: that is put
+A newer word of a user wins over an older one; which is newer is said only where it is known. What tools print never takes the place of what a user said: that is put
 to a person, with both sides quoted. The same goes for a rule that a person wrote and one tool's output contradicts.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from agentflows.change import Change, Quote, Refusal, Risk
+from agentflows.dream.proposals import LATER, STAYS
 from agentflows.dream.propose import with_id
 
 _REPLACING = frozenset({"supersede", "retire"})
@@ -16,12 +18,22 @@ _SHOWN = 3
 
 Rests = Mapping[str, Sequence[Quote]]
 """By an entry's id, the quotes it rests on; an entry that people wrote has none."""
+Since = Mapping[str, datetime]
+"""By an entry's id, when it came into the store. It may have been written long before."""
+
+_DATED = re.compile(
+    r"\((?:(?:until|no longer since) \d{4}-\d{2}-\d{2}(?=: )|since \d{4}-\d{2}-\d{2}; before(?=,))"
+)
+"""How a text says on which day an older one ceased to hold."""
 
 
-def weighed(changes: Sequence[Change], rests: Rests) -> tuple[list[Change], list[Refusal]]:
+def weighed(
+    changes: Sequence[Change], rests: Rests, since: Since | None = None
+) -> tuple[list[Change], list[Refusal]]:
     """The changes, those that too little speaks for turned into flags, and those that older words speak for refused.
 
-    Flags show what both sides rest on.
+    Flags show what both sides rest on. What takes an entry's place names no day on which that ceased to hold, unless
+    what the entry rests on has a day, or the entry stood in the store (`since`) before a user said otherwise.
 
     Gate: `older_statement`.
     """
@@ -35,7 +47,9 @@ def weighed(changes: Sequence[Change], rests: Rests) -> tuple[list[Change], list
         elif change.op in _REPLACING and change.quotes and _is_too_little(change, theirs):
             kept.append(_asked(change, rests))
         else:
-            kept.append(_both_sides(change, rests) if change.op == "flag" else change)
+            kept.append(
+                _both_sides(change, rests) if change.op == "flag" else _known(change, theirs, since or {})
+            )
     once: list[Change] = []
     for change in kept:
         if change.op != "flag" or change.entry_ids not in flagged:
@@ -74,6 +88,32 @@ def _older(change: Change) -> Refusal:
         claim=(change.after or change.reason)[:1_000],
         key=change.pattern_key,
     )
+
+
+def _known(change: Change, theirs: Sequence[Quote], since: Since) -> Change:
+    """The change without what it says of the order of two statements, where nobody knows that."""
+    ours = _typed(change.quotes)
+    if change.op != "supersede" or not ours or any(quote.at for quote in theirs):
+        return change
+    stood = since.get(change.entry_ids[0])
+    days = [quote.at for quote in ours if quote.at]
+    if stood and len(days) == len(ours) and stood <= min(days):
+        return change
+    there = f" (in the store since {stood:%Y-%m-%d})" if stood else ""
+    unknown = f"when the entry was written is not known{there}"
+    last = f", last on {max(days):%Y-%m-%d}" if days else ""
+    reason = change.reason.replace(LATER, f"Users said otherwise{last}; {unknown}", 1).replace(
+        STAYS, "The old value stays."
+    )
+    if unknown not in reason:
+        reason = f"{reason} W{unknown[1:]}."
+    after = _DATED.sub(lambda match: _undated(match, change.before or ""), change.after or "")
+    return with_id(change.model_copy(update={"reason": reason, "after": after}))
+
+
+def _undated(match: re.Match[str], before: str) -> str:
+    """`(before`, but where the old text says the day itself."""
+    return match.group() if match.group() in before else "(before"
 
 
 def _asked(change: Change, rests: Rests) -> Change:

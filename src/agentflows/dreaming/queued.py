@@ -1,7 +1,7 @@
 """Queued: changes held against what the entries rest on, and a word on every entry that is due and left unsettled."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from agentflows.change import Change, Refusal
 from agentflows.dream.apply import before_of
@@ -39,7 +39,18 @@ def weigh(  # noqa: PLR0913 - what is weighed, and what it is weighed by
     due = queue(records, home.archive, today=today)
     asked = unsettled(due, changes, by_id, dream_id=dream_id, seen=seen, read=read)
     rests = {name: records.quotes(entry.path, entry.text) for name, entry in by_id.items()}
-    return weighed([*changes, *asked], rests)
+    since = {name: _since(records, by_id[name]) for change in changes for name in _replaced(change)}
+    return weighed([*changes, *asked], rests, {name: at for name, at in since.items() if at})
+
+
+def _replaced(change: Change) -> tuple[str, ...]:
+    return change.entry_ids if change.op == "supersede" else ()
+
+
+def _since(records: Records, entry: Entry) -> datetime | None:
+    """When an entry came into the store, in these words."""
+    written = records.written(entry.path, entry.text)
+    return written.created_at if written else None
 
 
 def unsettled(
