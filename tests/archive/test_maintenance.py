@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from agentflows import readers
 from agentflows.archive import Archive
 from agentflows.errors import ArchiveError
 from agentflows.session import Quarantined, RawLine, Session, SourceRead
@@ -26,6 +28,15 @@ def bytes_of(archive: Archive) -> str:
     return "".join(
         path.read_bytes().decode("latin-1") for path in Path(archive.root).rglob("*") if path.is_file()
     )
+
+
+def rows_of(archive: Archive) -> str:
+    """Every row of every Parquet file: what is compressed does not hide in it."""
+    with duckdb.connect() as connection:
+        return "".join(
+            str(connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall())
+            for path in Path(archive.root).rglob("*.parquet")
+        )
 
 
 def reread(file: str, kind: str, lines: Sequence[RawLine]) -> SourceRead:
@@ -151,6 +162,53 @@ def test_removing_one_session_of_a_shared_file_keeps_the_others_lines(archive: A
     report = archive.rebuild(collect)
     assert set(kept) == {second.session_id}
     assert (report.same, report.different, report.kept, report.new) == (1, 0, 0, 0)
+
+
+GONE, STAYS = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+WORD = "Rumpelstiltskin"
+
+
+def logged(kind: str, session_id: str, **told: object) -> str:
+    return json.dumps({"type": kind, "sessionId": session_id, "timestamp": "2026-10-01T10:00:00Z", **told})
+
+
+def said(session_id: str, text: str) -> str:
+    message = {"role": "user", "content": text}
+    return logged("user", session_id, uuid=f"{session_id}-{text}", cwd="/w", message=message)
+
+
+def test_what_gave_no_turn_of_a_removed_session_goes_too(archive: Archive, tmp_path: Path):
+    """A queued prompt, a title, a line that was cut: the user's words, in the file of another session."""
+    file = tmp_path / f"{GONE}.jsonl"
+    lines = [
+        logged("last-prompt", GONE, lastPrompt=WORD),
+        logged("queue-operation", GONE, operation="enqueue", content=WORD),
+        said(GONE, f"{WORD} one"),
+        logged("ai-title", STAYS, aiTitle="Other"),
+        said(STAYS, "Please go on."),
+        said(STAYS, "Other again, and cut")[:-20],
+        said(GONE, f"{WORD} cut")[:-20],
+    ]
+    file.write_text("\n".join(lines))
+    archive.add(readers.read(file))
+    assert WORD in rows_of(archive)
+    archive.remove([GONE])
+    assert WORD not in rows_of(archive)
+    assert [bad.line for bad in archive.quarantine()] == [6]
+    report = archive.rebuild(readers.read_raw)
+    assert (report.same, report.different, report.kept, report.new) == (1, 0, 0, 0)
+
+
+def test_what_was_refused_before_the_file_had_grown_goes_too(archive: Archive, tmp_path: Path):
+    """While a line is being written, its beginning is all there is; it is quarantined as a source of its own."""
+    file = tmp_path / f"{GONE}.jsonl"
+    file.write_text(said(GONE, WORD)[:-20])
+    archive.add(readers.read(file, alone=False))
+    file.write_text(said(GONE, WORD))
+    archive.add(readers.read(file))
+    assert WORD in rows_of(archive)
+    archive.remove([GONE])
+    assert WORD not in rows_of(archive)
 
 
 def test_a_rebuild_from_raw_lines_gives_the_same_row_hashes(archive: Archive):

@@ -13,6 +13,7 @@ from typing import Literal
 import duckdb
 
 from agentflows.archive.answers import CompactReport, RebuildReport
+from agentflows.archive.forgetting import Forgetting
 from agentflows.archive.lake import REMOVED, Lake
 from agentflows.archive.manifest import FOLDER, Part, SessionVersion, Snapshot, SourceEntry
 from agentflows.archive.rows import row_sha256
@@ -67,7 +68,8 @@ def _worth_rewriting(snapshot: Snapshot, part_chars: int) -> list[Part]:
 
 def rewrite(lake: Lake, snapshot: Snapshot, chosen: Sequence[Part]) -> None:
     """Write what counts of these parts into new ones and swap them in by one manifest."""
-    parts = _with_their_lines(snapshot, chosen)
+    forgetting = Forgetting(lake, snapshot)
+    parts = _with_their_lines(snapshot, chosen, forgetting)
     file_of = {source.sha256: source.file for part in snapshot.parts for source in part.sources}
     with writing(lake.files, lake.part_chars) as writer:
         carried: set[tuple[str, str]] = set()
@@ -77,17 +79,17 @@ def rewrite(lake: Lake, snapshot: Snapshot, chosen: Sequence[Part]) -> None:
                 _write_when_full(writer)
         for part in parts:
             for source in part.sources:
-                _carry_source(lake, snapshot, part, source, writer)
+                _carry_source(lake, snapshot, part, source, writer, forgetting)
         writer.publish(replaces=_replaces(lake, parts))
 
 
-def _with_their_lines(snapshot: Snapshot, chosen: Sequence[Part]) -> list[Part]:
+def _with_their_lines(snapshot: Snapshot, chosen: Sequence[Part], forgetting: Forgetting) -> list[Part]:
     """The parts, and those that hold raw lines of sessions that were removed from them.
 
     Which lines to forget is known only while the removed session's turns are still there.
     """
-    sources = {
-        version.source
+    gone = {
+        version.session_id
         for part in chosen
         for version in part.sessions
         if version.session_id in snapshot.removed
@@ -96,7 +98,8 @@ def _with_their_lines(snapshot: Snapshot, chosen: Sequence[Part]) -> list[Part]:
     return [
         part
         for part in snapshot.parts
-        if part.name in names or any(source.stored and source.sha256 in sources for source in part.sources)
+        if part.name in names
+        or any(source.stored and gone & forgetting.removed_of(source.sha256) for source in part.sources)
     ]
 
 
@@ -147,37 +150,26 @@ def _load(
         yield version, found[version.session_id]
 
 
-def _carry_source(lake: Lake, snapshot: Snapshot, part: Part, source: SourceEntry, writer: Writer) -> None:
+def _carry_source(
+    lake: Lake, snapshot: Snapshot, part: Part, source: SourceEntry, writer: Writer, forgetting: Forgetting
+) -> None:
     """Carry over what is known of a source, and its lines as far as they count."""
     live = snapshot.sources.get(source.sha256)
     if live is None or live[1] is not part:
         writer.add_source(replace(source, stored=False))
         return
-    forget = _forgotten_lines(lake, snapshot, source.sha256)
+    forgets = forgetting.of(source.sha256)
     raw = (RawLine(*row) for row in lake.source_rows(part, "raw", "line, text", source.sha256))
-    bad = lake.source_rows(part, "quarantine", "file, line, reason, raw", source.sha256)
+    bad = (
+        Quarantined(*row)
+        for row in lake.source_rows(part, "quarantine", "file, line, reason, raw", source.sha256)
+    )
     writer.add_source(
-        source, (line for line in raw if not forget(line.line)), (Quarantined(*row) for row in bad)
+        source,
+        (line for line in raw if not forgets(line.line, line.text)),
+        (line for line in bad if not forgets(0, line.raw)),
     )
     _write_when_full(writer)
-
-
-def _forgotten_lines(lake: Lake, snapshot: Snapshot, source: str) -> Callable[[int], bool]:
-    """Which lines of a source belong to sessions that were removed, and to no other.
-
-    Where a reader did not say which lines a removed session came from, all are forgotten.
-    """
-    gone: set[int] = set()
-    others: set[int] = set()
-    for part in snapshot.parts:
-        mine = [version.session_id for version in part.sessions if version.source == source]
-        removed = [session_id for session_id in mine if session_id in snapshot.removed]
-        if removed:
-            gone |= lake.turn_lines(part, removed)
-            others |= lake.turn_lines(part, [item for item in mine if item not in snapshot.removed])
-    if 0 in gone:
-        return lambda line: line not in others
-    return lambda line: line in gone and line not in others
 
 
 def remove(lake: Lake, session_ids: Sequence[str]) -> int:
@@ -229,10 +221,11 @@ def rebuild(lake: Lake, reread: Reread) -> RebuildReport:
         with writing(lake.files, lake.part_chars) as writer:
             fresh, readers = _reread_all(lake, before, reread, writer)
             kept = _keep(lake, before, readers, fresh, writer)
+            forgetting = Forgetting(lake, before)
             for part in before.parts:
                 for source in part.sources:
                     names = readers.get(source.sha256, source.readers)
-                    _carry_source(lake, before, part, replace(source, readers=names), writer)
+                    _carry_source(lake, before, part, replace(source, readers=names), writer, forgetting)
             writer.publish(replaces=_replaces(lake, before.parts))
         _delete_replaced(lake)
         _forget_for_good(lake)
