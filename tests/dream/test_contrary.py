@@ -121,5 +121,10 @@ def test_auto_commits_no_rule_that_something_else_is_contrary_to(home: Home, tmp
 
 
 def _record(number: int, text: str) -> dict[str, object]:
-    turns = [{"role": "user", "content": text}, {"role": "assistant", "content": "Ok."}]
+    told = ((f"Fix ticket {number}.", "Fixed."), (text, "Ok."))
+    turns = [
+        {"role": role, "content": words}
+        for pair in told
+        for role, words in zip(("user", "assistant"), pair, strict=True)
+    ]
     return {"id": f"s{number}", "messages": turns}

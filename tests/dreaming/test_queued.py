@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from agentflows import lineage, review
 from agentflows.change import Change, DreamReport
-from agentflows.dreaming import DreamRequest, dream_over
+from agentflows.dreaming import DreamRequest, DreamRun, dream_over
 from agentflows.home import Home, open_home
 from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
@@ -74,15 +75,7 @@ def test_nothing_due_asks_nothing(harbor: Home):
 def test_a_memory_imported_after_old_logs_is_not_said_to_be_the_older(home: Home, tmp_path: Path):
     """Which of the two was later nobody knows: whoever reviews it must not be told, nor a day be written down."""
     log = tmp_path / "log.jsonl"
-    said = [
-        {
-            "role": "user",
-            "content": "The staging API listens on port 8080.",
-            "timestamp": "2025-01-03T10:00:00Z",
-        }
-    ]
-    said += [{"role": "assistant", "content": "Ok.", "timestamp": "2025-01-03T10:01:00Z"}]
-    log.write_text("\n".join(json.dumps({"id": name, "messages": said}) for name in "ab"))
+    log.write_text("\n".join(_said(f"2025-0{month}-03T10:00:00Z") for month in (1, 2)))
     (tmp_path / "CLAUDE.md").write_text("# Notes\n\n- The staging API listens on port 9443.\n")
     ingest_files(home, [log])
     home.state.create_store("team", actor=home.actor())
@@ -94,5 +87,38 @@ def test_a_memory_imported_after_old_logs_is_not_said_to_be_the_older(home: Home
     )
     assert "later" not in change.reason
     assert (
-        "last on 2025-01-03; when the entry was written is not known (in the store since 20" in change.reason
+        "last on 2025-02-03; when the entry was written is not known (in the store since 20" in change.reason
     )
+
+
+def _said(at: str) -> str:
+    turns = [
+        {"role": "user", "content": "The staging API listens on port 8080.", "timestamp": at},
+        {"role": "assistant", "content": "Ok.", "timestamp": at},
+    ]
+    return json.dumps({"id": at, "messages": turns})
+
+
+def test_a_dream_with_no_new_session_asks_about_what_has_lapsed_since(home: Home, tmp_path: Path):
+    """The day decides, too: else the report of the day before would be given for ever."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "Hello there."}]}))
+    ends = f"{now + timedelta(days=5):%Y-%m-%d}"
+    (tmp_path / "notes.md").write_text(
+        f"# Notes\n\n- Deploys are frozen until {ends} by order of operations.\n"
+    )
+    ingest_files(home, [log])
+    home.state.create_store("team", actor=home.actor())
+    home.state.import_folder("team", tmp_path / "notes.md", actor=home.actor())
+    request = DreamRequest(store="team", engine="rules")
+    first = dream_over(home, request)
+    assert first.changes == ()
+    same = DreamRun.start(home, request, now=now + timedelta(days=5))
+    assert same.earlier is not None, "on its last day it still holds"
+    run = DreamRun.start(home, request, now=now + timedelta(days=6))
+    assert run.dream.dream_id != first.dream.dream_id
+    run.propose()
+    (flag,) = run.changes
+    assert f"it held until {ends}" in flag.reason
+    run.release()

@@ -27,6 +27,7 @@ from agentflows.dreaming.incidents import without_canaries
 from agentflows.dreaming.planning import Plan, dream_named, keep_plan, plan_reading
 from agentflows.dreaming.probing import named as probes_named
 from agentflows.dreaming.probing import probes_of, quoted
+from agentflows.dreaming.queued import lapsed
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     AgentflowsError,
@@ -128,6 +129,8 @@ class Begun:
             # What nobody decided in time is proposed anew, by a new dream.
             sorted(item.change_id for item in home.state.changes(store=store.store_id, status="expired")),
             *([sorted(pinned)] if pinned else []),
+            # What has lapsed since is looked at by a new dream, though no session is new.
+            *([("lapsed", over)] if (over := lapsed(home.state, store, now.date())) else []),
             *([("probes", probes_named(home, probes))] if probes else []),
         )
         plan = plan_reading(home, request, engine, infos, base)

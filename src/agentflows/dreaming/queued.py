@@ -5,12 +5,14 @@ from datetime import date, datetime
 
 from agentflows.change import Change, Refusal
 from agentflows.dream.apply import before_of
+from agentflows.dream.lapsing import ends
 from agentflows.dream.propose import with_id
 from agentflows.dream.sides import weighed
 from agentflows.home import Home
-from agentflows.lineage import Recheck, Records, queue
-from agentflows.memory import Entry, MemoryStore
+from agentflows.lineage import Ages, Recheck, Records, queue
+from agentflows.memory import Entry, MemoryStore, parse_entries
 from agentflows.session import Trust
+from agentflows.store import State
 
 _OLD_AT_ONCE = 5
 """Flags on entries that are merely old, in one dream: a person's attention is the scarcest thing."""
@@ -51,6 +53,14 @@ def _since(records: Records, entry: Entry) -> datetime | None:
     """When an entry came into the store, in these words."""
     written = records.written(entry.path, entry.text)
     return written.created_at if written else None
+
+
+def lapsed(state: State, store: MemoryStore, today: date) -> list[str]:
+    """The ids of the entries that held until a day before this one, by their own words or by what they rest on, sorted."""
+    records = Records(state, store)
+    entries = [entry for path, text in records.files.items() for entry in parse_entries(path, text)]
+    over = {entry.entry_id for entry in entries if any(end < today for end in ends(entry.text))}
+    return sorted(over | {age.entry_id for age in Ages(records).standing() if age.lapsed(today)})
 
 
 def unsettled(
