@@ -23,6 +23,7 @@ from agentflows.dream.notes import engine_notes
 from agentflows.dream.outcomes import outcome_patterns
 from agentflows.dream.propose import propose, rehearse
 from agentflows.dream.refutation import Tried, refute
+from agentflows.dream.remembering import Remembered
 from agentflows.dream.replaying import MOST_SEARCHES, count_runs, replay
 from agentflows.dream.report import (
     changes_table,
@@ -51,6 +52,7 @@ __all__ = [
     "Mined",
     "Nomination",
     "Proposal",
+    "Remembered",
     "Tried",
     "Violation",
     "apply_changes",

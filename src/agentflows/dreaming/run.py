@@ -16,6 +16,7 @@ from agentflows.dreaming.parts import Parted
 from agentflows.dreaming.probing import Probing
 from agentflows.dreaming.queued import weigh
 from agentflows.dreaming.reading import check_endpoints
+from agentflows.dreaming.remembering import remembered
 from agentflows.dreaming.request import DreamRequest
 from agentflows.errors import (
     DreamError,
@@ -69,7 +70,9 @@ class DreamRun(Parted):
         wanted = sorted(session_id for session_id, found in self.observations.items() if found)
         passed: dict[str, list[Observation]] = {}
         refused = 0
-        for session in self.home.archive.sessions(wanted):
+        memory = remembered(self.home.state, self.store.store_id, self.store.version)
+        for read in self.home.archive.sessions(wanted):
+            session = memory.marked(read)
             turns = {turn.seq: turn for turn in session.turns}
 
             turn_of = self._turn_of(session.session_id, turns)
