@@ -1,6 +1,7 @@
 """The messages runner: our tools around any endpoint, and an end that has a name whatever the endpoint does."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -145,6 +146,17 @@ def test_a_tools_failure_is_a_sentence_for_the_model(
     assert expected in result["content"]
     assert "Traceback" not in result["content"]
     assert str(workspace) not in result["content"]
+
+
+def test_a_command_may_take_as_long_as_the_model_is_told(run: Run, fake: FakeMessagesAPI):
+    """The schema says 600 s: a build that needs them all, on all cores, ends by itself."""
+    fake.queue(Reply.tool_use("bash", {"command": "ulimit -t", "timeout_seconds": 600}), DONE)
+    run()
+    schema = next(tool for tool in fake.requests[0].body["tools"] if tool["name"] == "bash")["input_schema"]
+    most = schema["properties"]["timeout_seconds"]["maximum"]
+    result = fake.requests[1].body["messages"][-1]["content"][0]["content"]
+    assert most == 600
+    assert int(str(result)) == most * len(os.sched_getaffinity(0))
 
 
 def test_our_environment_is_not_in_reach_of_its_shell(

@@ -181,6 +181,12 @@ def test_processor_time_has_an_end(host: Host):
     assert run.reason == "signal"
 
 
+def test_who_is_given_more_time_is_given_more_processor_time(host: Host):
+    """A build of a quarter of an hour that works all the while needs both."""
+    run = host.sandbox(limits=Limits(seconds=900)).run("ulimit -t")
+    assert int(run.output) == 900 * len(os.sched_getaffinity(0))
+
+
 def test_processes_are_counted(host: Host):
     """Bounded: at most 120 sleeping children that end by themselves. Root is no exception."""
     code = (

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentflows.claude import ToolFaultError
 
 _SECONDS = 120
-_MOST_SECONDS = 600
+MOST_SECONDS = 600
+"""What `bash` may be given for one command."""
 
 
 class Input(BaseModel):
@@ -63,7 +64,7 @@ class BashInput(Input):
     timeout_seconds: float = Field(
         default=_SECONDS,
         gt=0,
-        le=_MOST_SECONDS,
+        le=MOST_SECONDS,
         description="After this long it is killed with all it started.",
     )
 

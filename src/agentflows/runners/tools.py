@@ -7,6 +7,7 @@ from typing import Any
 from agentflows.agent import AgentDefinition
 from agentflows.claude import Tool, ToolFaultError
 from agentflows.runners.inputs import (
+    MOST_SECONDS,
     BashInput,
     EditInput,
     GlobInput,
@@ -18,7 +19,7 @@ from agentflows.runners.inputs import (
     schema,
 )
 from agentflows.runners.process import Stopping
-from agentflows.sandbox import WORKSPACE, Run, Sandbox, Workspace
+from agentflows.sandbox import WORKSPACE, Limits, Run, Sandbox, Workspace
 
 MEMORY = "/memory"
 """Where an agent finds its memory, with file tools and in the shell."""
@@ -79,6 +80,7 @@ class Toolbox:
             mode="off" if agent.sandbox == "off" else "required",
             network=agent.network,
             extra_read_only={MEMORY: memory.root} if memory else None,
+            limits=Limits(seconds=MOST_SECONDS),
         )
         self._chosen = agent.tools
 

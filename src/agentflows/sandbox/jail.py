@@ -124,7 +124,7 @@ def _masks() -> tuple[str, ...]:
 def limited(command: Sequence[str], limits: Limits, *, has_memory_group: bool) -> list[str]:
     """The command under resource limits that each of its processes inherits."""
     rules = [
-        f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}",
+        f"--cpu={limits.most_cpu_seconds}:{limits.most_cpu_seconds + 1}",
         f"--fsize={limits.file_bytes}",
         f"--nofile={limits.open_files}",
         "--core=0",

@@ -1,5 +1,7 @@
 """What a sandbox promises and what it reports: limits, and the run of one command."""
 
+import math
+import os
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -25,8 +27,8 @@ class Limits(BaseModel, frozen=True):
 
     seconds: float = Field(default=120, gt=0, le=86_400)
     """From start to kill, whatever it does; `run` can ask for less, not for more."""
-    cpu_seconds: int = Field(default=120, ge=1)
-    """CPU time of each of its processes."""
+    cpu_seconds: int | None = Field(default=None, ge=1)
+    """CPU time of each of its processes; None is what `seconds` can hold on all cores."""
     memory_bytes: int = Field(default=1024 * MEBIBYTE, ge=16 * MEBIBYTE)
     """All processes together where control groups can be used; else the address space of each one."""
     file_bytes: int = Field(default=64 * MEBIBYTE, ge=0)
@@ -39,6 +41,11 @@ class Limits(BaseModel, frozen=True):
     """Output kept: the first half and the last half of it; what lies between is counted and left out."""
     output_kill_bytes: int = Field(default=4 * MEBIBYTE, ge=256)
     """Output after which the command is killed."""
+
+    @property
+    def most_cpu_seconds(self) -> int:
+        """What the kernel is told: no command ends for CPU time that `seconds` had allowed."""
+        return self.cpu_seconds or math.ceil(self.seconds) * len(os.sched_getaffinity(0))
 
 
 class Run(BaseModel, frozen=True):
