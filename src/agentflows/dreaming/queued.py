@@ -60,7 +60,8 @@ def lapsed(state: State, store: MemoryStore, today: date) -> list[str]:
     records = Records(state, store)
     entries = [entry for path, text in records.files.items() for entry in parse_entries(path, text)]
     over = {entry.entry_id for entry in entries if any(end < today for end in ends(entry.text))}
-    return sorted(over | {age.entry_id for age in Ages(records).standing() if age.lapsed(today)})
+    ages = Ages(records).standing() if any(True for _ in records.all_evidence()) else []
+    return sorted(over | {age.entry_id for age in ages if age.lapsed(today)})
 
 
 def unsettled(
