@@ -10,6 +10,7 @@ import getpass
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache, cached_property
@@ -34,7 +35,7 @@ from agentflows.store.failpoints import failpoint
 
 if TYPE_CHECKING:
     from agentflows.archive import Archive
-    from agentflows.claude import Claude, Tool
+    from agentflows.claude import Breaker, Claude, Tool
     from agentflows.dream.engine import Engine
 
 T = TypeVar("T", bound=BaseModel)
@@ -61,6 +62,9 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._kept: list[Closing] = []
+        is_chosen = "concurrency" in settings.model_fields_set
+        self._slots = threading.BoundedSemaphore(settings.concurrency) if is_chosen else None
+        self._breakers: dict[tuple[str, str], Breaker] = {}
         self._depots: dict[str, Depot] = {}
         self._opening = threading.Lock()
         _end_quietly()
@@ -211,8 +215,11 @@ class Home:
         draws_on: Purse | None = None,
     ) -> "Claude":
         """A model client drawing on `purse`, or on what stands before it, for the caller to close."""
-        from agentflows.claude import Claude
+        from agentflows.claude import Breaker, Claude
 
+        with self._opening:
+            place = (self.settings.base_url, model or self.settings.model)
+            breaker = self._breakers.setdefault(place, Breaker(time.monotonic))
         key = self.settings.api_key.get_secret_value() if self.settings.api_key else None
         return Claude(
             model=model or self.settings.model,
@@ -224,6 +231,8 @@ class Home:
             concurrency=self.settings.concurrency,
             prices=self.prices,
             is_money_capped=is_money_capped,
+            slots=self._slots,
+            breaker=breaker,
         )
 
     def kept(self, door: Door) -> Door:

@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     """Your list prices in dollars per million tokens, as JSON: `{"MODEL": {"input": …, "output": …,
     "cache_read": …, "cache_write": …}}`. A run with a budget in dollars needs the price of its model."""
     concurrency: int = Field(default=8, ge=1, le=256)
-    """Model calls at once, per process."""
+    """Model calls at once, per process. Not set, it is that many for each dream and each grading, and a team's `at_once`
+    rules its agents."""
     deadline_seconds: float = Field(default=600, gt=0)
     """For one logical model call, all its attempts included."""
     duckdb_threads: int = Field(default=2, ge=1)

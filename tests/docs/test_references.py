@@ -36,8 +36,8 @@ def test_every_setting_says_what_it_means():
     assert sorted(references().setting_meanings()) == sorted(Settings.model_fields)
     assert page.count("\n## ") + 1 == len(Settings.model_fields)
     assert (
-        "## `AGENTFLOWS_CONCURRENCY`\n\nModel calls at once, per process.\n\n*a whole number, at least `1`"
-        in page
+        "## `AGENTFLOWS_CONCURRENCY`\n\nModel calls at once, per process. Not set, it is that many for each dream and each "
+        "grading, and a team's `at_once`\nrules its agents.\n\n*a whole number, at least `1`" in page
     )
 
 

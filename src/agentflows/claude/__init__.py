@@ -10,7 +10,7 @@ from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchSta
 from agentflows.claude.client import Claude
 from agentflows.claude.fault import FaultKind
 from agentflows.claude.loop import REPLY_TOKENS, Ending, LoopEnd, Reply, Rules, Tool, ToolFaultError, Watch
-from agentflows.claude.pace import Pace
+from agentflows.claude.pace import Breaker, Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
 from agentflows.claude.reply import OutputKind
 from agentflows.claude.servers import open_servers
@@ -23,6 +23,7 @@ __all__ = [
     "BatchHandle",
     "BatchResult",
     "BatchState",
+    "Breaker",
     "Call",
     "CallRecord",
     "Claude",

@@ -17,7 +17,7 @@ from agentflows.budget import Purse
 from agentflows.claude.batch import BatchAsk, BatchHandle, BatchResult, BatchState
 from agentflows.claude.batches import SHARE, Batches
 from agentflows.claude.exchange import Exchange, Trip
-from agentflows.claude.fault import SEEN_ERRORS, fault_of
+from agentflows.claude.fault import SEEN_ERRORS, Fault, fault_of
 from agentflows.claude.loop import Ending, Loop, Reply, Rules, Tool, Watch
 from agentflows.claude.pace import Breaker, Deadline, Pace
 from agentflows.claude.record import Answer, CallRecord, Estimate
@@ -82,6 +82,8 @@ class Claude:
         deadline_seconds: for one logical call, from when it gets its turn: attempts, pauses and repairs.
         attempts: HTTP requests at most per request that is to be answered.
         concurrency: calls at once.
+        slots: in their place, those that several clients share.
+        breaker: likewise, for clients of one model at one endpoint.
         http_client: an `httpx2.Client` of one's own; it stays open when this is closed.
         on_call: gets one record per request and its retries, for the call log. What it raises, `ask` raises.
         prices: by model id; see `agentflows.model`.
@@ -108,6 +110,8 @@ class Claude:
         prices: Mapping[str, Price] = PRICES,
         is_money_capped: bool = False,
         pace: Pace | None = None,
+        slots: threading.Semaphore | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.model = model
         self.url = base_url or ANTHROPIC_URL
@@ -117,10 +121,11 @@ class Claude:
         self._sdk = _sdk(api_key, base_url, http_client)
         self._pace = pace or Pace()
         self._deadline_seconds = deadline_seconds
-        self._slots = threading.BoundedSemaphore(concurrency)
+        self._slots = slots or threading.BoundedSemaphore(concurrency)
         self._mode: Mode = "native"
+        breaker = breaker or Breaker(self._pace.clock)
         self._exchange = Exchange(
-            self._sdk, model, self.url, purse, self.price, self._pace, Breaker(self._pace.clock), attempts
+            self._sdk, model, self.url, purse, self.price, self._pace, breaker, attempts
         )
         self._sender = Sender(self._exchange, on_call)
         self._batches = Batches(self._exchange, SHARE if self.url == ANTHROPIC_URL else 1.0, on_call)
@@ -198,18 +203,24 @@ class Claude:
 
         def ask(said: Talk) -> Reply:
             body = conversation(system, said.messages, definitions, rules.max_tokens)
-            return self._reply(body, [*fixed, *said.texts], purpose, rules.remaining())
+            return self._reply(body, [*fixed, *said.texts], purpose, rules.remaining)
 
         def size(said: Talk) -> int:
             return self._sender.most([*fixed, *said.texts], 0).input_tokens
 
         return Loop(ask, size, talk, tools, rules, watch).run()
 
-    def _reply(self, body: dict[str, Any], texts: Sequence[str], purpose: str, seconds: float) -> Reply:
+    def _reply(
+        self, body: dict[str, Any], texts: Sequence[str], purpose: str, remaining: Callable[[], float]
+    ) -> Reply:
         trip = Trip()
-        with self._slots, self._sender.logged(purpose, body, trip):
-            deadline = self._pace.deadline(min(self._deadline_seconds, max(seconds, 0.001)))
-            heard = self._sender.send(body, texts, purpose=purpose, deadline=deadline, trip=trip)
+        with self._slots:
+            if remaining() <= 0:  # a turn may have been waited for; nothing was sent
+                over = Fault("deadline", "the time of the run is over")
+                raise over.error(self.url, 0, tokens=0, dollars=0.0)
+            deadline = self._pace.deadline(min(self._deadline_seconds, remaining()))
+            with self._sender.logged(purpose, body, trip):
+                heard = self._sender.send(body, texts, purpose=purpose, deadline=deadline, trip=trip)
         return Reply(
             content=heard.content,
             stop_reason=heard.stop_reason,
