@@ -39,10 +39,11 @@ class Work:
     def __init__(self, home: Home, path: str, source: str) -> None:
         self.home = home
         self.source = source
-        files = readers.discover(path)
-        self.files = len(files)
+        found = readers.survey(path)
+        self.files = len(found.files)
+        self.passed_over = found.passed_over
         self.alone = Path(path).expanduser().is_file()
-        self.batches = batches(files)
+        self.batches = batches(found.files)
 
 
 @flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False, result_serializer=_PLAIN)
@@ -65,7 +66,8 @@ def ingest(
     with open_home(home or None) as doors:
         work = Work(doors, path, source)
         parts = "1 batch" if len(work.batches) == 1 else f"{len(work.batches)} batches"
-        say(f"{'1 file' if work.files == 1 else f'{work.files:,} files'} in {parts}")
+        beside = f" ({work.passed_over})" if work.passed_over else ""
+        say(f"{'1 file' if work.files == 1 else f'{work.files:,} files'} in {parts}{beside}")
         progress = create_progress_artifact(0.0, key="ingest-batches", description="Batches of files read")
         total = AddReport()
         for number in range(1, len(work.batches) + 1):

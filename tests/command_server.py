@@ -84,10 +84,10 @@ def become(order: dict[str, Any]) -> None:
     if order["file_bytes"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"], order["file_bytes"]))
     if order["is_bound"] and not os.getuid():
-        _heed_rights()
+        heed_rights()
 
 
-def _heed_rights() -> None:
+def heed_rights() -> None:
     """Be bound by the rights on files, even as root; also what this process starts."""
     for capability in _MAY_READ_AND_WRITE_ANYTHING:
         if _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):

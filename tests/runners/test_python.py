@@ -25,6 +25,8 @@ def leaves(task, feedback, workspace, memory):
     sys.exit("enough")
 def crashes(task, feedback, workspace, memory):
     os._exit(9)
+def tells(task, feedback, workspace, memory):
+    return "x" * (5 << 20)
 def hangs(task, feedback, workspace, memory):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     (workspace / "child.pid").write_text(str(child.pid))
@@ -84,6 +86,7 @@ def test_nothing_returned_is_finished_without_words(source: str, job: Job):
         ("functions:raises", "ValueError: no such thing"),
         ("functions:leaves", "SystemExit: enough"),
         ("functions:crashes", "exit code 9 and no answer"),
+        ("functions:tells", "its answer has 5,242,892 bytes; at most 4,194,304 are read"),
         ("functions:missing", "has no attribute 'missing'"),
         ("nowhere:good", "No module named 'nowhere'"),
     ],

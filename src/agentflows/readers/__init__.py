@@ -6,15 +6,15 @@ Secrets are replaced in the decoded strings before anything is made of them.
 """
 
 import hashlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from agentflows.errors import NotFoundError, ReaderError, UsageError
+from agentflows.errors import ReaderError, UsageError
 from agentflows.readers.agentflows_run import AgentflowsRun
 from agentflows.readers.claude_code import ClaudeCode
+from agentflows.readers.discovering import Survey, survey
 from agentflows.readers.format import Format
 from agentflows.readers.intake import UNKNOWN, take_back, take_in
 from agentflows.readers.intercode import InterCode
@@ -25,10 +25,20 @@ from agentflows.readers.tau2_bench import Tau2Bench
 from agentflows.readers.tau_bench import TauBench
 from agentflows.session import Quarantined, RawLine, SourceRead
 
-__all__ = ["Limits", "Redacts", "discover", "formats", "read", "read_raw", "unreadable", "versions"]
+__all__ = [
+    "Limits",
+    "Redacts",
+    "Survey",
+    "discover",
+    "formats",
+    "read",
+    "read_raw",
+    "survey",
+    "unreadable",
+    "versions",
+]
 
 STDIN = "-"
-_ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 _FORMATS: tuple[Format, ...] = (
     AgentflowsRun(),
     ClaudeCode(),
@@ -114,28 +124,13 @@ def read_raw(file: str, format: str, lines: Sequence[RawLine]) -> SourceRead:  #
 
 
 def discover(path: Path | str) -> list[Path]:
-    """The files that may be session logs: the file itself, or a folder's `.jsonl` and `.json`, gzipped or not, sorted.
+    """The files of a `survey`.
 
     Raises:
         NotFoundError: there is nothing at the path, or no such file in the folder.
-        ReaderError: a folder cannot be looked into.
+        ReaderError: the folder itself cannot be looked into.
     """
-    root = Path(path).expanduser()
-    if not root.exists():
-        msg = f"Expected session logs at {root}, found nothing there. Check the path."
-        raise NotFoundError(msg)
-    if not root.is_dir():
-        return [root]
-    found = sorted(
-        Path(folder) / name
-        for folder, _, names in os.walk(root, onerror=_unreadable)
-        for name in names
-        if name.endswith(_ENDINGS)
-    )
-    if not found:
-        msg = f"Expected session logs ({', '.join(_ENDINGS)}) in {root}, found none. Name another folder, or a file."
-        raise NotFoundError(msg)
-    return found
+    return list(survey(path).files)
 
 
 def _named(source: str) -> tuple[Format, ...]:
@@ -156,8 +151,3 @@ def _read_file(
         if alone:
             raise
         return unreadable(file, str(error))
-
-
-def _unreadable(error: OSError) -> None:
-    msg = f"The folder {error.filename} cannot be read: {error.strerror}. Check its permissions."
-    raise ReaderError(msg) from error

@@ -16,6 +16,7 @@ from agentflows.errors import UsageError
 from agentflows.evaluation import RunEnd
 from agentflows.runners.journal import Journal
 from agentflows.runners.process import Ended, Order, environment, supervise
+from agentflows.sandbox.ability import check_linux
 
 _MOST_ANSWER = 4 << 20
 """Bytes of an answer."""
@@ -40,7 +41,9 @@ class PythonRunner:
 
         Raises:
             UsageError: the agent names no function.
+            SandboxError: this is not Linux.
         """
+        check_linux()
         if ":" not in agent.function:
             msg = (
                 f"The agent {agent.name} runs with `python` and needs `function: module:function`, found "
@@ -103,6 +106,9 @@ class _Answer:
 
     def read(self) -> dict[str, Any]:
         """What the child wrote; {} when it did not come to it."""
+        size = os.fstat(self.inlet).st_size
+        if size > _MOST_ANSWER:
+            return {"error": f"its answer has {size:,} bytes; at most {_MOST_ANSWER:,} are read"}
         os.lseek(self.inlet, 0, os.SEEK_SET)
         data = os.read(self.inlet, _MOST_ANSWER)
         try:

@@ -2,7 +2,7 @@
 
 `Sandbox` runs a command behind bubblewrap with no network, no variable of ours and no file but its workspace, under
 limits, and fails closed where it cannot. `Workspace` has the file tools over the same folder. `probe()` says what a
-machine can do. Linux only; elsewhere `mode="off"` runs commands without walls and says so on each run.
+machine can do. Linux only; there `mode="off"` runs commands without walls and says so on each run.
 
 What it does not hold against: faults in the kernel, and reading what lies under `/usr`.
 """

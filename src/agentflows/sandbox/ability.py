@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agentflows.errors import SandboxError
 from agentflows.sandbox import jail
 from agentflows.sandbox.groups import Groups, find_groups
 from agentflows.sandbox.seccomp import filter_program
@@ -163,3 +164,14 @@ def _switch(path: str) -> str:
 def has_filter() -> bool:
     """Whether a system call filter is known for this processor."""
     return filter_program() is not None
+
+
+def check_linux() -> None:
+    """What watches over commands is Linux's own (process file descriptors, files in memory).
+
+    Raises:
+        SandboxError: this is another system.
+    """
+    if sys.platform != "linux":
+        msg = f"Commands of agents and checks run on Linux only, found {sys.platform}. Use a container or a virtual machine with Linux."
+        raise SandboxError(msg)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from agentflows.errors import SandboxError, UsageError
 from agentflows.sandbox import jail
-from agentflows.sandbox.ability import Ability, ability
+from agentflows.sandbox.ability import Ability, ability, check_linux
 from agentflows.sandbox.crowd import count_processes
 from agentflows.sandbox.groups import Group
 from agentflows.sandbox.seccomp import filter_program
@@ -106,6 +106,7 @@ class Sandbox:
             SandboxError: the sandbox is required and cannot be built here; nothing was run.
             UsageError: the command or the folder cannot be.
         """
+        check_linux()
         _check_words([command.strip()] if isinstance(command, str) else command)
         words = ["/bin/bash", "-c", command] if isinstance(command, str) else list(command)
         folder = _below(cwd)
