@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agentflows.terminating import TerminatedError, terminable
 from tests import command_line
 
 WITHIN = 120
@@ -81,3 +82,37 @@ def test_no_temporary_server_outlives_a_command_that_is_asked_to_end(
     assert process.returncode == -number
     assert f"Ended by {number.name}" in said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def hangup() -> Iterator[Callable[[signal.Handlers], object]]:
+    """What SIGHUP does when the command begins; afterwards it does what it did before."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield lambda handler: signal.signal(signal.SIGHUP, handler)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_what_nohup_ignores_stays_ignored(hangup: Callable[[signal.Handlers], object]):
+    """Who starts a long dream and logs out wants it to go on."""
+    hangup(signal.SIG_IGN)
+    with terminable():
+        signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_asked_twice_it_ends_once(hangup: Callable[[signal.Handlers], object]):
+    """`timeout` asks the process and then its group: the second must not cut off what the first has closed."""
+    hangup(signal.SIG_DFL)
+    closed: list[str] = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            closed.append("server")
+
+    with pytest.raises(TerminatedError) as ended, terminable():
+        work()
+    assert (ended.value.signal, ended.value.code, closed) == (signal.SIGHUP, 129, ["server"])
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
