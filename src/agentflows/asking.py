@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 Found = TypeVar("Found")
 _NONE_PLANTED = Canaries()
-_REFUSED_AT_FIRST, _REFUSED_LATER = 3, 10
-"""Questions refused one after the other that speak of the endpoint and not of the questions: before any was answered,
-and after."""
+_REFUSED = 3
+"""So many questions refused, and none answered, speak of the endpoint and not of the questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Asker:
         self._canaries = canaries
         self._goes_on = goes_on
         self._has_answered = False
-        self._refused: list[EndpointError] = []
+        self._refused: dict[str, EndpointError] = {}
         self._gathered: dict[str, Gathered] | None = None
         self._local = threading.local()
         self._turn = threading.Condition()
@@ -142,13 +141,8 @@ class Asker:
                 system=system, user=user, schema=schema, max_tokens=max_tokens, purpose=purpose
             )
 
-        try:
+        with self._refusals_of(key):
             answer = self._patiently(send)
-        except EndpointError as error:
-            if not (self._goes_on and error.is_of_question):
-                raise
-            self._refused.append(error)
-            raise _refused_question(error) from error
         self._answered()
         if usable(answer.value):
             self._state.cache({key: answer.value.model_dump_json()})
@@ -157,15 +151,32 @@ class Asker:
     def check_endpoint(self) -> None:
         """Tell an endpoint that refuses whatever it is asked from one that refuses some questions.
 
+        A question that was refused while others were answered is known for it, and speaks of itself from then on.
+
         Raises:
-            EndpointError: it refused too many one after the other for these to be to blame.
+            EndpointError: it refused several questions, and answered none.
         """
-        if len(self._refused) >= (_REFUSED_LATER if self._has_answered else _REFUSED_AT_FIRST):
-            raise self._refused[-1]
+        if not self._has_answered:
+            if len(self._refused) >= _REFUSED:
+                raise next(reversed(self._refused.values()))
+            return
+        self._state.cache({key: str(error) for key, error in self._refused.items()})
+        self._refused.clear()
+
+    @contextmanager
+    def _refusals_of(self, key: str) -> Generator[None]:
+        """Note that the endpoint refuses a question, unless that is known of it."""
+        try:
+            yield
+        except EndpointError as error:
+            if not (self._goes_on and error.is_of_question):
+                raise
+            if not self._state.cached([_refusal(key)]):
+                self._refused[_refusal(key)] = error
+            raise _refused_question(error) from error
 
     def _answered(self) -> None:
         self._has_answered = True
-        self._refused.clear()
 
     @contextmanager
     def gathering(self) -> Generator[dict[str, Gathered]]:
@@ -212,6 +223,10 @@ class Asker:
             self._turn.wait_for(lambda: self._ended > before)
             self._waiting -= 1
             return True
+
+
+def _refusal(key: str) -> str:
+    return f"refused:{key}"
 
 
 def _refused_question(error: EndpointError) -> RefusedQuestionError:

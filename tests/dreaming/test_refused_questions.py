@@ -55,6 +55,10 @@ def test_a_session_that_the_endpoint_refuses_is_named_and_the_others_go_on(
     assert report.coverage.read == SESSIONS - odd
     assert report.changes
     assert all(BLOCKED in failure for failure in report.coverage.failures)
+    again = dream_over(home, asked(calls=calls))
+    assert (again.dream.status, again.coverage.failed) == ("completed", odd), (
+        "though now all that is asked is refused"
+    )
 
 
 def test_a_pattern_that_the_endpoint_refuses_is_refused_and_the_others_go_on(
