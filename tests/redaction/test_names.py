@@ -38,7 +38,9 @@ TOKENS = [
 
 
 @pytest.mark.parametrize(
-    ("form", "value"), [*((form, WORD) for form in PASSWORDS), *((form, DRAWN) for form in TOKENS)]
+    ("form", "value"),
+    [*((form, WORD) for form in PASSWORDS), *((form, DRAWN) for form in TOKENS)],
+    ids=[*PASSWORDS, *TOKENS],  # the values are drawn anew in each process, and the names of tests may not be
 )
 def test_the_name_before_it_gives_a_secret_away(form: str, value: str):
     """In a file of settings, in a header, on a command line; and the rest of the text stays."""
