@@ -215,7 +215,7 @@ class Cut(S3Files):
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("cut", ["request", "answer"])
+@pytest.mark.parametrize("cut", [pytest.param("request", marks=pytest.mark.slow), "answer"])
 def test_a_holder_that_was_cut_off_for_a_while_keeps_its_lock(archive: Archive, cut: str):
     """What botocore raises is no OSError, and a write whose answer was lost is the holder's own."""
     files = Cut(archive.root, Copies(None, archive.root, 0))

@@ -149,7 +149,7 @@ def test_the_end_of_a_page_leads_to_the_next_with_what_was_marked(page: Page, ho
         expect(page.locator("#tally")).not_to_contain_text("2 of 30")
 
 
-@pytest.mark.parametrize("is_private", [False, True])
+@pytest.mark.parametrize("is_private", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_link_works_where_it_is_clicked_on_a_page_of_another_site(
     page: Page, home: Home, *, is_private: bool
 ):

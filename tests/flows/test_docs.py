@@ -11,7 +11,7 @@ from tests.docs.starts import check_page
 pytestmark = pytest.mark.prefect
 
 
-LONG = {"docs/operating.md", "docs/probes.md"}
+LONG = {"docs/operating.md", "docs/outcomes.md", "docs/probes.md"}
 PAGES = [
     pytest.param(page, id=page.name, marks=[pytest.mark.slow] if page.name in LONG else [])
     for page in pages()

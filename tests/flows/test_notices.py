@@ -77,6 +77,7 @@ def test_a_dream_that_its_budget_refuses_is_told_and_so_is_the_night_it_was_part
     assert fake.requests == []
 
 
+@pytest.mark.slow  # two dreams more
 def test_held_changes_of_a_dream_whose_run_died_before_it_said_so_are_told_once(tmp_path: Path):
     """By the next run of the same dream: else they wait for somebody who never hears of them, and expire."""
     run_ingest(EXAMPLES / "sessions", home=str(tmp_path))

@@ -42,6 +42,7 @@ def inputs(run_id: UUID) -> set[str]:
     return {item.key.removeprefix("suspended-").rpartition("-")[0] for item in found}
 
 
+@pytest.mark.slow  # three runs, each with its forms; that the last form goes is tested in the browser, too
 def test_forms_leave_nothing_in_prefect_when_they_were_carried_out_or_asked_anew(archived: Path):
     """They show quotes of sessions; what was decided stands in our own record."""
     dream_id, _ = held(archived, "forms")

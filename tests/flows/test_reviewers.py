@@ -60,6 +60,7 @@ def unattended(**given: Any) -> dict[str, Any]:
     return load_flow("dream", ROOT)(**given)
 
 
+@pytest.mark.slow  # two dreams and their reviews
 def test_a_later_dream_cancels_the_reviews_of_which_nothing_waits_any_more(deployed: UUID, home: Path):
     """What an earlier dream held and this one proposes is asked once; what still waits elsewhere stays asked."""
     with open_home(home) as doors:

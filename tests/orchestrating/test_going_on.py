@@ -72,7 +72,7 @@ def dear(_: FakeRequest) -> Reply:
 # -- the job's cap -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rubric", ["", CHECKED])
+@pytest.mark.parametrize("rubric", ["", pytest.param(CHECKED, marks=pytest.mark.slow)])
 def test_a_turn_that_meets_the_jobs_cap_midway_goes_on_where_it_was_once_it_is_raised(
     do: Do, fake: FakeMessagesAPI, workspace: Path, rubric: str
 ):
@@ -150,7 +150,10 @@ def test_an_archive_that_cannot_be_written_for_a_while_costs_no_turn(
     assert (again.job_id, again.status, len(fake.requests)) == (stopped.job_id, "succeeded", 2)
 
 
-@pytest.mark.parametrize("broken", ["first", "last", "grader"])
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param("first", marks=pytest.mark.slow), "last", pytest.param("grader", marks=pytest.mark.slow)],
+)
 def test_an_endpoint_that_is_down_for_a_while_costs_no_turn(do: Do, fake: FakeMessagesAPI, broken: str):
     """Whose reply ever did not come: only that one is asked for again, and the sub-tasks after it are not begun in vain."""
     down = [True]
