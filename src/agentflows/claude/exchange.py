@@ -120,10 +120,8 @@ class Exchange:
                 trip.attempts += 1
                 try:
                     return read(self._body(request, deadline)[0])
-                except (
-                    *SEEN_ERRORS,
-                    anthropic.AnthropicError,
-                ) as error:  # the SDK looks at batches by itself too
+                except (*SEEN_ERRORS, anthropic.AnthropicError) as error:
+                    # the SDK looks at batches by itself, too
                     fault = fault_of(error)
                     trip.is_lost = fault.is_charged
                     fault, pause = self._verdict(fault, trip.attempts, deadline)

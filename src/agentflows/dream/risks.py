@@ -100,7 +100,8 @@ def _plainly_scoped(text: str, pattern: Pattern | None) -> str:
     )
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """`1 session`, `2 sessions`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
@@ -114,7 +115,7 @@ def _evidence_risks(change: Change, pattern: Pattern, support: int) -> list[tupl
         found.append(
             (
                 "single_support",
-                f"{_counted(change.support, 'session')} and {_counted(change.origins, 'source')}",
+                f"{counted(change.support, 'session')} and {counted(change.origins, 'source')}",
             )
         )
     if change.support_against:

@@ -1,7 +1,8 @@
 """Sides: what an entry rests on, held against what would take its place.
 
-A newer word of a user wins over an older one; which is newer is said only where it is known. What tools print never takes the place of what a user said: that is put
-to a person, with both sides quoted. The same goes for a rule that a person wrote and one tool's output contradicts.
+A newer word of a user wins over an older one; which is newer is said only where it is known. What tools print never takes
+the place of what a user said: that is put to a person, with both sides quoted. The same goes for a rule that a person wrote
+and one tool's output contradicts.
 """
 
 import re

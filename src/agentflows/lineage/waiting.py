@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from agentflows.change import Change, Pattern, Quote, Risk
 from agentflows.dream import SUPPORT
+from agentflows.dream.risks import counted
 from agentflows.lineage.counts import recounted
 from agentflows.lineage.records import Reports, root_of
 from agentflows.store import OpenFate, State
@@ -80,9 +81,5 @@ def _too_little(change: Change, patterns: Sequence[Pattern], session_id: str) ->
     need = 1 if typed and any(pattern.said_outright for pattern in patterns) else SUPPORT
     if min(change.support, change.origins) >= need:
         return ""
-    rests = f"{_counted(change.support, 'session')} of {_counted(change.origins, 'origin')}"
+    rests = f"{counted(change.support, 'session')} of {counted(change.origins, 'origin')}"
     return f"without {gone}, it rests on {rests}, and {need} are needed"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

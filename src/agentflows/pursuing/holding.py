@@ -45,9 +45,8 @@ class Hold:
             self._thread.join()
             try:
                 self._state.release(self.lease)
-            except (
-                StoreError
-            ) as error:  # what was done under it is done; it runs out by itself, or with this process
+            except StoreError as error:
+                # what was done under it is done; it runs out by itself, or with this process
                 _log.warning("The lease on %s could not be given back: %s", self.lease.name, error)
 
     def _renew(self) -> None:
