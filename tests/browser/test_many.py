@@ -58,8 +58,9 @@ def test_two_hundred_changes_are_decided_in_one_form_of_prefect(page: Page, revi
     sign_in(page, reviews.site)
     page.goto(f"{reviews.site.url}/v2/runs/flow-run/{run}")
     person = Person(page)
-    person.click(page.get_by_role("tab", name="Artifacts"), "Artifacts")
-    page.get_by_text("page 10 of 10").first.wait_for()
+    person.open(
+        page.get_by_role("tab", name="Artifacts"), "Artifacts", page.get_by_text("page 10 of 10").first
+    )
     menu, resume = page.get_by_role("button", name="Open menu"), page.get_by_role("menuitem", name="Resume")
     person.pick(menu, "the menu", resume, "Resume")
     form = page.get_by_role("dialog")

@@ -28,6 +28,22 @@ class Person:
         what.click()
         self.steps.append(f"click {words}")
 
+    def open(self, opener: Locator, words: str, shown: Locator) -> None:
+        """Click until `shown` is there: a page that is still drawing itself forgets a click, and what is out of sight is not drawn."""
+        for _ in range(12):
+            try:
+                opener.click(timeout=10_000)
+                opener.page.mouse.move(700, 800)
+                opener.page.mouse.wheel(0, 2_000)
+                shown.wait_for(timeout=10_000)
+            except TooLongError:
+                if not shown.is_visible():
+                    continue
+            self.steps.append(f"click {words}")
+            return
+        message = f"{words} opened nothing, 12 times"
+        raise AssertionError(message)
+
     def pick(self, opener: Locator, menu: str, item: Locator, words: str) -> None:
         """Open a menu and take something of it; again where the page, drawing itself anew, closed it under the pointer."""
         for _ in range(12):
@@ -70,17 +86,14 @@ def approve_some(person: Person, run: str, reviews: Reviews) -> None:
     page = person.page
     page.goto(f"{reviews.site.url}/runs/flow-run/{run}")
     person.begin()
-    person.click(page.get_by_text("Artifacts", exact=True).first, "Artifacts")
-    page.mouse.move(700, 800)
-    page.mouse.wheel(0, 2_000)  # these pages draw what is in sight
     card = page.get_by_text("Decide on 13 held changes: press Resume")
-    card.wait_for()
-    person.click(card, "the card Decide on 13 held changes")
+    person.open(page.get_by_text("Artifacts", exact=True).first, "Artifacts", card)
+    link = page.get_by_role("link", name="Decide on 13 held changes")
+    person.open(card, "the card Decide on 13 held changes", link)
     with page.expect_popup() as opened:
-        person.click(page.get_by_role("link", name="Decide on 13 held changes"), "its link")
+        person.click(link, "its link")
     tab = opened.value
-    person.click(tab.get_by_role("button", name="Resume"), "Resume")
-    field(tab, "Approve (Optional)").wait_for()
+    person.open(tab.get_by_role("button", name="Resume"), "Resume", field(tab, "Approve (Optional)"))
     person.write(field(tab, "Approve (Optional)").locator("textarea"), "1, 7-8")
     person.write(field(tab, "Your name").locator("textarea"), "ada")
     person.send(tab.get_by_role("button", name="Submit"), "Submit")
