@@ -4,7 +4,7 @@ A `Runner` runs one agent on one job. All runners give the same `Transcript`, wh
 it goes into the archive, and dreams learn from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -125,6 +125,10 @@ class Transcript(BaseModel):
     """Opaque, for the next `Job` of the same agent: its own context."""
     raw: tuple[str, ...] = ()
     """The native lines (JSON each) the archive keeps, where the runner has some."""
+
+
+Show = Callable[[Callable[[], Sequence[str]]], None]
+"""Told now and then, while a run goes on, how to get its lines so far; it decides by itself when to look."""
 
 
 class Runner(Protocol):

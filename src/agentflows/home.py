@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
-from agentflows.agent import AgentDefinition, Runner
+from agentflows.agent import AgentDefinition, Runner, Show
 from agentflows.budget import Purse
 from agentflows.change import Budget
 from agentflows.depot import Depot
@@ -248,11 +248,12 @@ class Home:
         is_money_capped: bool = False,
         extra: "Sequence[Tool]" = (),
         passes_on: PassesOn = lambda _: False,
+        show: Show | None = None,
     ) -> Runner:
         """What runs `agent`, spending from `purse`; `is_money_capped` is whether that has a ceiling in dollars.
 
         `extra` are tools beside those its file names, for a `messages` agent; `passes_on` is which errors the caller
-        takes also after its first reply.
+        takes also after its first reply; `show` is told of a run that keeps nothing on its way (a command, a function).
 
         Raises:
             SettingsError: the agent needs a model, and neither a key nor an endpoint is configured.
@@ -260,9 +261,9 @@ class Home:
         from agentflows.runners import CommandRunner, MessagesRunner, PythonRunner
 
         if agent.runner == "python":
-            return PythonRunner()
+            return PythonRunner(show=show)
         if agent.runner == "command":
-            return CommandRunner(purse, self.prices)
+            return CommandRunner(purse, self.prices, show=show)
         if not self.settings.has_endpoint:
             msg = (
                 f"The agent {agent.name} needs a model, and none can be called. Set ANTHROPIC_API_KEY, or "

@@ -1,15 +1,20 @@
 """What can be seen of a job, live and afterwards, and what dreams learn from it."""
 
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 
 from agentflows.dreaming import DreamRequest, dream_over
 from agentflows.home import Home
 from agentflows.orchestrating import transcript
+from agentflows.orchestrating.turning import turn_name
 from agentflows.orchestration import headline, markdown, not_begun, summary, table
-from agentflows.team import Orchestration, Plan, SubTask
+from agentflows.session import Turn
+from agentflows.team import Orchestration, Plan, SubTask, TeamLimits, make_team
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.orchestrating import plays
 from tests.orchestrating.plays import LEAD, calls, prompt, send, wait
@@ -38,6 +43,35 @@ def test_a_turn_is_seen_while_it_runs_with_its_secrets_replaced(do: Do, fake: Fa
     after = [f"{event.kind} {event.text}" for event in transcript(judged, turn)]
     assert after[: len(live)] == live
     assert after[-1] == "agent wrote it"
+
+
+@pytest.mark.parametrize("rubric", ["", RUBRIC])
+def test_a_command_is_seen_while_it_runs(do: Do, judged: Home, tmp_path: Path, rubric: str):
+    """It may take an hour: what it printed is there a few seconds late, redacted, and of that nothing stays after its end."""
+    secret, enough = "ghp_" + "a1B2" * 9, tmp_path / "enough"
+    script = f"echo It is {secret}; touch a.md; until test -e {enough}; do sleep 0.1; done; echo Done"
+    works = plays.member("c", runner="command", command=["/bin/sh", "-c", script], sandbox="off", tools=[])
+    order = SubTask(subtask_id="one", agent="c", task="Look", outputs=("a.md",), rubric=rubric)
+    live: list[Turn] = []
+
+    def looks() -> None:
+        until = time.monotonic() + 60
+        while not any("It is" in event.text for event in live) and time.monotonic() < until:
+            time.sleep(0.1)
+            jobs = [judged.state.job(job.job_id) for job in judged.state.jobs()]
+            live[:] = [event for job in jobs for turn in job.turns for event in transcript(judged, turn)]
+        enough.touch()
+
+    looking = threading.Thread(target=looks)
+    looking.start()
+    job = do(make_team("play", None, [works], TeamLimits()), "", plan=Plan(subtasks=(order,)))
+    looking.join()
+    assert [event.kind for event in live] == ["user", "agent"]
+    assert secret not in repr(live)
+    assert job.status == "succeeded"
+    assert [event.text for event in transcript(judged, job.turns[0])][-1].endswith("Done")
+    names = [f"{turn_name(job.turns[0])}/shown", f"{job.turns[0].outcome_id}/attempt/0/shown"]
+    assert [judged.state.runner_state(name) for name in names] == ["", ""]
 
 
 def test_every_attempt_of_graded_work_is_seen(do: Do, fake: FakeMessagesAPI, judged: Home):

@@ -61,6 +61,15 @@ def test_a_run_without_a_limit_of_its_own_ends_when_it_is_seen_to_pass_the_cap(
     assert (booked.tokens, booked.dollars) == (TOKENS, pytest.approx(DOLLARS))
 
 
+@pytest.mark.usefixtures("sandbox_here")
+def test_behind_walls_it_is_seen_as_it_goes_too(home: Home, job: Job):
+    """What it prints comes out while it runs, so that a cap need not wait for its end."""
+    walled = agent().model_copy(update={"sandbox": "required"})
+    done = home.runner(walled, home.purse("one", Budget(dollars=0.5))).run(walled, job)
+    assert (done.end, is_refusal(done.detail)) == ("cap_reached", True)
+    assert home.state.balance("dream:one").dollars == pytest.approx(DOLLARS)
+
+
 def test_what_asks_no_model_costs_nothing(home: Home, job: Job):
     """A script under a cap, killed or not; and a command that cannot be started, whatever it may spend."""
     purse = home.purse("one", Budget(dollars=0.5))

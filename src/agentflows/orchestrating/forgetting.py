@@ -1,11 +1,11 @@
 """What runners keep of a job to go on from holds unredacted words: it goes when nothing goes on from it any more."""
 
 import json
-from collections.abc import Iterable
 
 from agentflows.home import Home
-from agentflows.orchestrating.transcripts import kept_lines, shown_name
+from agentflows.orchestrating.transcripts import kept_lines
 from agentflows.orchestrating.turning import turn_name
+from agentflows.recording import redacted_lines, shown_name
 from agentflows.team import Orchestration, ThreadTurn
 
 
@@ -21,7 +21,9 @@ def forgotten(home: Home, job: Orchestration) -> dict[str, str]:
         found |= {name: "", f"{name}/done": ""}
         if turn.outcome_id:
             found |= _of_outcome(home, turn)
-        elif not turn.session_id:
+        elif turn.session_id:
+            found[shown_name(name)] = ""
+        else:
             found |= _shown(home, name, name)
     return found
 
@@ -33,20 +35,13 @@ def _of_outcome(home: Home, turn: ThreadTurn) -> dict[str, str]:
         again = state.runner_state(f"{outcome.outcome_id}/again/{iteration}")
         name = f"{outcome.outcome_id}/attempt/{iteration}"
         found |= {f"{outcome.outcome_id}/done/{iteration}": "", f"{name}{again}": ""}
-        if iteration == len(outcome.attempts):
+        if iteration < len(outcome.attempts):
+            found[shown_name(name)] = ""
+        else:
             found |= _shown(home, name, f"{name}{again}")
     return found
 
 
 def _shown(home: Home, name: str, kept: str) -> dict[str, str]:
-    lines = list(_redacted(home, kept_lines(home, kept)))
+    lines = list(redacted_lines(home, kept_lines(home, kept)))
     return {shown_name(name): json.dumps({"lines": lines})} if lines else {}
-
-
-def _redacted(home: Home, lines: Iterable[str]) -> Iterable[str]:
-    redactor = home.redactor()
-    for line in lines:
-        try:
-            yield json.dumps(redactor.redact_value(json.loads(line)))
-        except ValueError:
-            yield redactor.redact(line)

@@ -8,6 +8,7 @@ from agentflows import readers
 from agentflows.agent import Transcript
 from agentflows.home import Home
 from agentflows.orchestrating.turning import turn_name
+from agentflows.recording import shown_name
 from agentflows.session import Turn
 from agentflows.team import ThreadTurn
 
@@ -15,8 +16,8 @@ from agentflows.team import ThreadTurn
 def transcript(home: Home, turn: ThreadTurn) -> list[Turn]:
     """All of a turn so far: from the archive when it is there, else from what its runner kept after its last step.
 
-    Of graded work, every attempt. Secrets are redacted in either. A runner that keeps nothing on the way (a command, a
-    function) shows nothing before its end.
+    Of graded work, every attempt. Secrets are redacted in either. Of a command or a function what it printed, a few
+    seconds late.
     """
     if turn.outcome_id:
         return list(_attempts(home, turn.outcome_id))
@@ -47,11 +48,6 @@ def kept_lines(home: Home, name: str) -> list[str]:
         return list(Transcript.model_validate_json(kept).raw)
     kept = home.state.runner_state(name)
     return list(json.loads(kept).get("lines", ())) if kept else []
-
-
-def shown_name(name: str) -> str:
-    """Where the redacted lines of a run stand that broke off, once nothing goes on from it."""
-    return f"{name}/shown"
 
 
 def _read(home: Home, lines: Iterable[str]) -> Iterator[Turn]:

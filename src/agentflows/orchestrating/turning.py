@@ -23,7 +23,7 @@ from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Stage, Staging
 from agentflows.orchestration import changes_between, ending_of, promised
 from agentflows.pursuing import OutcomeRequest, OutcomeRun, begin, go_on
-from agentflows.recording import record_run
+from agentflows.recording import Showing, record_run
 from agentflows.rubric import Rubric, parse_rubric, read_rubric
 from agentflows.store.failpoints import failpoint
 from agentflows.team import LEAD, SubTask, ThreadTurn
@@ -172,7 +172,12 @@ def run_agent(  # noqa: PLR0913 - a run has this many sides
             purse.keep(text)
 
         runner = home.runner(
-            agent, purse, is_money_capped=is_capped, extra=extra, passes_on=passing_of(turn.job_id)
+            agent,
+            purse,
+            is_money_capped=is_capped,
+            extra=extra,
+            passes_on=passing_of(turn.job_id),
+            show=Showing(home, name),
         )
         transcript = runner.run(
             agent,
@@ -300,6 +305,7 @@ def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, ha
     )
     with _begun(home, asked) as run:
         run.also_stop, run.also_keep, run.passes_on = halt, stage.note, passing_of(turn.job_id)
+        run.is_shown = True
         turn = turn.model_copy(update={"outcome_id": run.outcome.outcome_id})
         home.state.put_turn(turn)
         outcome = go_on(run)

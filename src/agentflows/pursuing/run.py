@@ -36,7 +36,7 @@ from agentflows.pursuing.labels import label
 from agentflows.pursuing.request import ANSWER, ANSWER_FILE, OutcomeRequest
 from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Snapshot, Versions
-from agentflows.recording import record_run
+from agentflows.recording import Showing, record_run
 from agentflows.store.failpoints import failpoint
 from agentflows.terminating import terminable
 
@@ -74,6 +74,9 @@ class OutcomeRun:
         """Which errors whoever delegated the task takes: they end nothing, and the outcome is gone on with later."""
         self.also_keep: Callable[[], None] = _nothing
         """Called before anything is kept that the workspace belongs to: whoever delegated it may keep that, too."""
+
+        self.is_shown = False
+        """Whether somebody may look at an attempt before its end, as at a job's threads."""
 
     @property
     def folder(self) -> Path:
@@ -194,8 +197,9 @@ class OutcomeRun:
                 purse.keep(text)
 
             agent, is_capped = self.request.agent, self.request.has_money_cap
+            show = Showing(self.home, self._name(f"attempt/{iteration}")) if self.is_shown else None
             runner = self.home.runner(
-                agent, purse, is_money_capped=is_capped, passes_on=self._ends_no_attempt
+                agent, purse, is_money_capped=is_capped, passes_on=self._ends_no_attempt, show=show
             )
             transcript = runner.run(agent, job, keep=keep, stop=self.stop)
         failpoint("outcome.ran")

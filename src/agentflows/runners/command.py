@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from agentflows.agent import AgentDefinition, Job, Transcript
+from agentflows.agent import AgentDefinition, Job, Show, Transcript
 from agentflows.budget import REFUSED, Purse
 from agentflows.errors import SandboxError, UsageError
 from agentflows.evaluation import RunEnd
@@ -26,7 +26,7 @@ from agentflows.readers.fields import number, table, text, tokens
 from agentflows.runners.brief import opening
 from agentflows.runners.journal import Journal
 from agentflows.runners.meter import Meter
-from agentflows.runners.process import Ended, Order, Stopping, environment, supervise
+from agentflows.runners.process import Ended, Lines, Order, Stopping, environment, supervise
 from agentflows.sandbox import Limits, Sandbox
 from agentflows.session import Usage
 
@@ -36,6 +36,8 @@ _FIELD = re.compile(r"\{(" + "|".join(FIELDS) + r")\}")
 _OVER_BUDGET = "error_max_budget_usd"
 _ENDS: Mapping[str, RunEnd] = {"error_max_turns": "cap_reached", _OVER_BUDGET: "cap_reached"}
 """How Claude Code's result names the ends that are no success."""
+_OUTPUT_BYTES = 32 << 20
+"""A program that writes more is killed."""
 _TEXT_BYTES = 1 << 20
 """Of plain output that is kept."""
 
@@ -47,11 +49,15 @@ class CommandRunner:
         purse: told what the command says it spent; None tells nobody. Of a command that ends without a word of it (it
             was killed, say), the agent's `max_dollars` counts as spent, or what its messages show if that is more.
         prices: by model id, for the messages of a command.
+        show: told several times a second how to get the lines so far; None shows nothing before the end.
     """
 
-    def __init__(self, purse: Purse | None = None, prices: Mapping[str, Price] = PRICES) -> None:
+    def __init__(
+        self, purse: Purse | None = None, prices: Mapping[str, Price] = PRICES, *, show: Show | None = None
+    ) -> None:
         self._purse = purse
         self._prices = prices
+        self._show = show
 
     def run(
         self,
@@ -77,8 +83,14 @@ class CommandRunner:
         journal.brief(job)
         heard = _Heard(journal, meter := Meter(self._purse, agent, self._prices))
         stdin = b"" if has_task else told.encode(errors="replace")
+
+        def looks() -> str:
+            if self._show is not None:
+                self._show(heard.so_far)
+            return meter.refused or (stop() if stop else "")
+
         try:
-            ended = (_within if is_walled else _plainly)(agent, job, argv, stdin, heard, _or(meter, stop))
+            ended = (_within if is_walled else _plainly)(agent, job, argv, stdin, heard, looks)
         except SandboxError:  # nothing was run
             meter.refund()
             raise
@@ -118,6 +130,8 @@ class _Heard:
     _native: ClaudeCode = field(default_factory=ClaudeCode)
     _plain: list[str] = field(default_factory=list[str])
     _taken: int = 0
+    _told: tuple[int, list[str]] = (0, [])
+    """The record of what was printed so far, and how many bytes that were."""
 
     def take(self, line: bytes) -> None:
         """Take one line."""
@@ -142,11 +156,16 @@ class _Heard:
         else:
             self.usage, self.dollars = self.meter.usage, self.meter.settle_unknown()
 
+    def so_far(self) -> list[str]:
+        """The lines of a run that goes on."""
+        if self._told[0] != self._taken:
+            self._told = (self._taken, [self.journal.record("output", **self._printed())])
+        return [*self.journal.lines, *self._told[1]]
+
     def close(self, ended: Ended) -> None:
         """Write down what is not in the events."""
         if self._plain:
-            stream = "stdout" if self.has_events else "answer"
-            self.journal.note("output", stream=stream, text="\n".join(self._plain).strip())
+            self.journal.note("output", **self._printed())
         if ended.errors:
             self.errors = ended.errors
             self.journal.note("output", stream="stderr", text=ended.errors)
@@ -157,6 +176,9 @@ class _Heard:
         if self.has_events:
             return text(self.result.get("result"))
         return "\n".join(self._plain).strip()
+
+    def _printed(self) -> dict[str, str]:
+        return {"stream": "stdout" if self.has_events else "answer", "text": "\n".join(self._plain).strip()}
 
     def _finish(self, event: dict[str, Any]) -> None:
         self.result = event
@@ -237,11 +259,6 @@ def _judged_result(ended: Ended, heard: _Heard) -> tuple[RunEnd, str]:
     return "finished", ""
 
 
-def _or(meter: Meter, stop: Callable[[], str] | None) -> Callable[[], str]:
-    """A budget that is used up ends the run as a stop does."""
-    return lambda: meter.refused or (stop() if stop else "")
-
-
 def _because(heard: _Heard) -> str:
     last = heard.errors.splitlines()[-1:]
     return f": {last[0]}" if last else ""
@@ -253,7 +270,7 @@ def _plainly(
     argv: Sequence[str],
     stdin: bytes,
     heard: _Heard,
-    stop: Callable[[], str] | None,
+    stop: Callable[[], str],
 ) -> Ended:
     order = Order(
         argv=argv,
@@ -261,6 +278,7 @@ def _plainly(
         env=environment(agent.env),
         seconds=agent.limits.max_seconds,
         stdin=stdin,
+        output_bytes=_OUTPUT_BYTES,
         stop=stop,
     )
     return supervise(order, heard.take)
@@ -272,23 +290,21 @@ def _within(
     argv: Sequence[str],
     stdin: bytes,
     heard: _Heard,
-    stop: Callable[[], str] | None,
+    stop: Callable[[], str],
 ) -> Ended:
     """The same behind walls."""
     stopping = Stopping(stop)
     named = environment(agent.env)
-    limits = Limits(
-        seconds=min(agent.limits.max_seconds, 86_400), output_bytes=8 << 20, output_kill_bytes=32 << 20
-    )
+    limits = Limits(seconds=min(agent.limits.max_seconds, 86_400), output_kill_bytes=_OUTPUT_BYTES)
     sandbox = Sandbox(
         job.workspace,
         network=agent.network,
         env={name: named[name] for name in agent.env if name in named},
         limits=limits,
     )
-    run = sandbox.run(list(argv), stdin=stdin, stop=stopping)
-    for line in run.output.encode().split(b"\n"):
-        heard.take(line)
+    lines = Lines(heard.take)
+    run = sandbox.run(list(argv), stdin=stdin, stop=stopping, heard=lines.take)
+    lines.end()
     ends: Mapping[str, Any] = {one: one for one in ("timeout", "output_limit", "stopped")}
     lost = "" if run.reason in {"exited", "signal", *ends} else f"it was killed: {run.reason}"
     return Ended(

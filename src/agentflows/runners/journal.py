@@ -60,8 +60,12 @@ class Journal:
 
     def note(self, kind: str, **fields: Any) -> None:
         """Write down one event."""
-        record = {"agentflows_run": 1, "type": kind, "at": _now(), **fields}
-        self.lines.append(encoded(record))
+        self.lines.append(self.record(kind, **fields))
+
+    @staticmethod
+    def record(kind: str, **fields: Any) -> str:
+        """The line of one event, which is not written down."""
+        return encoded({"agentflows_run": 1, "type": kind, "at": _now(), **fields})
 
     def said(self, by: str, text: str) -> None:
         """Words that went to the agent: by `task`, `feedback`, `memory` or `runner`."""

@@ -91,6 +91,33 @@ class Stopping:
         return self.reason
 
 
+class Lines:
+    """Bytes in pieces, handed out as whole lines without their line feed.
+
+    Args:
+        on_line: gets each.
+    """
+
+    def __init__(self, on_line: Callable[[bytes], None]) -> None:
+        self._on_line = on_line
+        self._rest = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """Take the next piece."""
+        self._rest += data
+        if b"\n" in data:
+            *lines, rest = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(rest)
+            for line in lines:
+                self._on_line(line)
+
+    def end(self) -> None:
+        """Hand out what no line feed came after."""
+        if self._rest:
+            self._on_line(bytes(self._rest))
+            self._rest.clear()
+
+
 def environment(names: Sequence[str]) -> dict[str, str]:
     """This process's harmless variables, and those of the given names: built from nothing, so that no key gets in."""
     allowed = {*_PLAIN, *names}
@@ -113,7 +140,7 @@ def supervise(order: Order, on_line: Callable[[bytes], None]) -> Ended:
             return Ended(lost=f"{order.argv[0]} cannot be started: {reason}", is_unstarted=True)
         try:
             watch_over(process.pid)
-            ended = _Watch(process, order, on_line, began + order.seconds, Stopping(order.stop)).run()
+            ended = _Watch(process, order, Lines(on_line), began + order.seconds, Stopping(order.stop)).run()
         finally:
             _end(process)
     ended.exit_code = process.returncode
@@ -183,11 +210,10 @@ class _Watch:
 
     process: "subprocess.Popen[bytes]"
     order: Order
-    on_line: Callable[[bytes], None]
+    lines: Lines
     deadline: float
     stopping: Stopping
     ended: Ended = field(default_factory=Ended)
-    _rest: bytearray = field(default_factory=bytearray)
     _errors: bytes = b""
     _taken: int = 0
     _sent: int = 0
@@ -199,8 +225,7 @@ class _Watch:
             while not self._is_over(selector):
                 for key, _ in selector.select(self._pause()):
                     key.data(selector, key.fileobj)
-        if self._rest:
-            self.on_line(bytes(self._rest))
+        self.lines.end()
         self.ended.errors = self._errors.decode(errors="replace").strip()
         return self.ended
 
@@ -262,12 +287,7 @@ class _Watch:
     def _take(self, selector: selectors.BaseSelector, stream: IO[bytes]) -> None:
         data = self._read(selector, stream)
         self._taken += len(data)
-        self._rest += data
-        if b"\n" in data:
-            *lines, rest = bytes(self._rest).split(b"\n")
-            self._rest = bytearray(rest)
-            for line in lines:
-                self.on_line(line)
+        self.lines.take(data)
         if self._taken > self.order.output_bytes:
             self.ended.end = "output_limit"
 

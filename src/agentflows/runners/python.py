@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from agentflows.agent import AgentDefinition, Job, Transcript
+from agentflows.agent import AgentDefinition, Job, Show, Transcript
 from agentflows.errors import UsageError
 from agentflows.evaluation import RunEnd
 from agentflows.runners.journal import Journal
@@ -27,7 +27,14 @@ _LINES = 2_000
 
 
 class PythonRunner:
-    """Runs `module:function`. Its folder of modules is that of the agent's file, then this process's own path."""
+    """Runs `module:function`. Its folder of modules is that of the agent's file, then this process's own path.
+
+    Args:
+        show: told several times a second how to get the lines so far; None shows nothing before the end.
+    """
+
+    def __init__(self, *, show: Show | None = None) -> None:
+        self._show = show
 
     def run(
         self,
@@ -76,6 +83,19 @@ class PythonRunner:
             if len(printed) < _LINES:
                 printed.append(line.decode(errors="replace")[:_SHOWN])
 
+        told: dict[int, str] = {}
+
+        def so_far() -> list[str]:
+            if (number := len(printed)) not in told:
+                told.clear()
+                told[number] = journal.record("output", stream="stdout", text="\n".join(printed))
+            return [*journal.lines, *told.values()]
+
+        def looks() -> str:
+            if self._show is not None:
+                self._show(so_far)
+            return stop() if stop else ""
+
         with _Answer() as answer:
             order = Order(
                 argv=[sys.executable, "-P", "-m", "agentflows.runners.child", str(answer.inlet)],
@@ -83,7 +103,7 @@ class PythonRunner:
                 env=environment(agent.env),
                 seconds=agent.limits.max_seconds,
                 stdin=json.dumps(given).encode(),
-                stop=stop,
+                stop=looks,
                 pass_fds=(answer.inlet,),
             )
             ended = supervise(order, note)

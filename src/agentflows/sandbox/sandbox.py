@@ -92,6 +92,7 @@ class Sandbox:
         stdin: bytes | None = None,
         cwd: str = ".",
         stop: Callable[[], object] | None = None,
+        heard: Callable[[bytes], object] | None = None,
     ) -> Run:
         """Run one command to its end, or to where its limits are; afterwards no process of it is left.
 
@@ -101,6 +102,7 @@ class Sandbox:
             stdin: what it can read; None is nothing.
             cwd: where it starts, below the workspace.
             stop: asked every 50 ms; the command is killed once the answer is true.
+            heard: told all it writes, as it comes: the middle, too, that `Run.output` may leave out. What it raises ends the command.
 
         Raises:
             SandboxError: the sandbox is required and cannot be built here; nothing was run.
@@ -111,7 +113,7 @@ class Sandbox:
         words = ["/bin/bash", "-c", command] if isinstance(command, str) else list(command)
         folder = _below(cwd)
         seconds = min(timeout_seconds or self.policy.limits.seconds, self.policy.limits.seconds)
-        call = _Call(words, folder, stdin, seconds, stop)
+        call = _Call(words, folder, stdin, seconds, stop, heard)
         if self.mode == "off":
             return self._without(call)
         able = ability()
@@ -136,6 +138,7 @@ class Sandbox:
                 has_status=True,
                 crowd=count_processes if able.process_limit == "watched" else None,
                 stop=call.stop,
+                heard=call.heard,
             )
             ended = _supervise(start, limits, call.seconds)
             if not ended.has_started and ended.reason == "exited":
@@ -151,6 +154,7 @@ class Sandbox:
             stdin=call.stdin,
             cwd=str(self.policy.workspace / call.folder),
             stop=call.stop,
+            heard=call.heard,
         )
         return _run(_supervise(start, limits, call.seconds), is_sandboxed=False, has_run_out=False)
 
@@ -164,6 +168,7 @@ class _Call:
     stdin: bytes | None
     seconds: float
     stop: Callable[[], object] | None = None
+    heard: Callable[[bytes], object] | None = None
 
 
 def _supervise(start: Start, limits: Limits, seconds: float) -> Ended:

@@ -89,6 +89,8 @@ class Start:
     """Counts the processes beside the given first one of a sandbox; asked every 50 ms when given."""
     stop: Callable[[], object] | None = None
     """Whether whoever wanted the result does not want it any more; asked every 50 ms when given."""
+    heard: Callable[[bytes], object] | None = None
+    """Told what was written, as it comes."""
 
     @property
     def is_looked_at(self) -> bool:
@@ -240,6 +242,8 @@ class Supervisor:
                 self._selector.unregister(process.stdout)
             return False
         self._kept.add(data)
+        if self._start.heard:
+            self._start.heard(data)
         if self._kept.total > self._limits.output_kill_bytes:
             self._reason = "output_limit"
         return True
