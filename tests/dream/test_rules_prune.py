@@ -100,6 +100,17 @@ def test_stories_do_not_contradict_each_other():
     assert pruned(f"- {one}\n- {one.replace('20', '50')}\n") == []
 
 
+def test_lessons_that_differ_in_their_counts_alone_say_the_same():
+    """How often and when something was said is no part of it: without this a learned duplicate would stay for ever."""
+    rule = "- Never push directly to main."
+    stamps = [
+        "(said in 2 sessions, last on 2026-02-22)",
+        "(said in 4 sessions from 3 sources, last on 2026-03-01)",
+    ]
+    assert pruned(f"# Rules\n\n{rule} {stamps[0]}\n{rule} {stamps[1]}\n") == ["merge"]
+    assert pruned(f"# Rules\n\n{rule} {stamps[0]}\n{rule}\n") == ["merge"]
+
+
 def test_many_copies_become_one_at_once():
     """Three and more are merged together, not pair by pair over several dreams."""
     rule = "- Write every log line as one JSON object."

@@ -74,6 +74,31 @@ def test_a_note_that_a_user_overrules_gives_way(note: str, said: str):
 
 
 @pytest.mark.parametrize(
+    "stamp", ["(said in 2 sessions, last on 2026-02-22)", "(said in 3 sessions from 2 sources)"]
+)
+@pytest.mark.parametrize(
+    ("learned_before", "said", "held"),
+    [
+        ("Never push to main.", ["You may push to main again."], "before, it was said otherwise"),
+        ("Always squash commits.", ["Never squash commits."], "before, it was said otherwise"),
+        (
+            "The release window is 14 days.",
+            ["The release window is 21 days now.", "The release window is 21 days."],
+            "until 2026-03-06: The release window is 14 days",
+        ),
+    ],
+)
+def test_a_lesson_that_a_dream_wrote_gives_way_like_any_note(
+    learned_before: str, said: list[str], held: str, stamp: str
+):
+    """Its count of sessions says what it rests on. Both values would stand side by side if that were read as what it says."""
+    told = [session(5 + day, agent(), user(text)) for day, text in enumerate(said)]
+    (change,), _ = learned(told, {"/learned.md": f"# Learned\n\n- {learned_before} {stamp}\n"})
+    assert change.op == "supersede"
+    assert held in (change.after or "")
+
+
+@pytest.mark.parametrize(
     ("note", "said"),
     [
         ("Push to main after review.", "Never push without running the tests."),

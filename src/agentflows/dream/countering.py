@@ -20,6 +20,7 @@ from agentflows.dream.faithful import (
 )
 from agentflows.dream.heeded import excludes, takes_back
 from agentflows.dream.over import without_over
+from agentflows.dream.stamp import without_stamp
 from agentflows.dream.texts import own_part
 from agentflows.signature import hedges, sentences, specifics
 
@@ -189,11 +190,12 @@ def _entry_kept(case: Case) -> str:
     """What a user said later that keeps the entry which is to go."""
     if case.change.op not in {"supersede", "retire"} or not case.change.before:
         return ""
-    old = content(case.change.before)
+    before = without_stamp(case.change.before)
+    old = content(before)
     for passage in case.passages:
         said = content(passage.text)
         alike = len(old & said) >= _MOSTLY * len(old | said)
-        same = not excludes(passage.text, case.change.before) and not takes_back(passage.text)
+        same = not excludes(passage.text, before) and not takes_back(passage.text)
         if _is_the_new(passage.text, case):
             continue
         if passage.nearness == "elsewhere" and passage.trust == 3 and alike and same:
@@ -207,7 +209,7 @@ def _is_the_new(text: str, case: Case) -> bool:
     Such texts share most words with the entry, so likeness alone takes them for the entry said again.
     """
     quoted = " ".join(without_over(quote.text) for quote in case.change.quotes)
-    old, said = case.change.before or "", without_over(text)
+    old, said = without_stamp(case.change.before or ""), without_over(text)
     for parts in (specifics, content):
         brought, gone = parts(quoted) - parts(old), parts(old) - parts(quoted)
         if brought and gone:

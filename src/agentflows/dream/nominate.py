@@ -11,6 +11,7 @@ from agentflows.dream.engine import Nomination
 from agentflows.dream.faithful import content, opposed
 from agentflows.dream.lapsing import ends
 from agentflows.dream.overlap import other_things
+from agentflows.dream.stamp import without_stamp
 from agentflows.memory import Entry
 from agentflows.signature import specifics
 
@@ -145,19 +146,20 @@ def nominate_pairs(entries: Sequence[Entry]) -> list[Nomination]:
     usable = [entry for entry in entries if entry.kind not in {"heading", "front_matter", "html", "code"}]
     groups: dict[str, list[Entry]] = {}
     for entry in usable:
-        folded = fold(entry.text)
+        folded = fold(without_stamp(entry.text))
         if content(folded):
             groups.setdefault(folded, []).append(entry)
     found = [
         (2.0, Nomination(entries=tuple(same), why="same words")) for same in groups.values() if len(same) > 1
     ]
     firsts = [same[0] for same in groups.values()]
+    said = [without_stamp(entry.text) for entry in firsts]
     taken: Counter[int] = Counter()
-    for one, other, likeness in similar([content(entry.text) for entry in firsts]):
+    for one, other, likeness in similar([content(text) for text in said]):
         if taken[one] >= _MAX_PAIRS_EACH or taken[other] >= _MAX_PAIRS_EACH:
             continue
         taken.update([one, other])
-        why = differs(firsts[one].text, firsts[other].text)
+        why = differs(said[one], said[other])
         reason = f"{likeness:.0%} of the words are shared" + (f", {why}" if why else "")
         found.append((likeness, Nomination(entries=(firsts[one], firsts[other]), why=reason)))
     dated = [

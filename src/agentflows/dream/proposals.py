@@ -18,6 +18,7 @@ from agentflows.dream.overlap import contained, differing_negation, differing_qu
 from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
 from agentflows.dream.scopes import said_scope, without_scope
+from agentflows.dream.stamp import without_stamp
 from agentflows.dream.standing import ANSWERED
 from agentflows.dream.stated import bare
 from agentflows.dream.superseding import opposes, replaces
@@ -265,7 +266,8 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     if pattern.kind not in {"preference", "fact", "correction"} or not pattern.user_origins:
         return None
     for entry in entries:
-        old = without_scope(entry.text)
+        whole = without_scope(entry.text)
+        old = without_stamp(whole)
         if _is_of(pattern, entry.text) and replaces(pattern, old):
             new = without_scope(entry_text(pattern, note=False))
             if said_scope(entry.text) != pattern.scope:
@@ -274,7 +276,7 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
                 op="supersede",
                 entry_ids=(entry.entry_id,),
                 path=entry.path,
-                after=f"{entry.text[: len(entry.text) - len(old)]}{new} {_held(pattern, old)}",
+                after=f"{entry.text[: len(entry.text) - len(whole)]}{new} {_held(pattern, old)}",
                 reason=f"{LATER}; {_evidence(pattern)}. {STAYS}",
                 risks=("contradicts",),
             )
@@ -307,7 +309,7 @@ def _add(pattern: Pattern, text: str, entries: Sequence[Entry]) -> Proposal:
     if len(pattern.sessions) < 2 and pattern.kind != "outcome":
         risks.append("single_support")
     if pattern.kind in {"fact", "preference"} and any(
-        replaces(pattern, without_scope(entry.text)) for entry in entries
+        replaces(pattern, without_stamp(without_scope(entry.text))) for entry in entries
     ):
         risks.append("contradicts")
     return Proposal(

@@ -19,7 +19,7 @@ from agentflows.dream.overlap import (
     jaccard,
     named_things,
 )
-from agentflows.dream.texts import without_stamp
+from agentflows.dream.stamp import without_stamp
 from agentflows.memory import Entry
 from agentflows.signature import hedges, sentences, specifics, tokens
 
@@ -65,37 +65,39 @@ def _same_all_over(entries: Sequence[Entry]) -> Proposal | None:
 
 
 def duplicate(left: Entry, right: Entry) -> Proposal | None:
-    """A merge of two entries with the same words and specifics: the fuller text stays."""
-    if any(differing_specifics(left.text, right.text)) or differing_negation(left.text, right.text):
+    """A merge of two entries with the same words and specifics: the fuller text stays. Their counts of sessions say nothing."""
+    one, other = (without_stamp(entry.text) for entry in (left, right))
+    if any(differing_specifics(one, other)) or differing_negation(one, other):
         return None
     if _of_different_things(left, right) or _quoted(left.text) != _quoted(right.text):
         return None
-    ours, theirs = tokens(left.text), tokens(right.text)
+    ours, theirs = tokens(one), tokens(other)
     if (
         _context(left) != _context(right)
         and len(ours & theirs) < _OUT_OF_PLACE
         and not _is_rooted(left, right)
     ):
         return None
-    if reordered(left.text, right.text):
+    if reordered(one, other):
         return None
-    if not ours or hedges(left.text) != hedges(right.text) or differing_qualifier(left.text, right.text):
+    if not ours or hedges(one) != hedges(other) or differing_qualifier(one, other):
         return None
     if not (ours <= theirs or theirs <= ours) or jaccard(ours, theirs) < _ALIKE:
         return None
-    fuller, other = sorted((left, right), key=_fullest)
+    fuller, shorter = sorted((left, right), key=_fullest)
     return Proposal(
         op="merge",
-        entry_ids=(fuller.entry_id, other.entry_id),
+        entry_ids=(fuller.entry_id, shorter.entry_id),
         path=fuller.path,
         after=fuller.text,
-        reason=f"Both say the same with the same numbers and names; the fuller text stays, “{_short(other)}” goes.",
+        reason=f"Both say the same with the same numbers and names; the fuller text stays, “{_short(shorter)}” goes.",
     )
 
 
 def _fullest(entry: Entry) -> tuple[int, int, str]:
     """The fuller text first; of two as full the same one, whichever stands first in its memory."""
-    return -len(tokens(entry.text)), -len(entry.text), entry.text
+    said = without_stamp(entry.text)
+    return -len(tokens(said)), -len(said), entry.text
 
 
 def contradiction(left: Entry, right: Entry) -> Proposal | None:

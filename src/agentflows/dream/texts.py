@@ -5,7 +5,6 @@ store by what it read, so its text may bring no number, path or name of its own,
 is meant to survive, and must speak of what its pattern says.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -21,6 +20,7 @@ from agentflows.dream.faithful import (
 )
 from agentflows.dream.marks import reveal
 from agentflows.dream.nominate import differs, fold
+from agentflows.dream.stamp import without_stamp
 from agentflows.memory import Entry, EntryKind
 from agentflows.signature import negations, sentences, specifics
 
@@ -28,8 +28,6 @@ MAX_TEXT_CHARS = 2_000
 """How much longer than what it replaces a text may be: an entry is one lesson."""
 _AT_HAND = 0.3
 """Least share of a text's own words that its pattern or entries hold; below it speaks of something else."""
-_STAMP = re.compile(r"\s*\((?:seen|said|asked) in \d+ sessions?(?:, last on \d{4}-\d\d-\d\d)?\)")
-"""How often and when something was seen: what a text rests on, no part of what it says."""
 _KEEPING: frozenset[ChangeOp] = frozenset({"narrow", "merge"})
 """Operations that promise to lose nothing."""
 
@@ -69,7 +67,7 @@ def _veto(entries: Sequence[Entry]) -> Problem | None:
     """Whether entries that are to become one differ in something that matters."""
     for number, entry in enumerate(entries):
         for other in entries[number + 1 :]:
-            why = differs(entry.text, other.text)
+            why = differs(without_stamp(entry.text), without_stamp(other.text))
             if why:
                 return "merge_veto", f"{entry.entry_id} and {other.entry_id} have {why}"
     return None
@@ -87,8 +85,8 @@ def _loss(after: str, entries: Sequence[Entry]) -> Problem | None:
 
 
 def lost_specifics(before: Iterable[str], after: str) -> list[str]:
-    """Numbers, paths, ids and code spans that stand in `before` and not in `after`."""
-    return sorted({item for text in before for item in unbacked(text, [after])})
+    """Numbers, paths, ids and code spans that stand in `before` and not in `after`, counts of sessions aside."""
+    return sorted({item for text in before for item in unbacked(without_stamp(text), [after])})
 
 
 def _news(after: str, before: str, pattern: Pattern | None) -> Problem | None:
@@ -155,11 +153,6 @@ def goes(entries: Sequence[Entry], after: str) -> str:
     """A sentence that names what a replaced entry held and its successor does not; "" for nothing."""
     gone = lost_specifics([entry.text for entry in entries], after)
     return f" Goes: {', '.join(f'`{item}`' for item in gone)}." if gone else ""
-
-
-def without_stamp(text: str) -> str:
-    """A text without its count of sessions, whose numbers are no part of what it says."""
-    return _STAMP.sub("", text)
 
 
 def said(text: str) -> str:
