@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflows.errors import NotFoundError, PlanError
-from agentflows.team import Plan, SubTask, parse_plan, read_plan, render_plan
+from agentflows.team import Plan, SubTask, fault_of, parse_plan, read_plan, render_plan
 
 PLAN = """\
 title: Review
@@ -54,6 +54,9 @@ def test_a_plan_is_read_with_its_lines() -> None:
         ("tasks: []\nsubtasks:\n  - {id: a, agent: b, task: c}\n", "`tasks` is not known here"),
         ("subtasks:\n  - {id: 1, agent: b, task: c}\n", "line 2: `id`: expected text, found '1'. Quote it."),
         ("subtasks:\n  - {id: a, agent: b, task: c, max_iterations: 21}\n", "`max_iterations` of a: .*less than or equal to 20, found 21"),
+        ("subtasks:\n  - {id: a, agent: b, task: c, outputs: [../x.md]}\n", "line 2: a promises what cannot be left.*without `..`"),
+        ("subtasks:\n  - {id: a, agent: b, task: c, outputs: [/x.md]}\n", "line 2: a promises .* from there"),
+        ("subtasks:\n  - {id: a, agent: b, task: c, outputs: [reports/]}\n", "line 2: a promises .* as in 'reports/\\*'"),
         (
             "subtasks:\n  - {id: a, agent: b, task: c}\n  - {id: a, agent: b, task: c}\n",
             "line 3: the id 'a' was given on line 2 already",
@@ -95,11 +98,13 @@ words = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), min_size=1, max_size=40
 )
 said = words.filter(str.strip)
+outputs = said.filter(lambda text: not fault_of([text]))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
-        st.tuples(said, said, said, st.lists(said, max_size=2)),
+        st.tuples(said, said, said, st.lists(outputs, max_size=2)),
         min_size=1,
         max_size=4,
         unique_by=lambda row: row[0],

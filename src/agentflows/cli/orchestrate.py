@@ -27,7 +27,7 @@ from agentflows.cli.work import VerboseOption
 from agentflows.errors import UsageError
 from agentflows.home import Home, open_home
 from agentflows.marks import one_line, reveal
-from agentflows.orchestrating import DONE, FINAL, Files, make_request, transcript
+from agentflows.orchestrating import DONE, FINAL, Files, check_rubrics, make_request, transcript
 from agentflows.orchestration import headline, not_begun, plan_of, summary
 from agentflows.session import Turn
 from agentflows.settings import load_settings
@@ -117,6 +117,7 @@ def _check(task: str, team: Path, workspace: Path, plan: Path | None, home: Path
     """Refuse what cannot be done before a server is started for it, and say what has no effect."""
     request = make_request(task, team=team, workspace=workspace, plan=plan)
     request.check()
+    check_rubrics(request)
     request.check_apart(load_settings(home=home).home_path)
     warn(read_team(team.expanduser())[1])
 

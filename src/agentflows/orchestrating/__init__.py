@@ -13,6 +13,7 @@ from agentflows.home import Home, open_home
 from agentflows.orchestrating.begun import begin, resumed
 from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
 from agentflows.orchestrating.request import Files, JobRequest
+from agentflows.orchestrating.rubrics import check_rubrics
 from agentflows.orchestrating.run import DONE, FINAL, JobRun
 from agentflows.orchestrating.transcripts import transcript
 from agentflows.orchestrating.turning import POINTS, perform
@@ -27,6 +28,7 @@ __all__ = [
     "JobRun",
     "begin",
     "carry_out_turn",
+    "check_rubrics",
     "is_at_work",
     "make_request",
     "orchestrate",

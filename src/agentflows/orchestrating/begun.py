@@ -6,6 +6,7 @@ from agentflows.change import Budget
 from agentflows.errors import OrchestrationError, SettingsError, UsageError
 from agentflows.home import Home
 from agentflows.orchestrating.request import JobRequest
+from agentflows.orchestrating.rubrics import check_rubrics
 from agentflows.orchestrating.run import DONE, JobRun, final_name
 from agentflows.orchestrating.staging import Staging, settle
 from agentflows.orchestration import check_estimate, estimate
@@ -25,6 +26,7 @@ def begin(home: Home, request: JobRequest) -> JobRun:
         ConflictError: another process works in the workspace.
     """
     request.check()
+    check_rubrics(request)
     _check_home(home, request)
     hold = Hold(home.state, str(request.workspace), home.actor().name, (request.task or "a plan")[:60])
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 from agentflows.agent import AgentDefinition
 from agentflows.errors import OrchestrationError
+from agentflows.orchestrating.own_code import own_folder
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
 from agentflows.pursuing.versions import Snapshot, Versions
@@ -41,7 +42,8 @@ def pack(staging: Staging, request: JobRequest) -> None:
             continue
         if str(folder) not in folders:
             _check_size(folder)
-            snapshot = Snapshot(files=Versions(staging.folder, folder, contents=staging.contents).take().work)
+            own = own_folder(staging, folder)
+            snapshot = Snapshot(files=Versions(staging.folder, own, contents=staging.contents).take().work)
             staging.keep(_name(staging, len(folders)), snapshot)
             folders.append(str(folder))
         place = str(folders.index(str(folder)))

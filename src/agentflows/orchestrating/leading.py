@@ -11,12 +11,13 @@ from agentflows.errors import UsageError
 from agentflows.home import Home
 from agentflows.orchestrating.halting import Halt
 from agentflows.orchestrating.request import JobRequest
+from agentflows.orchestrating.rubrics import led_rubric
 from agentflows.orchestrating.turning import run_agent
 from agentflows.orchestration import Crew, Desk
 from agentflows.prompts import render
 from agentflows.recording import record_run
 from agentflows.runners.inputs import Input, checked, schema
-from agentflows.team import ThreadTurn
+from agentflows.team import ThreadTurn, fault_of
 
 
 class _Nothing(Input):
@@ -39,7 +40,7 @@ class _Send(Input):
     )
     rubric: str = Field(
         default="",
-        description="Optional: criteria as a Markdown list. The work is graded and revised until it meets them.",
+        description="Optional: criteria as a Markdown list (`- …`). The work is graded and revised until it meets them.",
     )
 
 
@@ -80,7 +81,7 @@ def lead_turn(
         halt=Halt(stop),
         workspace=request.workspace,
         task=news or f"{request.task}\n\n{desk.list_agents()}",
-        extra=lead_tools(desk, turn.number),
+        extra=lead_tools(desk, turn.number, request),
     )
     if transcript.end != "interrupted":
         record_run(home, transcript)
@@ -104,13 +105,19 @@ def _as_lead(agent: AgentDefinition, request: JobRequest) -> AgentDefinition:
     )
 
 
-def lead_tools(desk: Desk, number: int) -> list[Tool]:
+def lead_tools(desk: Desk, number: int, request: JobRequest) -> list[Tool]:
     """The lead's tools, as the model is told them. `number` is the lead's turn, since calls are told apart within one."""
 
     def send(call: str, given: dict[str, Any]) -> str:
         asked = checked(_Send, given)
+        if not asked.task.strip():
+            msg = "The task is empty, and it is all that the specialist is told. Write what to do."
+            raise UsageError(msg)
+        if fault := fault_of(asked.outputs):
+            raise UsageError(fault)
+        rubric = led_rubric(request, asked.rubric)
         return desk.send_to_agent(
-            f"{number}.{call}", asked.to, asked.task, outputs=asked.outputs, rubric=asked.rubric
+            f"{number}.{call}", asked.to, asked.task, outputs=asked.outputs, rubric=rubric
         )
 
     return [

@@ -16,9 +16,11 @@ from agentflows.home import Home
 from agentflows.orchestrating.borrowed import borrow
 from agentflows.orchestrating.halting import Halt, passing_of, stopped_alone
 from agentflows.orchestrating.kit import unpack
+from agentflows.orchestrating.own_code import with_own_code
 from agentflows.orchestrating.request import JobRequest
+from agentflows.orchestrating.rubrics import keep_rubric
 from agentflows.orchestrating.staging import Staging
-from agentflows.orchestrating.turning import keep_rubric, perform, stage_of, turn_name
+from agentflows.orchestrating.turning import perform, stage_of, turn_name
 from agentflows.orchestration import conflicts
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
@@ -87,7 +89,7 @@ def offer(home: Home, request: JobRequest, turn: ThreadTurn, staging: Staging) -
         NotFoundError, RubricError: the turn's rubric cannot be used.
     """
     if staging.depot:
-        keep_rubric(home, request, turn)
+        keep_rubric(home, with_own_code(staging, request), turn)
         stage_of(request, turn, staging).offer()
 
 

@@ -13,6 +13,7 @@ from agentflows.home import Home
 from agentflows.orchestrating.forgetting import forgotten
 from agentflows.orchestrating.halting import Halt, is_of_job, is_passing, stopped_alone
 from agentflows.orchestrating.kit import pack
+from agentflows.orchestrating.own_code import keep_own_code, with_own_code
 from agentflows.orchestrating.remote import brought_home, offer
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
@@ -210,7 +211,8 @@ class JobRun:
         while True:
             seen = self._returned
             try:
-                return lead_turn(self.home, self.request, turn, news, crew, stop=self._begins_nothing)
+                request = with_own_code(self._staging, self.request)
+                return lead_turn(self.home, request, turn, news, crew, stop=self._begins_nothing)
             except BudgetError as error:
                 if not is_of_job(error, self.job.job_id):
                     raise
@@ -236,6 +238,7 @@ class JobRun:
             return self.job
         self._save("running")
         try:
+            keep_own_code(self._staging, self.request)
             with terminable():
                 stopped, last = self._led(work or self.perform, lead_work or self.lead_turn)
         except BaseException as error:

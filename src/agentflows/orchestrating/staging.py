@@ -30,6 +30,8 @@ from agentflows.team import FileChange, ThreadTurn
 
 _LISTS = 16
 """Lists of files that are remembered: turns that begin at about the same time begin from the same one."""
+START = "start"
+"""The folder of a job with its workspace as it was before any turn, if code of the job lies there."""
 _MERGE_PAUSE = 0.05
 """Seconds between two looks whether another process's merge is over."""
 
@@ -179,6 +181,7 @@ class Staging:
     def tidy(self) -> None:
         """Throw the copies away, and what travelled; the versions stay."""
         remove(self.folder / "turns")
+        remove(self.folder / START)
         self.contents.sweep()
         if self.depot:
             self.depot.clear()

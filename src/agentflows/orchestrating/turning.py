@@ -9,6 +9,7 @@ import fnmatch
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,13 @@ from agentflows.evaluation import Outcome
 from agentflows.home import Home
 from agentflows.orchestrating.halting import Halt, passing_of
 from agentflows.orchestrating.merging import file_states, left_out
+from agentflows.orchestrating.own_code import own_folder, with_own_code
 from agentflows.orchestrating.request import JobRequest
+from agentflows.orchestrating.rubrics import rubric_of
 from agentflows.orchestrating.staging import Stage, Staging
 from agentflows.orchestration import changes_between, ending_of, promised
 from agentflows.pursuing import OutcomeRequest, OutcomeRun, begin, go_on
 from agentflows.recording import Showing, record_run
-from agentflows.rubric import Rubric, parse_rubric, read_rubric
 from agentflows.store.failpoints import failpoint
 from agentflows.team import LEAD, SubTask, ThreadTurn
 
@@ -47,10 +49,6 @@ _HOLD_SECONDS = 180.0
 """Longer than the lease on a workspace whose holder died on another machine."""
 _TEXT_CHARS = 80_000
 """Of a report: longer than any one reply."""
-
-
-_RUBRIC_MARKS = ("\n", "- ")
-"""What no file name holds: a rubric given as its text."""
 
 
 def perform(
@@ -81,7 +79,9 @@ def perform(
         OutcomeError: the workspace is too large, or cannot be read or written.
     """
     failpoint("turn.begun")
-    stage = stage_of(request, turn, staging or Staging(home, turn.job_id, request.workspace))
+    staging = staging or Staging(home, turn.job_id, request.workspace)
+    request = with_own_code(staging, request)
+    stage = stage_of(request, turn, staging)
     name = turn_name(turn)
     is_midway = bool(home.state.runner_state(f"{name}/done") or home.state.runner_state(name))
     if turn.order.rubric:
@@ -290,7 +290,7 @@ def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, ha
     order, levels = turn.order, purses(request, turn)
     asked = OutcomeRequest(
         description=order.task,
-        rubric=_rubric(home, request, turn),
+        rubric=rubric_of(home, request, turn),
         agent=request.agent(order),
         workspace=stage.folder,
         deliverables=order.outputs,
@@ -306,6 +306,7 @@ def _pursued(home: Home, request: JobRequest, turn: ThreadTurn, stage: Stage, ha
     with _begun(home, asked) as run:
         run.also_stop, run.also_keep, run.passes_on = halt, stage.note, passing_of(turn.job_id)
         run.is_shown = True
+        run.own_folder = partial(own_folder, stage.staging)
         turn = turn.model_copy(update={"outcome_id": run.outcome.outcome_id})
         home.state.put_turn(turn)
         outcome = go_on(run)
@@ -348,43 +349,3 @@ def _outcome_detail(outcome: Outcome | None) -> str:
     if outcome.result == "waiting":
         return f"a person is to judge it: agentflows outcome show {outcome.outcome_id}"
     return f"{outcome.result}: {outcome.explanation}"[:2_000]
-
-
-def keep_rubric(home: Home, request: JobRequest, turn: ThreadTurn) -> None:
-    """Keep the rubric of a turn that is given as a file, for a worker that does not have it.
-
-    Raises:
-        NotFoundError, RubricError: there is no such file, or it cannot be graded as written.
-    """
-    text = turn.order.rubric
-    if text and not _is_text(text):
-        path = _beside(text, request) or Path(text)
-        read_rubric(path)
-        home.state.keep_runner_state(_rubric_name(turn), path.read_text("utf-8"))
-
-
-def _rubric(home: Home, request: JobRequest, turn: ThreadTurn) -> Rubric:
-    text = turn.order.rubric
-    if _is_text(text):
-        return parse_rubric(text)
-    path = _beside(text, request)
-    kept = "" if path else home.state.runner_state(_rubric_name(turn))
-    return parse_rubric(kept, source=text) if kept else read_rubric(path or Path(text))
-
-
-def _is_text(rubric: str) -> bool:
-    return any(mark in rubric for mark in _RUBRIC_MARKS)
-
-
-def _beside(text: str, request: JobRequest) -> Path | None:
-    """The rubric file of that name beside the plan or the team, if there is one."""
-    for beside in (request.plan.source if request.plan else "", request.team.source):
-        if beside:
-            folder = Path(beside) if Path(beside).is_dir() else Path(beside).parent
-            if (folder / text).is_file():
-                return folder / text
-    return None
-
-
-def _rubric_name(turn: ThreadTurn) -> str:
-    return f"{turn_name(turn)}/rubric"

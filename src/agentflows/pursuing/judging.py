@@ -32,6 +32,7 @@ class Judging:
         start: the workspace before any agent wrote to it.
         stop: asked often; a text is the reason to end without a verdict. A judge's reply under way is waited for: it is paid.
         passes_on: which errors are no verdict, as whoever delegated the task has it graded later.
+        own_folder: where the user's own version of a folder lies that others may have written to meanwhile.
     """
 
     def __init__(  # noqa: PLR0913 - what a grading is made of, each with its name
@@ -45,8 +46,10 @@ class Judging:
         start: Snapshot,
         stop: Callable[[], str] = str,
         passes_on: PassesOn = lambda _: False,
+        own_folder: Callable[[Path], Path] = Path,
     ) -> None:
         self._home = home
+        self._own_folder = own_folder
         self._request = request
         self._versions = versions
         self._snapshot = snapshot
@@ -99,7 +102,7 @@ class Judging:
         """
         workspace, source = self._request.workspace, Path(self._request.rubric.source)
         beside = [source.resolve().parent] if self._request.rubric.source and source.exists() else []
-        folders = [*beside, Path.cwd()]
+        folders = [self._own_folder(one) for one in (*beside, Path.cwd())]
         if not is_needed or not any(workspace in (one, *one.parents) for one in folders):
             yield folders
             return

@@ -74,6 +74,8 @@ class OutcomeRun:
         """Which errors whoever delegated the task takes: they end nothing, and the outcome is gone on with later."""
         self.also_keep: Callable[[], None] = _nothing
         """Called before anything is kept that the workspace belongs to: whoever delegated it may keep that, too."""
+        self.own_folder: Callable[[Path], Path] = Path
+        """Where the user's own version of a folder lies, if whoever delegated the task lets agents write there."""
 
         self.is_shown = False
         """Whether somebody may look at an attempt before its end, as at a job's threads."""
@@ -131,6 +133,7 @@ class OutcomeRun:
             start=start,
             stop=self.stop,
             passes_on=self.passes_on,
+            own_folder=self.own_folder,
         )
         found = judging.grade(outcome)
         failpoint("outcome.graded")

@@ -1,7 +1,7 @@
 """Teams, their threads, and the plans they carry out: words, and the files people write them in."""
 
 from agentflows.team.folder import make_team, read_team
-from agentflows.team.plan_file import check_plan, parse_plan, read_plan, render_plan
+from agentflows.team.plan_file import check_plan, fault_of, parse_plan, read_plan, render_plan
 from agentflows.team.words import (
     LEAD,
     MAX_SPECIALISTS,
@@ -41,6 +41,7 @@ __all__ = [
     "ThreadStatus",
     "ThreadTurn",
     "check_plan",
+    "fault_of",
     "make_team",
     "parse_plan",
     "read_plan",

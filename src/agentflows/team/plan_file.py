@@ -105,7 +105,7 @@ def render_plan(plan: Plan) -> str:
 
 
 def check_plan(tasks: Sequence[SubTask], where: str = "the plan") -> None:
-    """See that ids are single, that what is needed exists, and that nothing waits for itself.
+    """See that ids are single, that what is needed exists and what is promised can, and that nothing waits for itself.
 
     Raises:
         PlanError: it is not so; the message names the line and what to do.
@@ -125,8 +125,22 @@ def check_plan(tasks: Sequence[SubTask], where: str = "the plan") -> None:
                 known = ", ".join(list(lines)[:20])
                 msg = f"{where}, line {task.line}: {task.subtask_id} needs {name!r}, which is no sub-task. There are: {known}."
                 raise PlanError(msg)
+        if fault := fault_of(task.outputs):
+            msg = f"{where}, line {task.line}: {task.subtask_id} promises what cannot be left. {fault}"
+            raise PlanError(msg)
     _check_cycles(tasks, where)
     _check_follows(tasks, where)
+
+
+def fault_of(outputs: Iterable[str]) -> str:
+    """Why no file of a workspace can have a promised name; "" when each can be had."""
+    for pattern in outputs:
+        parts = pattern.split("/")
+        if not pattern.strip() or not parts[0] or ".." in parts:
+            return f"The output {pattern!r} names no file of the workspace: write its path from there, without `..`."
+        if parts[-1] in {"", "."}:
+            return f"The output {pattern!r} is a folder: name its files, as in '{pattern.rstrip('/.') or 'reports'}/*'."
+    return ""
 
 
 def _check_follows(tasks: Sequence[SubTask], where: str) -> None:
