@@ -103,6 +103,7 @@ def _made(root: Path, wanted: Deployment) -> RunnerDeployment:
         description=wanted.description,
         tags=wanted.tags,
         parameters=wanted.parameters,
+        version=wanted.sha_of_file(root),  # as doctor expects; in a clone it would be the commit
         schedules=[_schedule(one) for one in wanted.schedules],  # pyright: ignore[reportArgumentType]
         concurrency_limit=ConcurrencyLimitConfig(
             limit=limit.limit, collision_strategy=ConcurrencyLimitStrategy(limit.collision_strategy)

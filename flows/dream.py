@@ -33,6 +33,7 @@ from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
 from agentflows.change import Budget, DreamReport
+from agentflows.deployments import version_of
 from agentflows.dream import changes_table, ledger_table, markdown, summary_json
 from agentflows.dreaming import DreamRequest, DreamRun, SessionFilter
 from agentflows.errors import BudgetError
@@ -384,7 +385,13 @@ def _begun(home: Home, request: DreamRequest) -> DreamRun:
         raise
 
 
-@flow(name="dream", flow_run_name="dream · {store}", persist_result=False, result_serializer=_PLAIN)
+@flow(
+    name="dream",
+    flow_run_name="dream · {store}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
+)
 @scrubbed
 def dream(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",

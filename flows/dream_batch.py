@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.serializers import JSONSerializer
 from prefect.states import Cancelled, Cancelling, Crashed
 
+from agentflows.deployments import version_of
 from agentflows.dreaming import DreamRun, PartEnd, carry_out_part, read_part
 from agentflows.errors import AgentflowsError, DreamError, SettingsError
 from agentflows.form import titled
@@ -50,7 +51,11 @@ def say(text: str) -> None:
 
 
 @flow(
-    name="dream-batch", flow_run_name="{dream} · part {part}", persist_result=False, result_serializer=_PLAIN
+    name="dream-batch",
+    flow_run_name="{dream} · part {part}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
 )
 @scrubbed
 def dream_batch(

@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.serializers import JSONSerializer
 
+from agentflows.deployments import version_of
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.impact import MINIMUM, Impact, markdown, measure, record, success_of, table
@@ -46,7 +47,13 @@ def publish(found: Impact) -> None:
     _pages.lay_table(table(found), key=f"impact-{slug}-versions", description="Before and after each version")
 
 
-@flow(name="impact", flow_run_name="impact · {store}", persist_result=False, result_serializer=_PLAIN)
+@flow(
+    name="impact",
+    flow_run_name="impact · {store}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
+)
 @scrubbed
 def impact(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",

@@ -10,6 +10,7 @@ from prefect.serializers import JSONSerializer
 
 from agentflows import readers
 from agentflows.archive import AddReport
+from agentflows.deployments import version_of
 from agentflows.form import titled
 from agentflows.home import Home, open_home
 from agentflows.ingesting import batches, ingest_files
@@ -46,7 +47,13 @@ class Work:
         self.batches = batches(found.files)
 
 
-@flow(name="ingest", flow_run_name="ingest · {path}", persist_result=False, result_serializer=_PLAIN)
+@flow(
+    name="ingest",
+    flow_run_name="ingest · {path}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
+)
 @scrubbed
 def ingest(
     path: Annotated[str, titled("Session logs", min_length=1)] = "~/.claude/projects",

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from prefect.serializers import JSONSerializer
 
 from agentflows.change import Budget
+from agentflows.deployments import version_of
 from agentflows.errors import AgentflowsError, NotFoundError
 from agentflows.escape import inline
 from agentflows.form import titled
@@ -139,7 +140,13 @@ def _dream_line(found: dict[str, Any]) -> str:
     )
 
 
-@flow(name="nightly", flow_run_name="nightly · {store}", persist_result=False, result_serializer=_PLAIN)
+@flow(
+    name="nightly",
+    flow_run_name="nightly · {store}",
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
+)
 @scrubbed
 def nightly(
     store: Annotated[str, titled("Memory store", min_length=1)] = "team",

@@ -22,6 +22,7 @@ from prefect.serializers import JSONSerializer
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from agentflows.agent import Transcript
+from agentflows.deployments import version_of
 from agentflows.errors import BudgetError, OrchestrationError, ServerError, UsageError
 from agentflows.form import titled
 from agentflows.home import Home, open_home
@@ -243,6 +244,7 @@ class Sent:
     flow_run_name="{thread} · turn {number}",
     persist_result=False,
     result_serializer=_PLAIN,
+    version=version_of(__file__),
 )
 @scrubbed
 def orchestrate_turn(
@@ -277,6 +279,7 @@ def _run_name() -> str:
     flow_run_name=_run_name,
     persist_result=False,
     result_serializer=_PLAIN,
+    version=version_of(__file__),
 )
 @scrubbed
 def orchestrate(

@@ -20,6 +20,7 @@ from prefect.serializers import JSONSerializer
 from pydantic import ConfigDict, Field, create_model
 
 from agentflows.change import Budget
+from agentflows.deployments import version_of
 from agentflows.errors import UsageError
 from agentflows.escape import code, inline, plain
 from agentflows.evaluation import Attempt, Evaluation, Outcome
@@ -253,6 +254,7 @@ def _said(form: type[Form], key: str) -> Form:
     flow_run_name="outcome · {description:.60}{outcome_id}",
     persist_result=False,
     result_serializer=_PLAIN,
+    version=version_of(__file__),
 )
 @scrubbed
 def outcome(

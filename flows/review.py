@@ -26,6 +26,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.serializers import JSONSerializer
 from pydantic import BaseModel, Field, create_model
 
+from agentflows.deployments import version_of
 from agentflows.dream import markdown
 from agentflows.dream.resolving import Answer
 from agentflows.errors import CorruptionError, ServerError, StoreError, UsageError
@@ -330,7 +331,13 @@ def _run_name() -> str:
     return f"review · {flow_run.get_parameters().get('dream_id') or 'newest'}"
 
 
-@flow(name="review", flow_run_name=_run_name, persist_result=False, result_serializer=_PLAIN)
+@flow(
+    name="review",
+    flow_run_name=_run_name,
+    persist_result=False,
+    result_serializer=_PLAIN,
+    version=version_of(__file__),
+)
 @scrubbed
 def review(
     dream_id: Annotated[str, titled("Dream", pattern=r"^(drm_.+)?$")] = "",
@@ -349,7 +356,8 @@ def review(
         decision: ask waits for a person: press Resume on this run's page, now or in some days. The others decide at
             once and wait for nobody: show lays the changes on the run's page; approve commits; reject remembers.
         pages: Whether the changes are laid out by their gravest risk or by file.
-        only: For approve and reject: numbers or ids of changes; empty means all that are held, but for the flags.
+        only: For approve and reject: numbers, ranges such as 7-9, or ids of changes; empty means all that are held, but
+            for the flags.
         answers: For approve: what you say to flags; each answer is approved and committed like a change, beside those
             of the field above or, where that is empty, beside all that are held.
         reason: For approve and reject: kept on record. A rejection needs one, for later dreams are shown it.

@@ -91,9 +91,16 @@ class Deployment(BaseModel):
         )
 
     def sha_of_file(self, root: Path) -> str:
-        """What Prefect calls the version of a deployment: the MD5 of the flow's file."""
-        content = (root / self.entrypoint.rpartition(":")[0]).read_bytes()
-        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+        """The version it has on the server when it was deployed from the flow's file as it is now."""
+        return version_of(root / self.entrypoint.rpartition(":")[0])
+
+
+def version_of(file: str | Path) -> str:
+    """The version of the flows of a file: its MD5, as Prefect has it.
+
+    A flow says it itself (`version=version_of(__file__)`): of one under a decorator Prefect takes the decorator's file.
+    """
+    return hashlib.md5(Path(file).read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def read_deployments(root: Path) -> list[Deployment]:

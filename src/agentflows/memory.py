@@ -143,7 +143,7 @@ def check_name(name: str) -> str:
     """Return `name` when the hosted API would take it as a store's.
 
     Raises:
-        LimitError: it is empty, too long, or has a control character.
+        LimitError: it is empty, too long, has a control character, or a space at an end, where nobody sees it.
     """
     problem = ""
     if not name.strip():
@@ -152,6 +152,8 @@ def check_name(name: str) -> str:
         problem = f"it has {len(name)} characters; at most {MAX_NAME_CHARS} are allowed"
     elif any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
         problem = "it has a control character"
+    elif name != name.strip():
+        problem = f"it begins or ends with a space; {name.strip()!r} is meant, perhaps"
     if problem:
         msg = f"The store name {name!r} cannot be used: {problem}."
         raise LimitError(msg)

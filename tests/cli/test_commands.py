@@ -93,6 +93,8 @@ def test_a_change_is_shown_with_its_quotes(dreamt: Path):
         (["dream", "--commit", "perhaps"], 2, "perhaps"),
         (["review", "show", "drm_nothere"], 2, "drm_nothere"),
         (["review", "approve", "last", "--only", "999"], 2, "no change '999'"),
+        (["review", "approve", "last", "--only", ""], 2, "names no change"),  # an empty variable is not all
+        (["review", "reject", "last", "--reason", "no", "--only", " ,"], 2, "names no change"),
         (["memory", "show", "/nowhere.md", "--store", "example"], 2, "/nowhere.md"),
         (["memory", "list", "--store", "nowhere"], 2, "nowhere"),
         (["memory", "restore", "99", "--store", "example"], 2, "99"),

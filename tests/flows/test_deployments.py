@@ -102,9 +102,16 @@ def prefect(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as `agentflows init` lays it down, deployed whole."""
+    """A project as `agentflows init` lays it down, in a clone, deployed whole."""
     folder = tmp_path_factory.mktemp("project")
     init_project(folder)
+    git = ["git", "-C", str(folder), "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    for words in (
+        ["init"],
+        ["commit", "--allow-empty", "-m", "one"],
+        ["remote", "add", "origin", "https://example.org/a.git"],
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
     made = prefect("work-pool", "create", "agentflows", "--type", "process", "--overwrite")
     assert made.returncode == 0, made.stderr
     deployed = prefect("--no-prompt", "deploy", "--all", folder=folder)
@@ -119,6 +126,9 @@ def test_the_server_has_what_the_file_says(project: Path):
     for wanted in DEPLOYMENTS:
         one = found[wanted["name"]]
         assert (one.entrypoint, one.description) == (wanted["entrypoint"], wanted["description"])
+        assert one.version == Words.model_validate(wanted).sha_of_file(project), (
+            "doctor would call it out of date"
+        )
         assert one.tags == wanted["tags"]
         assert one.parameters == wanted.get("parameters", {})
         told = {str(item.slug): (item.active, item.parameters, item.schedule) for item in one.schedules}

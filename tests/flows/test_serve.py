@@ -112,6 +112,7 @@ def test_what_is_served_runs_here_and_is_paused_when_this_ends(
             found = doctor(tmp_path / "home", timeout_seconds=30)
         assert "agentflows serve is at work on 2" in found.of("work").found
         assert "7 of 9 are not there" in found.of("deployments").found
+        assert "not as" not in found.of("deployments").found
         given = {"logs": str(EXAMPLES / "sessions"), "home": str(tmp_path / "home")}
         asked = run_deployment("nightly/nightly", parameters=given, timeout=0)
         assert isinstance(asked, FlowRun)

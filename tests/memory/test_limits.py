@@ -67,7 +67,7 @@ def test_a_memory_holds_as_many_bytes_as_the_hosted_one():
 def test_names_and_descriptions_have_the_hosted_limits():
     """A description goes into agents' system prompts: it is bounded and plain."""
     assert check_name("n" * 255) == "n" * 255
-    for name in ["", "  ", "n" * 256, "a\nb", "a\ud800"]:
+    for name in ["", "  ", "n" * 256, "a\nb", "a\ud800", " a", "a "]:
         with pytest.raises(LimitError):
             check_name(name)
     assert check_description("d" * MAX_DESCRIPTION_CHARS)

@@ -3,7 +3,7 @@
 import pytest
 
 from agentflows import review
-from agentflows.errors import StoreError
+from agentflows.errors import NotFoundError, StoreError
 from agentflows.home import Home
 from agentflows.store import State
 from tests.store.samples import change, dreamt, put, supersede
@@ -60,6 +60,16 @@ def test_a_change_that_is_named_twice_is_one(home: Home):
     assert review.approve(home.state, "drm_1", reviewer="ada", only=["1", one.change_id, "1"]).committed == (
         one.change_id,
     )
+
+
+def test_a_range_is_each_of_its_numbers(home: Home):
+    """As in the form; one that goes beyond what there is decides nothing."""
+    dreamt(home.state, supersede(), *(change(after=f"- More {one}") for one in "abc"))
+    for wrong in ("2-5", "3-2", "2-"):
+        with pytest.raises(NotFoundError, match="has no change"):
+            review.reject(home.state, "drm_1", reviewer="ada", reason="no", only=[wrong])
+    check_nothing_decided(home)
+    assert len(review.approve(home.state, "drm_1", reviewer="ada", only=["2-3", "3"]).committed) == 2
 
 
 def check_nothing_decided(home: Home) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ PictureOption = Annotated[
 ]
 
 _LISTED = 3
+_ID = re.compile(r"[a-z]+_[0-9a-f]{8,}")
 console = Console(highlight=False, soft_wrap=True)
 progress_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -106,10 +108,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     table = RichTable(
         title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False
     )
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(reveal(_cell(value))) for value in row))
+    cells = [[reveal(_cell(value)) for value in row] for row in rows]
+    for place, name in enumerate(columns):
+        is_copied = any(
+            _ID.fullmatch(row[place]) for row in cells
+        )  # whole, by whoever gives it to the next command
+        table.add_column(name, overflow="fold", no_wrap=is_copied)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
 
 

@@ -22,7 +22,10 @@ from agentflows.home import open_home
 app = typer.Typer(help="Read held changes and decide on them, one by one.", no_args_is_help=True)
 
 DreamArgument = Annotated[str, typer.Argument(metavar="DREAM", help="drm_…, or `last`")]
-OnlyOption = Annotated[str, typer.Option("--only", help="Only these changes: numbers or ids, 1,4,7")]
+OnlyOption = Annotated[
+    str | None,
+    typer.Option("--only", metavar="<str>", help="Only these changes: numbers, ranges or ids, 1,4,7-9"),
+]
 ByOption = Annotated[
     str, typer.Option("--by", help="Who decides (default: AGENTFLOWS_REVIEWER or your login)")
 ]
@@ -92,7 +95,7 @@ def show(
 @app.command()
 def approve(
     dream: DreamArgument,
-    only: OnlyOption = "",
+    only: OnlyOption = None,
     edit: Annotated[
         list[str] | None,
         typer.Option("--edit", help="Change N in your editor before it is approved; repeat for more"),
@@ -132,7 +135,8 @@ def approve(
                 edits[name] = _edited(change.after or change.before or "", name)
         chosen = _numbers(only)
         named = list(dict.fromkeys([*edits, *answers]))
-        chosen = [*chosen, *(name for name in named if name not in chosen)] if chosen or named else None
+        if chosen is not None or named:
+            chosen = [*(chosen or []), *(name for name in named if name not in (chosen or []))]
         result = reviews.approve(
             doors.state,
             dream_id,
@@ -153,7 +157,7 @@ def approve(
 def reject(
     dream: DreamArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why: later dreams are shown it")],
-    only: OnlyOption = "",
+    only: OnlyOption = None,
     by: ByOption = "",
     home: HomeOption = None,
     *,
@@ -166,7 +170,7 @@ def reject(
     with open_home(home) as doors:
         dream_id = decided_on(doors, dream)
         result = reviews.reject(
-            doors.state, dream_id, reviewer=doors.actor(by).name, reason=reason, only=_numbers(only) or None
+            doors.state, dream_id, reviewer=doors.actor(by).name, reason=reason, only=_numbers(only)
         )
     if json:
         print_json(result)
@@ -188,8 +192,15 @@ def _answer(item: str) -> tuple[str, Answer]:
     return name, answer
 
 
-def _numbers(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _numbers(text: str | None) -> list[str] | None:
+    """What `--only` names; None without it. One that names nothing is refused: it must not come to mean all."""
+    if text is None:
+        return None
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found:
+        message = f"--only names no change; found {text!r}. Give numbers or ids such as 1,4,7-9; without --only all are meant."
+        raise UsageError(message)
+    return found
 
 
 def _edited(before: str, name: str) -> str:

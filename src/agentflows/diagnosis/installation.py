@@ -1,6 +1,7 @@
 """The installation on Prefect: the server and its protection, who does the work, and what is deployed there."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -262,11 +263,10 @@ def _differs(root: Path, wanted: Deployment, there: dict[str, Any]) -> bool:
         version = wanted.sha_of_file(root)
     except OSError:
         return True
-    return (version, wanted.parameters, schedules) != (
-        there.get("version"),
-        there.get("parameters"),
-        given,
-    )
+    known = str(there.get("version") or "")
+    # A version that is no MD5 is a commit, or a word of the project's own: nothing to hold the file against.
+    is_other_file = re.fullmatch(r"[0-9a-f]{32}", known) is not None and known != version
+    return is_other_file or (wanted.parameters, schedules) != (there.get("parameters"), given)
 
 
 def _crash_check(server: Server) -> Check:

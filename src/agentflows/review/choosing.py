@@ -1,6 +1,7 @@
 """Which changes of a dream a reviewer means, and whether they wait."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from agentflows.change import Change, DreamReport
 from agentflows.errors import NotFoundError, UsageError
@@ -19,7 +20,7 @@ def held(state: State, dream_id: str) -> list[Change]:
 def choose(
     state: State, dream_id: str, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
 ) -> list[Change]:
-    """The held changes that `only` names, by number (as `review show` prints them) or id; all when None.
+    """The held changes that `only` names, by number (as `review show` prints them), range or id; all when None.
 
     `statuses` is what counts as held.
 
@@ -44,7 +45,7 @@ def chosen(
     by_name = {str(number): change for number, change in enumerate(changes, 1)}
     by_name |= {change.change_id: change for change in changes}
     found: dict[str, Change] = {}
-    for name in only:
+    for name in (one for word in only for one in _names(word)):
         if name not in by_name:
             msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
             raise NotFoundError(msg)
@@ -54,6 +55,15 @@ def chosen(
             raise UsageError(msg)
         found[change.change_id] = change  # which may be named by number and by id
     return list(found.values())
+
+
+def _names(word: str) -> Iterator[str]:
+    """The numbers of a range such as 7-9 one by one; any other word as it is."""
+    ends = re.fullmatch(r"(\d{1,6})\s*[-–]\s*(\d{1,6})", word)
+    if ends is None or int(ends[1]) > int(ends[2]):
+        yield word
+    else:
+        yield from map(str, range(int(ends[1]), int(ends[2]) + 1))
 
 
 def waiting_flags(report: DreamReport) -> dict[int, str]:

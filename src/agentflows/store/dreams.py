@@ -76,7 +76,7 @@ class Dreams(Opened):
         with self._db.read() as session:
             row = session.get(DreamRow, dream_id)
             if row is None:
-                msg = f"There is no dream {dream_id!r}. List them with `dreams`."
+                msg = f"There is no dream {dream_id!r}. `agentflows review list --all` has them."
                 raise NotFoundError(msg)
             changes = tuple(_complete(row, _changes_of(session, dream_id), now))
             report = DreamReport.model_validate_json(session.get_one(ReportRow, dream_id).report)
@@ -241,7 +241,7 @@ def find_change(session: Session, change_id: str, *, lock: bool = False) -> Chan
         statement = statement.with_for_update().execution_options(populate_existing=True)
     row = session.exec(statement).first()
     if row is None:
-        msg = f"There is no change {change_id!r}. List them with `changes`."
+        msg = f"There is no change {change_id!r}. `agentflows review show DREAM` has them."
         raise NotFoundError(msg)
     return row
 
