@@ -15,7 +15,7 @@ from agentflows.errors import SettingsError
 from agentflows.evaluation import Deliverable, Met
 from agentflows.home import Home, open_home
 from agentflows.outcome import Frozen, Grader, run_check
-from agentflows.rubric import Check, Criterion, Rubric, read_rubric
+from agentflows.rubric import Check, Criterion, Rubric, RubricLike, as_rubric
 from agentflows.sandbox import Limits, Run, Sandbox
 from agentflows.store.opened import new_id
 from agentflows.workbench import (
@@ -35,18 +35,8 @@ from agentflows.workbench import (
     read_labels,
 )
 
-RubricLike = Rubric | str | Path
-"""A rubric, or the file it stands in."""
-
-
-def as_rubric(rubric: RubricLike) -> Rubric:
-    """The rubric, read where a file was named.
-
-    Raises:
-        NotFoundError: there is no such file.
-        RubricError: it cannot be graded as written.
-    """
-    return rubric if isinstance(rubric, Rubric) else read_rubric(rubric)
+Folders = str | Path | Sequence[str | Path]
+"""Folders; one alone may stand for itself."""
 
 
 def lint_rubric(rubric: RubricLike) -> list[Finding]:
@@ -76,8 +66,8 @@ def review_rubric(
 def draft_rubric(
     task: str,
     *,
-    good: Sequence[str | Path] = (),
-    bad: Sequence[str | Path] = (),
+    good: Folders = (),
+    bad: Folders = (),
     model: bool | None = None,
     budget: Budget | None = None,
     home: str | Path | None = None,
@@ -102,11 +92,16 @@ def draft_rubric(
         has_model = doors.settings.has_endpoint if model is None else model
         return draft(
             task,
-            [Path(one) for one in good],
-            [Path(one) for one in bad],
+            _folders(good),
+            _folders(bad),
             decide=bench.decide,
             ask=bench.asker if has_model else None,
         )
+
+
+def _folders(given: Folders) -> list[Path]:
+    """The folders; of one string, not its letters: the first would be the root of the file system."""
+    return [Path(one) for one in ([given] if isinstance(given, str | Path) else given)]
 
 
 def prove_rubric(  # noqa: PLR0913 - what a proof is given, each with its name

@@ -381,7 +381,11 @@ def _looks_like(findings: Sequence[Finding]) -> str:
 
 
 def open_home(home: str | Path | None = None, **settings: object) -> Home:
-    """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment."""
+    """The home at `home`, or the one `AGENTFLOWS_HOME` names. Other settings by name win over the environment.
+
+    Raises:
+        SettingsError: there is no such setting, a value cannot be, or the folder cannot be made.
+    """
     return Home(load_settings(home=Path(home) if home else None, **settings))
 
 

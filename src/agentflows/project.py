@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +25,7 @@ MARKER = ".agentflows-project"
 _MARKED = "agentflows runs the flows in flows/ when it is started in this folder; without this file it runs its own.\n"
 PREFECT_SETTINGS = ".env.prefect"
 """The file of a project that gives its Prefect server a password. It is for its owner only, and not to be committed."""
+_LOADING = threading.RLock()
 _DEPLOYS_DREAM = re.compile(r"""(?m)^\s*(?:-\s+)?entrypoint:\s*(["']?)flows/dream\.py:dream\1\s*(?:#.*)?$""")
 
 
@@ -60,21 +62,24 @@ def flows_folder(start: Path | None = None) -> Path | None:
     return here / "flows" if project_root(here) == here else None
 
 
-def load_module(name: str, root: Path | None = None) -> ModuleType:
-    """The module of `flows/<name>.py`, loaded once per path and process.
+def load_module(name: str, root: Path | str | None = None) -> ModuleType:
+    """The module of `flows/<name>.py`, loaded once per path and process, also by several threads at once.
 
     Raises:
         NotFoundError: there is no such flow; the message lists those there are.
     """
-    folder = (root or project_root()) / "flows"
+    folder = Path(root or project_root()) / "flows"
     path = folder / f"{name}.py"
     if not path.is_file():
         found = sorted(item.stem for item in folder.glob("[a-z]*.py"))
         msg = f"There is no flow {name!r} in {folder}. It has: {', '.join(found) or 'none'}."
         raise NotFoundError(msg)
     module_name = f"agentflows_flows_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{name}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
+    with _LOADING:  # or a second thread would get the module before it was run
+        return sys.modules.get(module_name) or _loaded(module_name, path)
+
+
+def _loaded(module_name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         msg = f"{path} cannot be loaded as Python."
@@ -89,7 +94,7 @@ def load_module(name: str, root: Path | None = None) -> ModuleType:
     return module
 
 
-def load_flow(name: str, root: Path | None = None) -> Any:
+def load_flow(name: str, root: Path | str | None = None) -> Any:
     """The Prefect flow called `name`: `load_flow("dream")(store="team")` runs it here and now.
 
     Prefect's telemetry is switched off unless `PREFECT_SERVER_ANALYTICS_ENABLED` says otherwise: a temporary server

@@ -3,6 +3,7 @@
 Nothing is read at import. A setting given on the command line or from Python wins over its variable.
 """
 
+import difflib
 from pathlib import Path
 from typing import Literal
 
@@ -100,8 +101,15 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings; `overrides` that are None are left to the environment.
 
     Raises:
-        SettingsError: a variable has an impossible value; the message names each one.
+        SettingsError: a variable has an impossible value, or there is no setting of a name; the message names each one.
     """
+    known = {name: field.alias for name, field in Settings.model_fields.items()}
+    unknown = sorted(overrides.keys() - known.keys() - set(known.values()))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}."
+        msg = f"There is no setting {', '.join(map(repr, unknown))}. {hint}"
+        raise SettingsError(msg)
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # pyright: ignore[reportArgumentType]

@@ -19,7 +19,7 @@ from agentflows.pursuing.deciding import Asked, asked, decide
 from agentflows.pursuing.request import Grading, Limits, OutcomeRequest
 from agentflows.pursuing.run import POINTS, OutcomeRun, check_request, go_on
 from agentflows.pursuing.versions import ASIDE
-from agentflows.rubric import Rubric, parse_rubric, read_rubric
+from agentflows.rubric import Rubric, as_rubric
 
 __all__ = [
     "ASIDE",
@@ -121,10 +121,10 @@ def make_request(
     try:
         return OutcomeRequest(
             description=description,
-            rubric=_rubric(rubric),
+            rubric=as_rubric(rubric),
             agent=agent if isinstance(agent, AgentDefinition) else read_agent(agent),
             workspace=Path(workspace).expanduser().resolve(),
-            deliverables=tuple(deliverables),
+            deliverables=(deliverables,) if isinstance(deliverables, str) else tuple(deliverables),
             **options,
         )
     except ValidationError as error:
@@ -134,11 +134,3 @@ def make_request(
         )
         msg = f"The outcome cannot be pursued as asked: {found}. Nothing was started."
         raise UsageError(msg) from error
-
-
-def _rubric(rubric: Rubric | str | Path) -> Rubric:
-    if isinstance(rubric, Rubric):
-        return rubric
-    if isinstance(rubric, Path) or "\n" not in rubric:
-        return read_rubric(rubric)
-    return parse_rubric(rubric)

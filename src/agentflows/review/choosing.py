@@ -17,8 +17,12 @@ def held(state: State, dream_id: str) -> list[Change]:
     return [change for change in state.dream(dream_id).changes if change.status in OPEN]
 
 
+Names = str | int | Sequence[str | int]
+"""Changes by number or id; one alone may stand for itself."""
+
+
 def choose(
-    state: State, dream_id: str, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
+    state: State, dream_id: str, only: Names | None, *, statuses: Sequence[str] = ("held",)
 ) -> list[Change]:
     """The held changes that `only` names, by number (as `review show` prints them), range or id; all when None.
 
@@ -31,9 +35,7 @@ def choose(
     return chosen(state.dream(dream_id), only, statuses=statuses)
 
 
-def chosen(
-    report: DreamReport, only: Sequence[str] | None, *, statuses: Sequence[str] = ("held",)
-) -> list[Change]:
+def chosen(report: DreamReport, only: Names | None, *, statuses: Sequence[str] = ("held",)) -> list[Change]:
     """The same, of a report that was read.
 
     Raises:
@@ -45,7 +47,9 @@ def chosen(
     by_name = {str(number): change for number, change in enumerate(changes, 1)}
     by_name |= {change.change_id: change for change in changes}
     found: dict[str, Change] = {}
-    for name in (one for word in only for one in _names(word)):
+    # a string is a sequence, too: of "12", change 1 and change 2 would be taken
+    words = [only] if isinstance(only, str | int) else only
+    for name in (one for word in words for one in _names(str(word))):
         if name not in by_name:
             msg = f"Dream {dream_id} has no change {name!r}: it has {len(changes)}. See `agentflows review show {dream_id}`."
             raise NotFoundError(msg)

@@ -13,7 +13,7 @@ from agentflows.change import Change, Decision, Dream
 from agentflows.dream.resolving import Answer
 from agentflows.errors import ConflictError, NotApprovedError, StoreError, UsageError
 from agentflows.memory import Actor, MemoryEdit, MemoryStore, sha256
-from agentflows.review.choosing import OPEN, WRITES_NOTHING, choose, chosen, held, waiting_flags
+from agentflows.review.choosing import OPEN, WRITES_NOTHING, Names, choose, chosen, held, waiting_flags
 from agentflows.review.planning import Plan, Scan, own_changes, planned
 from agentflows.store import Lease, State, secret_brought
 from agentflows.store.failpoints import failpoint
@@ -47,7 +47,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
     dream_id: str,
     *,
     reviewer: str,
-    only: Sequence[str] | None = None,
+    only: Names | None = None,
     edits: Mapping[str, str] | None = None,
     resolve: Mapping[str, Answer] | None = None,
     reason: str = "",
@@ -56,7 +56,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
 ) -> ReviewResult:
     """Approve held changes and commit them in one transaction.
 
-    `edits` gives the reviewer's own text for a change, by number or id; `resolve` the answer to a flag, which is
+    `only` names them by number, as `review show` prints it, or id. `edits` gives the reviewer's own text for a change, by number or id; `resolve` the answer to a flag, which is
     then committed like any change. What an earlier call approved and did not live to commit is committed as it
     was approved. Without `only`, flags stay held unless they are answered: a flag asks a question, and approving
     everything answers none. Naming one in `only` acknowledges it: everything stays as it is. `base_version` is the version of
@@ -93,7 +93,7 @@ def approve(  # noqa: PLR0913 - each is part of what is decided
 
 
 def reject(
-    state: State, dream_id: str, *, reviewer: str, reason: str, only: Sequence[str] | None = None
+    state: State, dream_id: str, *, reviewer: str, reason: str, only: Names | None = None
 ) -> ReviewResult:
     """Reject held changes. Later dreams do not propose them again and say why.
 

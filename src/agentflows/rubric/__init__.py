@@ -5,7 +5,7 @@ that of `agentflows.workbench`.
 """
 
 from agentflows.rubric.checking import KINDS
-from agentflows.rubric.reading import MAX_RUBRIC_CHARS, parse_rubric, read_rubric
+from agentflows.rubric.reading import MAX_RUBRIC_CHARS, RubricLike, as_rubric, parse_rubric, read_rubric
 from agentflows.rubric.rendering import render_rubric, said
 from agentflows.rubric.words import Check, CheckKind, Criterion, Judging, Rubric
 
@@ -17,6 +17,8 @@ __all__ = [
     "Criterion",
     "Judging",
     "Rubric",
+    "RubricLike",
+    "as_rubric",
     "parse_rubric",
     "read_rubric",
     "render_rubric",

@@ -118,6 +118,24 @@ def read_rubric(path: Path | str) -> Rubric:
     return parse_rubric(text, source=str(path))
 
 
+RubricLike = Rubric | str | Path
+"""A rubric, the path of its file, or its Markdown: a text of several lines, or one that is a list item."""
+
+
+def as_rubric(rubric: RubricLike) -> Rubric:
+    """The rubric, read where it is given as a file or as Markdown.
+
+    Raises:
+        NotFoundError: there is no such file.
+        RubricError: it cannot be graded as written.
+    """
+    if isinstance(rubric, Rubric):
+        return rubric
+    if isinstance(rubric, str) and ("\n" in rubric or rubric.startswith(("- ", "* "))):
+        return parse_rubric(rubric)
+    return read_rubric(rubric)
+
+
 def _check_text(markdown: str, source: str) -> None:
     if len(markdown) > MAX_RUBRIC_CHARS:
         refuse(

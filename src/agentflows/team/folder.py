@@ -29,7 +29,7 @@ _SETTINGS_FILE = "team.yaml"
 _NO_AGENTS = ("readme.md",)
 
 
-def read_team(folder: Path) -> tuple[Team, tuple[str, ...]]:
+def read_team(folder: Path | str) -> tuple[Team, tuple[str, ...]]:
     """The team in a folder, and what its agent files say that has no effect here.
 
     Raises:
@@ -37,6 +37,7 @@ def read_team(folder: Path) -> tuple[Team, tuple[str, ...]]:
         AgentFileError: an agent file cannot be used.
         PlanError: there are no specialists, two of one name, more than may be, or `team.yaml` cannot be.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         msg = (
             f"There is no team folder {folder}. Name one that holds an agent file (Markdown) per specialist."

@@ -42,13 +42,14 @@ _TOP = ("title", "task", "subtasks")
 _FIELDS = ("id", *(name for name in SubTask.model_fields if name not in {"subtask_id", "line"}))
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path | str) -> Plan:
     """The plan in a file.
 
     Raises:
         NotFoundError: there is no such file.
         PlanError: it is no plan; the message names file, line and what to do.
     """
+    path = Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
             msg = f"{path}: a plan has up to {_MAX_BYTES >> 20} MiB, and this file is larger. Split the job."
