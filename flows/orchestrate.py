@@ -31,6 +31,7 @@ from agentflows.orchestrating import (
     Files,
     JobRequest,
     JobRun,
+    as_it_stands,
     begin,
     carry_out_turn,
     is_at_work,
@@ -118,7 +119,7 @@ def publish(work: Work) -> None:
 
 def _lay_down(work: Work) -> None:
     state = work.run.home.state
-    job = state.job(work.run.job.job_id)
+    job = as_it_stands(work.run.home, state.job(work.run.job.job_id))
     key = job.job_id.replace("_", "-")
     _pages.lay_markdown(markdown(job), key=key, description=headline(job))
     _pages.lay_table(table(job), key=f"{key}-turns", description="Every turn of every thread")
@@ -354,7 +355,10 @@ def _tell_budget(job: Orchestration) -> None:
 def _done(work: Work) -> dict[str, Any]:
     run = work.run
     if run.is_done:
-        say(f"This job was done before ({run.job.job_id}): nothing is done twice.")
+        say(
+            f"This job was done before ({run.job.job_id}), and its workspace is as it left it: nothing is done twice. "
+            "Another key has it done anew."
+        )
         publish(work)
         return summary(run.job)
     _announce(work)
@@ -372,7 +376,7 @@ def _done(work: Work) -> dict[str, Any]:
     try:
         done = run.go_on(one_turn, one_lead_turn)
     except BudgetError:
-        _tell_budget(run.home.state.job(run.job.job_id))
+        _tell_budget(as_it_stands(run.home, run.home.state.job(run.job.job_id)))
         raise
     if done.is_at_budget(before):
         _tell_budget(done)

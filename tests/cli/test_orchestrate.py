@@ -61,6 +61,7 @@ def files(tmp_path: Path) -> Path:
     [
         (["--plan", "good.yaml", "--workspace", "harbor"], "needs --team DIR and --workspace DIR"),
         (["--team", "release", "--plan", "good.yaml"], "needs --team DIR and --workspace DIR"),
+        (["--resume", "job_x", "--plan", "good.yaml", "Do it"], "task and --plan would have no effect"),
         (["--team", "nowhere", "--plan", "good.yaml", "--workspace", "harbor"], "no team folder nowhere"),
         (["--team", "release", "--plan", "nowhere.yaml", "--workspace", "harbor"], "no plan nowhere.yaml"),
         (["--team", "release", "--plan", "good.yaml", "--workspace", "nowhere"], "is no folder"),
@@ -128,6 +129,7 @@ def test_one_thread_is_shown_with_what_it_was_told_did_and_left(
     assert "told: Mend the links whose target only moved" in shown
     assert "modified docs/api.md" in shown
     assert "1 links lead nowhere, 1 were mended." in shown
+    assert "left as promised: reports/links.md" in shown
 
 
 def test_json_is_one_object_for_each_question(done: tuple[Path, str], capsys: pytest.CaptureFixture[str]):

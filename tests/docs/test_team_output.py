@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agentflows import open_home, orchestrate, read_team
-from agentflows.cli.orchestrate import show_job
+from agentflows.cli.orchestrate_show import show_job
 from agentflows.cli.output import console, program
 from agentflows.team import Orchestration
 from tests.conftest import EXAMPLES, ROOT

@@ -108,7 +108,7 @@ def test_what_was_not_begun_is_shown_as_that(do: Do, fake: FakeMessagesAPI, judg
     assert "1 not begun" in headline(job)
     words = {row["task"]: row["ending"] for row in table(job)}
     assert words == {
-        "Do slow": "running",
+        "Do slow": "midway",
         "Do bad": "failed",
         "Do after bad": "skipped",
         "Do later": "not begun",

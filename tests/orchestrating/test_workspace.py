@@ -88,6 +88,26 @@ def test_two_threads_that_write_the_same_file_lose_no_update(work: Work, workspa
     assert job.status == "succeeded"
 
 
+def test_a_promised_file_that_lost_a_conflict_is_not_what_was_promised(work: Work, workspace: Path):
+    """Whoever needs it finds another's version, or no file at all: such work is partial, and the job with it."""
+    same = SubTask(
+        subtask_id="a", agent="w", task="meet('a', 'b'); (folder / 'x').write_text('by a')", outputs=("x",)
+    )
+    below = SubTask(
+        subtask_id="b",
+        agent="w",
+        task="meet('b', 'a'); (folder / 'x').mkdir(); (folder / 'x/y').write_text('by b')",
+        outputs=("x/*", "mine.txt"),
+    )
+    job = work(same, below)
+    (lost,) = [turn for turn in job.turns if any(change.is_kept_aside for change in turn.changes)]
+    (won,) = [turn for turn in job.turns if turn is not lost]
+    assert (won.ending, lost.ending, job.status) == ("succeeded", "partial", "partial")
+    assert "another version was in the workspace" in lost.detail
+    assert all((workspace / item.path).is_file() for turn in job.turns for item in turn.outputs)
+    assert lost.missing in {("x",), ("x/*",)}
+
+
 def test_the_same_update_twice_and_different_files_are_no_conflict(work: Work, workspace: Path):
     """Threads that agree, or keep apart, meet in nothing."""
     job = work(

@@ -15,6 +15,7 @@ from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
 from agentflows.orchestrating.request import Files, JobRequest
 from agentflows.orchestrating.rubrics import check_rubrics
 from agentflows.orchestrating.run import DONE, FINAL, JobRun
+from agentflows.orchestrating.standing import as_it_stands
 from agentflows.orchestrating.transcripts import transcript
 from agentflows.orchestrating.turning import POINTS, perform
 from agentflows.team import Orchestration, Plan, Team, TeamCaps, read_plan, read_team
@@ -26,6 +27,7 @@ __all__ = [
     "Files",
     "JobRequest",
     "JobRun",
+    "as_it_stands",
     "begin",
     "carry_out_turn",
     "check_rubrics",

@@ -21,7 +21,7 @@ from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.rubrics import keep_rubric
 from agentflows.orchestrating.staging import Staging
 from agentflows.orchestrating.turning import perform, stage_of, turn_name
-from agentflows.orchestration import conflicts
+from agentflows.orchestration import conflicts, merged
 from agentflows.pursuing.holding import Hold
 from agentflows.store.failpoints import failpoint
 from agentflows.team import ThreadTurn
@@ -107,7 +107,7 @@ def brought_home(home: Home, request: JobRequest, turn: ThreadTurn, staging: Sta
     if not found.changes:
         return found
     changes = staging.merge(stage_of(request, turn, staging), found.changes)
-    return found.model_copy(update={"changes": changes})
+    return merged(found, changes)
 
 
 def ended(home: Home, turn: ThreadTurn) -> ThreadTurn | None:

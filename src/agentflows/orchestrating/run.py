@@ -17,6 +17,7 @@ from agentflows.orchestrating.own_code import keep_own_code, with_own_code
 from agentflows.orchestrating.remote import brought_home, offer
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.staging import Staging
+from agentflows.orchestrating.standing import as_it_stands
 from agentflows.orchestrating.turning import perform, stage_of
 from agentflows.orchestration import (
     Crew,
@@ -324,7 +325,7 @@ class JobRun:
             status = "interrupted"
         result = self.home.redactor().redact(last.text) if last is not None else _summary(turns)
         self._ended(status, stopped or (last.detail if last is not None else ""), result)
-        return self.home.state.job(self.job.job_id)
+        return as_it_stands(self.home, self.home.state.job(self.job.job_id))
 
     def _ended(self, status: JobStatus, detail: str, result: str = "") -> None:
         state = self.home.state

@@ -5,7 +5,6 @@ after every reply, where it has one; the transcript, as soon as the runner retur
 which can be done twice; then the turn itself. A re-run takes the newest of these that is there.
 """
 
-import fnmatch
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -24,11 +23,11 @@ from agentflows.orchestrating.own_code import own_folder, with_own_code
 from agentflows.orchestrating.request import JobRequest
 from agentflows.orchestrating.rubrics import rubric_of
 from agentflows.orchestrating.staging import Stage, Staging
-from agentflows.orchestration import changes_between, ending_of, promised
+from agentflows.orchestration import changes_between, ending_of, is_named, merged, promised
 from agentflows.pursuing import OutcomeRequest, OutcomeRun, begin, go_on
 from agentflows.recording import Showing, record_run
 from agentflows.store.failpoints import failpoint
-from agentflows.team import LEAD, SubTask, ThreadTurn
+from agentflows.team import LEAD, ThreadTurn
 
 if TYPE_CHECKING:
     from agentflows.claude import Tool
@@ -239,14 +238,15 @@ def _ended(
     if changes and not stage.is_elsewhere:
         changes = stage.staging.merge(stage, changes)
     outputs, missing = promised(turn.order.outputs, after)
+    names = turn.order.outputs
     changed = [
-        change for change in changes if _is_promised(change.path, turn.order) or not turn.order.outputs
+        change for change in changes if not names or any(is_named(change.path, name) for name in names)
     ]
     cost = home.state.spent(f"job:{turn_name(turn)}")
     redact = home.redactor().redact
     report = redact(transcript.text)
     why = [transcript.detail, _outcome_detail(outcome), left_out(base, left)]
-    return turn.model_copy(
+    ended = turn.model_copy(
         update={
             "status": "ended",
             "ending": ending_of(
@@ -264,7 +264,6 @@ def _ended(
             "outcome_id": outcome.outcome_id if outcome else "",
             "outputs": outputs,
             "missing": missing,
-            "changes": changes,
             "usage": cost.usage if cost.calls else (outcome or transcript).usage,
             "dollars": cost.dollars if cost.calls else (outcome or transcript).dollars,
             "tool_calls": transcript.tool_calls,
@@ -272,14 +271,11 @@ def _ended(
             "ended_at": _now(),
         }
     )
+    return merged(ended, changes)
 
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _is_promised(path: str, order: SubTask) -> bool:
-    return any(fnmatch.fnmatchcase(path, pattern.removeprefix("./")) for pattern in order.outputs)
 
 
 # -- graded turns ------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from agentflows.orchestration.crew import Book, Crew, Work
 from agentflows.orchestration.desk import Desk
 from agentflows.orchestration.ending import ending_of, job_status
 from agentflows.orchestration.estimate import Estimate, check_estimate, estimate
-from agentflows.orchestration.files import FileState, changes_between, conflicts, promised
+from agentflows.orchestration.files import FileState, changes_between, conflicts, is_named, merged, promised
 from agentflows.orchestration.leading import lead
-from agentflows.orchestration.page import headline, markdown, not_begun, summary, table
+from agentflows.orchestration.page import headline, markdown, not_begun, summary, table, word_of
 from agentflows.orchestration.planning import carry_out, plan_of
 
 __all__ = [
@@ -28,12 +28,15 @@ __all__ = [
     "ending_of",
     "estimate",
     "headline",
+    "is_named",
     "job_status",
     "lead",
     "markdown",
+    "merged",
     "not_begun",
     "plan_of",
     "promised",
     "summary",
     "table",
+    "word_of",
 ]

@@ -56,13 +56,42 @@ def promised(patterns: Sequence[str], files: Files) -> tuple[tuple[Deliverable, 
     missing: list[str] = []
     there = {path: state for path, state in files.items() if not state.is_link}
     for pattern in patterns:
-        wanted = pattern.removeprefix("./")
-        hits = [path for path in there if path == wanted or fnmatch.fnmatchcase(path, wanted)]
+        hits = [path for path in there if is_named(path, pattern)]
         if not hits:
             missing.append(pattern)
         for path in hits:
             found[path] = Deliverable(path=path, sha256=there[path].sha256, size_bytes=there[path].size_bytes)
     return tuple(found[path] for path in sorted(found)), tuple(missing)
+
+
+def is_named(path: str, pattern: str) -> bool:
+    """Whether a promised path or glob names this file."""
+    wanted = pattern.removeprefix("./")
+    return path == wanted or fnmatch.fnmatchcase(path, wanted)
+
+
+def merged(turn: ThreadTurn, changes: tuple[FileChange, ...]) -> ThreadTurn:
+    """The turn with what became of its changes in the workspace.
+
+    A file that it promised and whose version was kept aside is not what it promised: who needs it finds another one,
+    or none. So such a turn is `partial` at most.
+    """
+    aside = {change.path for change in changes if change.is_kept_aside}
+    lost = [item.path for item in turn.outputs if item.path in aside]
+    if not lost:
+        return turn.model_copy(update={"changes": changes})
+    outputs = tuple(item for item in turn.outputs if item.path not in aside)
+    missing = [one for one in turn.order.outputs if not any(is_named(item.path, one) for item in outputs)]
+    why = f"promised, but another version was in the workspace and this one is kept aside: {', '.join(lost[:5])}"
+    return turn.model_copy(
+        update={
+            "changes": changes,
+            "outputs": outputs,
+            "missing": tuple(missing),
+            "ending": "partial" if turn.ending == "succeeded" else turn.ending,
+            "detail": "; ".join(filter(None, (turn.detail, why))),
+        }
+    )
 
 
 def conflicts(turn: ThreadTurn, others: Iterable[ThreadTurn]) -> ThreadTurn:

@@ -16,18 +16,25 @@ def not_begun(job: Orchestration) -> tuple[SubTask, ...]:
     return tuple(task for task in job.plan.subtasks if task.subtask_id not in begun) if job.plan else ()
 
 
+def word_of(turn: ThreadTurn, job: Orchestration) -> str:
+    """How the turn ended, or where it stands: `midway` where it began, has not ended, and nobody works on the job."""
+    is_left = turn.status == "running" and job.status not in {"pending", "running"}
+    return "midway" if is_left else turn.ending or turn.status
+
+
 def headline(job: Orchestration) -> str:
     """One line: what became of the job."""
     endings: dict[str, int] = {}
     for turn in job.turns:
         if turn.thread_id != LEAD:
-            word = turn.ending or turn.status
+            word = word_of(turn, job)
             endings[word] = endings.get(word, 0) + 1
     if left := len(not_begun(job)):
         endings["not begun"] = left
     told = ", ".join(f"{count} {word}" for word, count in sorted(endings.items())) or "no turns"
     cost = f", ${job.dollars:.2f}" if job.dollars else ""
-    return f"{job.status}: {len(job.threads)} threads, turns: {told}, {job.usage.total:,} tokens{cost}"
+    threads = f"{len(job.threads)} thread{'' if len(job.threads) == 1 else 's'}"
+    return f"{job.status}: {threads}, turns: {told}, {job.usage.total:,} tokens{cost}"
 
 
 def summary(job: Orchestration) -> dict[str, Any]:
@@ -52,7 +59,7 @@ def summary(job: Orchestration) -> dict[str, Any]:
 def table(job: Orchestration) -> list[dict[str, str]]:
     """A row per turn, in the order they began, then one per sub-task that was not begun."""
     rows = sorted(job.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
-    return [*map(_row, rows), *map(_no_row, not_begun(job))]
+    return [*(_row(turn, job) for turn in rows), *map(_no_row, not_begun(job))]
 
 
 def _no_row(task: SubTask) -> dict[str, str]:
@@ -64,13 +71,13 @@ def _no_row(task: SubTask) -> dict[str, str]:
     }
 
 
-def _row(turn: ThreadTurn) -> dict[str, str]:
+def _row(turn: ThreadTurn, job: Orchestration) -> dict[str, str]:
     seconds = (turn.ended_at - turn.started_at).total_seconds() if turn.started_at and turn.ended_at else None
     return {
         "thread": turn.thread_id,
         "turn": str(turn.number),
         "task": plain(turn.order.task, _CELL),
-        "ending": turn.ending or turn.status,
+        "ending": word_of(turn, job),
         "outputs": ", ".join(plain(item.path) for item in turn.outputs) or "–",
         "missing": ", ".join(map(plain, turn.missing)) or "–",
         "changed": _changed(turn.changes),
@@ -109,7 +116,7 @@ def markdown(job: Orchestration) -> str:
     for thread in job.threads:
         lines += [f"## {inline(thread.thread_id)} · {inline(thread.agent)} · {thread.status}", ""]
         for turn in thread.turns:
-            lines += _turn(turn)
+            lines += _turn(turn, job)
     if left := not_begun(job):
         lines += [
             "## Not begun",
@@ -120,9 +127,9 @@ def markdown(job: Orchestration) -> str:
     return "\n".join(lines)
 
 
-def _turn(turn: ThreadTurn) -> list[str]:
+def _turn(turn: ThreadTurn, job: Orchestration) -> list[str]:
     lines = [
-        f"### Turn {turn.number}: {turn.ending or turn.status}",
+        f"### Turn {turn.number}: {word_of(turn, job)}",
         "",
         block(turn.order.task[:_REPORT], "text"),
         "",

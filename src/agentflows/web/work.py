@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from agentflows.errors import NotFoundError
 from agentflows.evaluation import Outcome
-from agentflows.orchestrating import transcript
+from agentflows.orchestrating import as_it_stands, transcript
 from agentflows.orchestration import headline as job_headline
-from agentflows.orchestration import not_begun
+from agentflows.orchestration import not_begun, word_of
 from agentflows.outcome import headline, iteration_name
 from agentflows.pursuing import OutcomeRequest
 from agentflows.rubric import Rubric
@@ -55,7 +55,9 @@ def outcome(site: Site, request: Request) -> Response:
 def jobs(site: Site, request: Request) -> Response:
     """Jobs of teams, the newest first."""
     page = paging(request, ITEMS)
-    found = site.home.state.jobs(offset=page.offset, limit=ITEMS + 1)
+    found = [
+        as_it_stands(site.home, one) for one in site.home.state.jobs(offset=page.offset, limit=ITEMS + 1)
+    ]
     return site.page(
         request,
         "jobs.html",
@@ -66,7 +68,7 @@ def jobs(site: Site, request: Request) -> Response:
 
 def job(site: Site, request: Request) -> Response:
     """One job: every turn of every thread, in the order they began."""
-    found = site.home.state.job(request.path_params["job"])
+    found = as_it_stands(site.home, site.home.state.job(request.path_params["job"]))
     turns = sorted(found.turns, key=lambda turn: (turn.started_at is None, turn.started_at, turn.thread_id))
     page = counted(paging(request, TURNS), len(turns))
     return site.page(
@@ -76,6 +78,7 @@ def job(site: Site, request: Request) -> Response:
         headline=job_headline(found),
         turns=turns[page.offset : page.offset + TURNS],
         left=not_begun(found),
+        word_of=word_of,
         page=page,
     )
 
