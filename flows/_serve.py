@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import (
@@ -19,9 +20,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectException
+from prefect.flows import load_flow_from_entrypoint
 from prefect.runner import Runner
+from prefect.utilities.callables import ParameterSchema, parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 
-from agentflows.deployments import Deployment, Schedule
+from agentflows.deployments import FILE, Deployment, Schedule
 from agentflows.errors import UsageError
 
 HEARTBEAT_SECONDS = 30
@@ -48,15 +53,16 @@ def serve(
         ready: Called when it has all.
 
     Raises:
-        UsageError: a work pool has one of them: its workers would run what this runs.
+        UsageError: a work pool has one of them: its workers would run what this runs; or the file says what cannot be.
     """
     _check_unpooled(root, wanted)
+    all_made = [_made(root, one) for one in wanted]  # before the server has one of them
     options: dict[str, Any] = {"limit": limit} if limit else {}
     runner = _Runner(
         name="agentflows", pause_on_shutdown=True, heartbeat_seconds=HEARTBEAT_SECONDS, **options
     )
-    for one in wanted:
-        told(one, str(runner.add_deployment(_made(root, one))))
+    for one, made in zip(wanted, all_made, strict=True):
+        told(one, str(runner.add_deployment(made)))
     ready()
     signal.signal(
         signal.SIGINT, signal.default_int_handler
@@ -96,22 +102,54 @@ def _check_unpooled(root: Path, wanted: Sequence[Deployment]) -> None:
 
 
 def _made(root: Path, wanted: Deployment) -> RunnerDeployment:
+    """The deployment in Prefect's words.
+
+    Raises:
+        UsageError: the file says what cannot be: a flow, a schedule, a parameter.
+    """
     limit = wanted.concurrency_limit
-    made: Any = RunnerDeployment.from_entrypoint(
-        str(root / wanted.entrypoint),
-        name=wanted.name,
-        description=wanted.description,
-        tags=wanted.tags,
-        parameters=wanted.parameters,
-        version=wanted.sha_of_file(root),  # as doctor expects; in a clone it would be the commit
-        schedules=[_schedule(one) for one in wanted.schedules],  # pyright: ignore[reportArgumentType]
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=limit.limit, collision_strategy=ConcurrencyLimitStrategy(limit.collision_strategy)
+    entrypoint = str(root / wanted.entrypoint)
+    try:
+        form = parameter_schema(load_flow_from_entrypoint(entrypoint))
+        for given in (wanted.parameters, *(wanted.parameters | one.parameters for one in wanted.schedules)):
+            _check_given(given, form)
+        made: Any = RunnerDeployment.from_entrypoint(
+            entrypoint,
+            name=wanted.name,
+            description=wanted.description,
+            tags=wanted.tags,
+            parameters=wanted.parameters,
+            version=wanted.sha_of_file(root),  # as doctor expects; in a clone it would be the commit
+            schedules=[_schedule(one) for one in wanted.schedules],  # pyright: ignore[reportArgumentType]
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=limit.limit, collision_strategy=ConcurrencyLimitStrategy(limit.collision_strategy)
+            )
+            if limit
+            else None,
         )
-        if limit
-        else None,
-    )
+    except (OSError, ValueError, ValidationError, PrefectException) as error:
+        msg = (
+            f"{root / FILE}: the deployment {wanted.name!r} cannot be used: {_why(error)}. Correct it there."
+        )
+        raise UsageError(msg) from error
     return made
+
+
+def _check_given(given: Mapping[str, Any], form: ParameterSchema) -> None:
+    """Prefect takes any names; the run that has them crashes."""
+    unknown = sorted(given.keys() - form.properties.keys())
+    if unknown:
+        msg = f"its flow has no parameter {unknown[0]!r}; it has {', '.join(form.properties)}"
+        raise ValueError(msg)
+    validate(dict(given), form.model_dump(), raise_on_error=True, ignore_required=True)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong, in a line: of several things the first."""
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+    return " ".join(str(error).split()).rstrip(". ")
 
 
 def _schedule(wanted: Schedule) -> DeploymentScheduleCreate:

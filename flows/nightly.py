@@ -110,9 +110,12 @@ def markdown(night: Night) -> str:
     dream = night.done.get("dream", {})
     todo: list[str] = []
     if dream.get("held"):
+        out = "the next night publishes what you approve, `agentflows memory publish` at once"
+        if "publish" not in night.done and night.failed != "publish":
+            out = "what you approve goes out once *Publish to* or AGENTFLOWS_PUBLISH names a folder"
         todo.append(
-            f"**{dream['held']} changes wait for you.** Run the deployment `review`, or `agentflows review show "
-            f"{dream['dream_id']}`; the next night publishes what you approve, `agentflows memory publish` at once."
+            f"**{dream['held']} changes wait for you.** Press *Resume* on the run `review · …` that waits (where none does, run the "
+            f"deployment `review`), or `agentflows review show {dream['dream_id']}`; {out}."
         )
     if night.failed:
         todo.append(
@@ -127,7 +130,8 @@ def markdown(night: Night) -> str:
 
 def _ingest_line(found: dict[str, Any]) -> str:
     aside = f", {found['quarantined']:,} lines set aside" if found["quarantined"] else ""
-    return f"{found['added']:,} sessions added, {found['grown']:,} grown, {found['unchanged']:,} as they were{aside}"
+    files = f"{found['files']:,} files ({found['unchanged_files']:,} seen before)"
+    return f"{files}: {found['added']:,} sessions added, {found['grown']:,} grown{aside}"
 
 
 def _dream_line(found: dict[str, Any]) -> str:

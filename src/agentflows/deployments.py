@@ -43,7 +43,7 @@ class Limit(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    limit: int
+    limit: int = Field(ge=1)
     collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
 
 

@@ -63,6 +63,7 @@ def test_a_night_reads_dreams_and_publishes_and_the_next_does_nothing_twice(give
         approve(home.state, first["dream"]["dream_id"], reviewer="ada", scan=home.secret_in)
     second = load_flow("nightly")(**given)
     assert (second["ingest"]["added"], second["ingest"]["unchanged_files"]) == (0, 33)
+    assert "33 files (33 seen before): 0 sessions added" in page("nightly-team")
     assert second["publish"]["version"] > first["publish"]["version"]
     assert (mounted / "CLAUDE.md").read_text("utf-8") != before
     third = load_flow("nightly")(**given)

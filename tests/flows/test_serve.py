@@ -151,6 +151,35 @@ def test_what_workers_run_is_not_served_too(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("timezone: Etc/UTC", "timezone: Europe/Berln", 'timezone: Invalid timezone: "Europe/Berln"'),
+        ('cron: "0 3 * * *"', 'cron: "0 25 * * *"', "Invalid cron string"),
+        ("engine: rules", "engine: ruls", "'ruls' is not one of ['auto', 'rules', 'claude']"),
+        (
+            "{engine: claude, budget",
+            "{engines: claude, budget",
+            "its flow has no parameter 'engines'; it has store",
+        ),
+        ("nightly.py:nightly", "nightly.py:nocturnal", "Flow function with name 'nocturnal' not found"),
+    ],
+)
+def test_a_slip_in_the_file_is_one_line_and_deploys_nothing(tmp_path: Path, old: str, new: str, says: str):
+    """The first thing an operator edits is the time zone. What the server has already would go on with nobody at work."""
+    init_project(tmp_path)
+    path = tmp_path / "prefect.yaml"
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
+    wanted = [one for one in read_deployments(tmp_path) if one.name in {"impact", "nightly"}]
+    serve = load_helper("_serve", tmp_path).serve
+    with pytest.raises(UsageError) as refused:
+        serve(tmp_path, wanted[::-1], limit=None, told=print, ready=print)
+    assert f"{path}: the deployment 'nightly' cannot be used: " in str(refused.value)
+    assert says in str(refused.value)
+    assert deployments("impact", "nightly") == []
+
+
+@pytest.mark.usefixtures("empty")
 def test_a_deployment_of_others_by_the_same_name_is_no_hindrance():
     """Nobody deletes what is not theirs to serve their own."""
     (impact,) = [one for one in read_deployments(ROOT) if one.name == "impact"]
