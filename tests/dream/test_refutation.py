@@ -205,8 +205,20 @@ def test_what_stands_around_a_quote_counts(turn: list[Any], text: str, why: str)
 
 def test_what_is_taken_back_in_the_next_turn_does_not_stand():
     """The session itself says so, a turn later."""
-    held = twice(user(RULE), agent("Noted."), user("Scratch that, I was wrong."))
-    assert "taken back in" in counter_evidence(case(held))
+    for back in (
+        "Scratch that, I was wrong.",
+        "Actually, scratch that, deploy when it is green.",
+        "Sorry, I mixed that up, it was Mondays.",
+        "No wait, deploy on Fridays after all.",
+        "Nein, warte, doch on Fridays.",
+    ):
+        assert "taken back in" in counter_evidence(case(twice(user(RULE), agent("Noted."), user(back)))), back
+    for other in (
+        "Actually, fix the header instead.",
+        "No wait, the tests fail.",
+        "Sorry, one more thing: bump the parser.",
+    ):
+        assert counter_evidence(case(twice(user(RULE), agent("Noted."), user(other)))) == "", other
 
 
 def test_what_is_allowed_again_later_in_a_session_does_not_stand():

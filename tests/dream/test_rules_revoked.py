@@ -150,3 +150,51 @@ def test_paraphrases_of_one_wish_are_counted_together():
     (change,), _ = learned(sessions)
     assert change.support == 3
     assert texts(sessions[:1]) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "later"),
+    [
+        ("Always use pnpm, never npm.", "We went back to npm, pnpm was a mistake."),
+        ("From now on use tabs for indentation.", "Use spaces for indentation after all."),
+        ("Always add a changelog entry.", "We no longer keep a changelog."),
+        ("Always add a changelog entry.", "Drop the changelog entry, we don't do that anymore."),
+        ("Always write commit messages in German.", "Ignore my earlier rule about German commit messages."),
+        ("Immer pnpm statt npm verwenden.", "Doch wieder npm verwenden, pnpm war ein Fehler."),
+        ("Utilise toujours pnpm.", "pnpm était une erreur, on revient à npm."),
+    ],
+)
+def test_a_rule_that_a_user_went_back_on_is_not_written(rule: str, later: str):
+    """People rarely say `you may again`; said in two sessions, such a rule was committed with nobody looking."""
+    written, gates = words(rule, rule, later)
+    assert written == []
+    assert "taken_back" in gates
+    assert words(later, rule)[0] == [f"add: {rule}"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "later"),
+    [
+        ("Always run the linter before committing.", "Use the linter after all."),
+        ("Always run the linter before committing.", "We no longer see the linter error."),
+        ("Always deploy from the release branch.", "We don't deploy on Fridays any more."),
+        ("Always use pnpm, never npm.", "We no longer use npm."),
+        ("Always use pnpm, never npm.", "We went back to pnpm, npm was a mistake."),
+        ("Never use tabs for indentation.", "Use spaces for indentation after all."),
+        ("Always run the tests before pushing.", "That test was a mistake."),
+        ("Always add a changelog entry.", "I don't see the changelog entry anymore."),
+        ("Never push to main.", "Forget about the header, fix the footer."),
+        ("Immer die Tests laufen lassen.", "Die Tests laufen nicht mehr."),
+    ],
+)
+def test_words_that_go_back_on_something_else_take_no_rule_back(rule: str, later: str):
+    """Only what they name is over."""
+    assert f"add: {rule}" in words(rule, later)[0]
+
+
+def test_an_entry_that_a_user_went_back_on_is_put_to_a_person():
+    """The words are too far from its own to take its place; said by nobody, it would stand for ever."""
+    told = [session(5, agent(), user("We no longer keep a changelog."))]
+    (flag,), _ = learned(told, {"/notes.md": "# Rules\n\n- Always add a changelog entry.\n"})
+    assert flag.op == "flag"
+    assert "“We no longer keep a changelog.”, which goes back on it" in flag.reason

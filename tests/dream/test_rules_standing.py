@@ -69,6 +69,8 @@ def test_what_answers_or_insists_is_left_out(said: str, written: str):
         "Never use the cache in this branch.",
         "For now always use the staging key.",
         "Until Friday never deploy.",
+        "Never push for the next hour.",
+        "Never touch that file while I'm editing it.",
         "Always do it like this for this ticket.",
         "Diesmal immer die alte Version nehmen.",
         "Cette fois, utilise toujours la branche de test.",

@@ -22,7 +22,7 @@ from agentflows.dream.heeded import excludes, takes_back
 from agentflows.dream.over import without_over
 from agentflows.dream.stamp import without_stamp
 from agentflows.dream.texts import own_part
-from agentflows.signature import hedges, sentences, specifics
+from agentflows.signature import hedges, sentences, specifics, tokens
 
 _ENOUGH = 2
 """Sessions whose quotes must be sound; one, where only one is quoted."""
@@ -39,12 +39,21 @@ _REPORTED = re.compile(
     r"|error|message|linter|log|ticket|issue|comment|reviewer|colleague|prompt|tool|output)(?: \w+)? "
     r"(?:says?|said|wrote|writes|told|tells|states?|claims?|reads|suggests?|recommends?|mentions?|asks?|wants?)\b[^.!?]{0,40}(?::|that\b|to\b|[\"“«'])"
 )
+_ON_SECOND_THOUGHT = (
+    r"(?:(?:no|nein|non)\b\W*)?(?:oh|ah|sorry|wait|actually|hm+|warte|moment|entschuldigung|attends|pardon|perd[oó]n|espera)\b\W*"
+    r"(?:(?:no|nein|non)\b\W+)?"
+)
 _NOT_MEANT = re.compile(
-    r"(?i)^\W*(?:just kidding|kidding|j/?k\b|not really|(?:that|this|it)(?:'s| is| was) (?:wrong|false|not true|a joke|nonsense|outdated|old|no longer)"
+    rf"(?i)^\W*(?:{_ON_SECOND_THOUGHT}){{0,3}}(?:just kidding|kidding|j/?k\b|not really|(?:that|this|it)(?:'s| is| was) (?:wrong|false|not true|a joke|nonsense|outdated|old|no longer)"
     r"|wrong\b|never ?mind|scratch that|forget (?:that|it|what i said)|ignore (?:that|what i (?:just )?said)|i was (?:wrong|mistaken|joking)"
     r"|strike that|i take (?:that|it) back|on second thought|that (?:no longer|does not|doesn't) (?:holds?|appl(?:y|ies))|not anymore|no longer\W*$"
+    r"|i mixed (?:that|it|this|them) up|i got (?:that|it) wrong|i misspoke|das war falsch|ich habe? mich (?:geirrt|vertan)|je me suis trompée?|me equivoqué"
     r"|vergiss das|oublie (?:ça|cela)|olvida eso)"
 )
+_OTHERWISE = re.compile(
+    rf"(?i)^\W*(?:{_ON_SECOND_THOUGHT}){{1,3}}[^.!?]*\b(?:after all|instead|doch|lieber|finalement|plutôt|mejor)\b"
+)
+"""`No wait, use npm after all`: another choice, for what was said right before."""
 _NAMED_BACK = re.compile(
     r"(?i)^\W*(?:never ?mind|forget|ignore)(?:\s+about)?\s+((?:the|my|our|your|those|these)\s+[^.,;:!?]+)"
 )
@@ -169,6 +178,13 @@ def _after(quote: Quote, case: Case) -> str:
     for number, passage in enumerate(sorted(typed, key=lambda one: one.seq)):
         opening = next((passage.text[start:end] for start, end in sentences(passage.text)), "")
         if number == 0 and passage.starts and _NOT_MEANT.search(opening) and _is_about(opening, quote.text):
+            return f"is taken back in {passage.address}: {_short(opening)}"
+        if (
+            number == 0
+            and passage.starts
+            and _OTHERWISE.search(opening)
+            and tokens(opening) & tokens(quote.text)
+        ):
             return f"is taken back in {passage.address}: {_short(opening)}"
         for start, end in sentences(passage.text):
             said = passage.text[start:end]

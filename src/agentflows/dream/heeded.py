@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from agentflows.change import Observation, Refusal
 from agentflows.dream.faithful import content, has_negation, opposed
+from agentflows.dream.withdrawn import withdrawal, withdraws
 
 TAKEN_BACK = "taken back"
 """Attribute of what a user allows again, or no longer asks for."""
@@ -32,7 +33,11 @@ _MAX_QUOTED = 200
 
 
 def takes_back(text: str) -> bool:
-    """Whether a sentence allows again what was forbidden, or waives what was asked for."""
+    """Whether a sentence allows again what was forbidden, waives what was asked for, or goes back on something."""
+    return _allows(text) or bool(withdrawal(text))
+
+
+def _allows(text: str) -> bool:
     return bool(_BACK.search(text.replace("’", "'"))) and not text.rstrip().endswith("?")
 
 
@@ -91,9 +96,11 @@ def _takes_back(other: Observation, one: Observation) -> bool:
 def excludes(later: str, earlier: str) -> bool:
     """Whether one cannot do what the later sentence says and keep to the earlier one.
 
-    Leave that is given takes back what it allows; of two rules, only one that says the opposite of the same.
+    Leave that is given takes back what it allows, and words that go back on something what they name; of two rules, only one that says the opposite of the same.
     """
-    if takes_back(later):
+    if withdraws(later, earlier):
+        return True
+    if _allows(later):
         return opposed(later, earlier)
     ours, theirs = content(later), content(earlier)
     limited = any(_LIMITED.search(text) for text in (later, earlier))

@@ -13,7 +13,7 @@ from agentflows.dream.absent import NOT_THERE
 from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
 from agentflows.dream.faithful import stands_in
-from agentflows.dream.heeded import TAKEN_BACK
+from agentflows.dream.heeded import TAKEN_BACK, excludes
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, named_things
 from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
@@ -64,7 +64,7 @@ def propose(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     if not tokens(text) or pattern.kind == "correction" or _leads_nowhere(pattern):
         return _stale(pattern, writable)
     if pattern.attribute == TAKEN_BACK:
-        return _supersede(pattern, writable)
+        return _supersede(pattern, writable) or _lifted(pattern, writable)
     return (
         _reinforce(pattern, entries)
         or _narrow(pattern, writable)
@@ -280,6 +280,16 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
                 reason=f"{LATER}; {_evidence(pattern)}. {STAYS}",
                 risks=("contradicts",),
             )
+    return None
+
+
+def _lifted(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
+    """The entry that a user's later word goes back on, in words too far from its own to take its place: a person must say."""
+    for entry in entries:
+        if _is_of(pattern, entry.text) and excludes(pattern.claim, without_stamp(without_scope(entry.text))):
+            reason = f"A user said “{pattern.claim.strip()}”, which goes back on it; {_evidence(pattern)}."
+            ids = (entry.entry_id,)
+            return Proposal(op="flag", entry_ids=ids, path=entry.path, reason=reason, risks=("contradicts",))
     return None
 
 

@@ -9,7 +9,7 @@ import re
 
 ANSWERED = re.compile(
     r"""(?ix) \A(?:
-      (?: no | nope | non | nein | wait | actually | ok(?:ay)? | again | hey | listen | look | sorry | hmm )\s*[,.:!;–—-]+\s+
+      (?: no | nope | non | nein | no\ wait | wait | actually | ok(?:ay)? | again | hey | listen | look | sorry | hmm )\s*[,.:!;–—-]+\s+
     | (?: please | bitte | por\ favor | s'il\ te\ plaît | merci\ de )\b,?\s+
     | (?: (?:can|could|would|will)\ you(?:\ please)?\s+ (?=(?:always|never|make\ sure|stop)\b) )
     | (?:as\ )? i(?:'ve)? \s (?:(?:already|just)\s)* (?:told|asked|said)\b (?:\s (?:you|that|this|it|before|twice|once|many|several|\d+|times))* \s*[:,]\s+
@@ -112,9 +112,10 @@ _PASSING = re.compile(
     \b(?:for|in|on|with|at|to)\ (?:this|that|the\ current)\ (?:one|time|case|task|once|pr|pull\ request|mr|merge\ request|branch
       |ticket|issue|commit|session|feature|change|bug|release|sprint|file|page|step|experiment|run|conversation|chat|parcel|order)\b
     | \b(?:just|only)\ (?:this|for)\ (?:once|time|now|today)\b | \bthis\ (?:once|time|week|afternoon|morning)\b
+    | \b(?:for|in|during|within)\ the\ next\b | \bwhile\ (?:i'?m|i\ am|we'?re|we\ are)\b
     | \bfor\ (?:now|today|the\ moment|the\ time\ being)\b | \b(?:right\ now|today|tonight|temporarily|one-?off)\b
     | \buntil\ (?:\w+day|tomorrow|tonight|next|the\ (?:release|end|weekend|fix)|further|\d|i\b|we\b)
-    | \b(?:diesmal|nur\ heute|heute|vorerst|erst\ ?mal|im\ moment|für\ (?:diesen|dieses|diese)\s\w+|bis\ (?:\w+tag|morgen|nächste\w*))\b
+    | \b(?:diesmal|nur\ heute|heute|vorerst|erst\ ?mal|im\ moment|in\ (?:der|den)\ nächsten|für\ (?:diesen|dieses|diese)\s\w+|bis\ (?:\w+tag|morgen|nächste\w*))\b
     | \b(?:cette\ fois|pour\ (?:l'instant|le\ moment|cette|ce|cet)|aujourd'hui|provisoirement)\b
     | \b(?:esta\ vez|por\ ahora|de\ momento|por\ el\ momento|s[oó]lo\ hoy|hoy|para\ est[ea]\s\w+)\b
     """
