@@ -39,7 +39,7 @@ from agentflows.orchestrating import (
     refused,
     resumed,
 )
-from agentflows.orchestration import Crew, headline, markdown, summary, table
+from agentflows.orchestration import Crew, headline, markdown, name_of, summary, table
 from agentflows.project import load_helper
 from agentflows.scrubbing import scrubbed
 from agentflows.sending import MOST_LOST, Watch
@@ -83,20 +83,20 @@ def say(text: str) -> None:
 
 @task(name="turn", task_run_name="{thread}: {name}", **_STEP)
 @scrubbed
-def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
+def make_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:
     """One turn of one specialist, in this process."""
     turn = work.turn[thread, number]
-    say(f"{thread} turn {number}: {turn.order.subtask_id} begins")
+    say(f"{_said(thread, name, number)} begins")
     ended = work.run.perform(turn)
     return _told(work, ended)
 
 
 @task(name="remote turn", task_run_name="{thread}: {name}", **_STEP)
 @scrubbed
-def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:  # noqa: ARG001 - names the run
+def send_turn(work: Work, thread: str, name: str, number: int) -> ThreadTurn:
     """One turn of one specialist, as a flow run on the work pool."""
     turn = work.turn[thread, number]
-    say(f"{thread} turn {number}: {turn.order.subtask_id} is sent to the work pool")
+    say(f"{_said(thread, name, number)} is sent to the work pool")
     with get_client(sync_client=True) as client:
         post = _sending.Post(client, TURN, OrchestrationError, say)
         return _told(work, work.run.perform(turn, lambda one: Sent(work, one, post).to_its_end()))
@@ -123,6 +123,11 @@ def _lay_down(work: Work) -> None:
     key = job.job_id.replace("_", "-")
     _pages.lay_markdown(markdown(job), key=key, description=headline(job))
     _pages.lay_table(table(job), key=f"{key}-turns", description="Every turn of every thread")
+
+
+def _said(thread: str, name: str, number: int) -> str:
+    place = f"turn {number}"
+    return f"{thread} {place}" if name == place else f"{thread} {place}: {name}"
 
 
 def _told(work: Work, ended: ThreadTurn) -> ThreadTurn:
@@ -366,7 +371,8 @@ def _done(work: Work) -> dict[str, Any]:
     def one_turn(turn: ThreadTurn) -> ThreadTurn:
         work.turn[turn.thread_id, turn.number] = turn
         carry = send_turn if run.job.dispatch == "deployment" else make_turn
-        return carry(work, turn.thread_id, turn.order.subtask_id[:60], turn.number)
+        name = name_of(turn, is_planned=run.request.plan is not None)
+        return carry(work, turn.thread_id, name, turn.number)
 
     def one_lead_turn(turn: ThreadTurn, news: str, crew: Crew) -> Transcript:
         work.turn[LEAD, turn.number], work.crew, work.news = turn, crew, news

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from agentflows.evaluation import OutcomeResult, RunEnd
-from agentflows.orchestration import FileState, changes_between, conflicts, ending_of, job_status, promised
+from agentflows.orchestration import (
+    FileState,
+    changes_between,
+    conflicts,
+    ending_of,
+    job_status,
+    name_of,
+    promised,
+)
 from agentflows.team import Ending, FileChange, SubTask, ThreadTurn
 
 
@@ -108,3 +116,10 @@ def test_a_file_changed_by_two_turns_at_once_is_a_conflict_and_one_after_the_oth
     assert met(left("b", "0", "1", times)) == ()  # both left the same
     assert met(left("b", "3", "0", times)) == ()  # this one began from what the other left
     assert met(left("b", "0", "2", times, aside=True)) == ()  # the workspace never held it
+
+
+def test_a_turn_is_called_as_its_plan_has_it_and_else_by_its_number() -> None:
+    """Of what a lead sent the log and the graph had the id of its call; its words are none of Prefect's business."""
+    order = SubTask(subtask_id="0.toolu_1#1.0", agent="a", task="Look into everything")
+    turn = ThreadTurn(job_id="job_x", thread_id="a-1", number=2, order=order)
+    assert (name_of(turn, is_planned=True), name_of(turn, is_planned=False)) == ("0.toolu_1#1.0", "turn 2")

@@ -124,7 +124,8 @@ class JobRun:
                     continue
                 if not is_passing(error):
                     raise
-                self._hindered = self._hindered or f"{turn.order.subtask_id} could not go on. {error}"
+                name = turn.order.subtask_id if self.request.plan else turn.thread_id
+                self._hindered = self._hindered or f"{name} could not go on. {error}"
                 return turn.model_copy(update={"detail": str(error)})
             if self._broken:
                 return turn.model_copy(update={"detail": self._broken})

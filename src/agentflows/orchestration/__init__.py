@@ -11,7 +11,7 @@ from agentflows.orchestration.ending import ending_of, job_status
 from agentflows.orchestration.estimate import Estimate, check_estimate, estimate
 from agentflows.orchestration.files import FileState, changes_between, conflicts, is_named, merged, promised
 from agentflows.orchestration.leading import lead
-from agentflows.orchestration.page import headline, markdown, not_begun, summary, table, word_of
+from agentflows.orchestration.page import headline, markdown, name_of, not_begun, summary, table, word_of
 from agentflows.orchestration.planning import carry_out, plan_of
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "lead",
     "markdown",
     "merged",
+    "name_of",
     "not_begun",
     "plan_of",
     "promised",

@@ -22,6 +22,11 @@ def word_of(turn: ThreadTurn, job: Orchestration) -> str:
     return "midway" if is_left else turn.ending or turn.status
 
 
+def name_of(turn: ThreadTurn, *, is_planned: bool) -> str:
+    """What a turn is called in its thread: as the plan has it; what a lead sent has a number, and its words are not shown."""
+    return turn.order.subtask_id[:60] if is_planned else f"turn {turn.number}"
+
+
 def headline(job: Orchestration) -> str:
     """One line: what became of the job."""
     endings: dict[str, int] = {}
