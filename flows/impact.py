@@ -77,6 +77,10 @@ def impact(
         How many sessions count, each version's verdict, and which worse versions nothing has undone.
     """
     with open_home(home or None) as doors:
+        if not doors.state.list_stores():  # the first week of an installation is no failure
+            why = "There is no memory store yet, so there is nothing to compare: the first dream makes one."
+            get_run_logger().info(why, extra={"progress": True})
+            return {"store": store, "sessions": 0, "verdicts": {}, "worse": []}
         options = {"project": project, "agent": agent, "against": against, "minimum": minimum}
         found = compare(Work(doors), store, options)
         if not project and not agent and against == "previous" and minimum == MINIMUM:

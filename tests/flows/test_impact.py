@@ -6,6 +6,7 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from agentflows import load_flow, open_home
+from agentflows.errors import NotFoundError
 from tests.conftest import ROOT
 from tests.impact.sessions import archived, many, written
 
@@ -42,3 +43,13 @@ def test_a_narrowed_comparison_is_shown_and_not_kept(tmp_path: Path):
     assert answer["worse"] == [1]
     with open_home(tmp_path) as home:
         assert home.state.impact_flags("team") == []
+
+
+def test_the_first_week_is_no_failure_and_a_wrong_name_is(tmp_path: Path):
+    """It is scheduled from the start, and a failed run is told to somebody."""
+    impact = load_flow("impact", ROOT)
+    assert impact(store="team", home=str(tmp_path))["verdicts"] == {}
+    with open_home(tmp_path) as home:
+        home.state.create_store("other", actor=home.actor("tester"))
+    with pytest.raises(NotFoundError, match="There are: 'other'"):
+        impact(store="team", home=str(tmp_path))
