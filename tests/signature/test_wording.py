@@ -2,9 +2,11 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentflows.dream.faithful import has_negation
 from agentflows.signature import hedges, negations, sentences, specifics, tokens
 
 
@@ -65,6 +67,39 @@ def test_contractions_and_other_languages_are_negations():
         "sans": 1,
         "nunca": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "turned"),
+    [
+        ("Voeg nooit een changelog toe.", "Voeg een changelog toe."),
+        ("Non aggiungere commenti nel codice.", "Aggiungere commenti nel codice."),
+        ("Mai usare tabulazioni nel codice.", "Usare tabulazioni nel codice."),
+        ("Não adicione comentários ao código.", "Adicione comentários ao código."),
+        ("Никогда не добавляй комментарии в код.", "Добавляй комментарии в код."),
+        ("Lägg aldrig till kommentarer i koden.", "Lägg till kommentarer i koden."),
+        (
+            "テストを実行して、mainにはプッシュしないでください。",
+            "テストを実行して、mainにはプッシュしてください。",
+        ),
+        ("提交前,不要运行测试,直接推送。", "提交前,运行测试,直接推送。"),
+        ("커밋 전에 테스트를 실행하지 마세요.", "커밋 전에 테스트를 실행하세요."),
+    ],
+)
+def test_a_lost_not_is_seen_in_other_languages_too(said: str, turned: str):
+    """Where code does not know the word, a model that drops it has the opposite committed with nobody looking."""
+    assert negations(said)
+    assert not negations(turned)
+    assert has_negation(said)
+    assert not has_negation(turned)
+
+
+@pytest.mark.parametrize(
+    "text", ["On livre le 15 mai 2026.", "不具合を直す。", "Enkelte filer.", "Der Solocode ist da."]
+)
+def test_words_that_only_look_like_a_not_are_none(text: str):
+    """A month, a bug, a part of a word."""
+    assert not has_negation(text)
 
 
 def test_may_the_month_is_no_hedge():

@@ -20,6 +20,8 @@ _GOES_ON = re.compile(r"\s+\w|,\s+(?:(?:and|or|und|oder|et|ou|y|o)\s+)?[\w-]+\W*
 """More of the same clause, or the last item of a list."""
 _CLAUSE_WORD = re.compile(r"\s+(?:but|so|because|since|and|as|aber|weil|und|mais|car|et|pero|porque|y)\b")
 _ANSWER_NO = re.compile(r"\A\W*(?:no|nope|nein|non)\b\s*[,.!;:–—-]\s*", re.IGNORECASE)
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+"""Japanese, Chinese, Korean."""
 _TURNING = frozenset({"instead", "rather", "stop", "prohibited", "banned", "refrain", "statt", "stattdessen"})
 """Words that negate what follows and that a paraphrase may put for `not`."""
 _LIMITS = (
@@ -75,13 +77,14 @@ class Polarity:
 
 @lru_cache(maxsize=50_000)
 def is_negation(word: str) -> bool:
-    """Whether one word turns a statement round or limits it."""
-    return bool(negations(word)) or word.lower() in _TURNING
+    """Whether one word turns a statement round or limits it. In a script without blanks, no word does nothing else."""
+    return (bool(negations(word)) or word.lower() in _TURNING) and not _UNSPACED.search(word)
 
 
 def has_negation(text: str) -> bool:
     """Whether anything in the text turns a statement round or limits it."""
-    return any(is_negation(match.group()) for match in _WORD.finditer(_ANSWER_NO.sub("", text)))
+    said = _ANSWER_NO.sub("", text)
+    return any(is_negation(match.group()) for match in _WORD.finditer(said)) or bool(negations(said))
 
 
 def content(text: str) -> set[str]:

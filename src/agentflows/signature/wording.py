@@ -33,8 +33,17 @@ _NEGATIONS_WORDS = """
     excluding ne pas jamais sans sauf aucun aucune seulement uniquement hormis nicht kein keine keinen
     keinem keiner nie niemals ohne außer nur weder nunca jamás sin salvo solo sólo solamente excepto
     ningún ninguna nada tampoco
+    non nessuno nessuna nessun niente senza tranne eccetto soltanto não nenhum nenhuma sem exceto somente apenas só
+    niet nooit geen zonder behalve alleen enkel inte aldrig ingen inget inga utan ikke aldri uden uten kun
+    nigdy żaden żadnych bez tylko oprócz nikdy žádný pouze не никогда без нет нельзя кроме только ні ніколи değil asla
 """
 _NEGATIONS = frozenset(_NEGATIONS_WORDS.split())
+_NEGATED = re.compile(
+    r"(?i)\bmai(?=\s+\w+(?:are|ere|ire)\b)"
+    r"|ない|ません|なく(?=[て、。])|ずに|せず|禁止|不(?!具合|便|明|正|足|安|可能|良|同)|[没沒勿莫]|别(?=[再用在把让去做改动提推删])|[無无]需"
+    r"|(?<=지)\s?(?:마|말)|않|없|못|금지|아니"
+)
+"""Italian `mai` before what must not be done, unlike the French month; parts of words of Japanese, Chinese and Korean."""
 _HEDGES_WORDS = """
     maybe perhaps possibly probably reportedly apparently allegedly seemingly presumably supposedly
     seems seem might may likely unlikely unverified unconfirmed tentative tentatively guess suspect
@@ -96,10 +105,11 @@ def specifics(text: str) -> set[str]:
 def negations(text: str) -> Counter[str]:
     """How often each word stands that turns a statement round or limits it.
 
-    English, French, German and Spanish. Contractions count as `not`.
+    English, French, German and Spanish, and the plain ones of twelve more languages. Contractions count as `not`.
     """
     text = text.translate(_STRAIGHT)
     found = Counter({"not": len(_CONTRACTED.findall(text))})
+    found.update(_NEGATED.findall(text))
     found.update(word for word in _lower_words(_CONTRACTED.sub(" ", text)) if word in _NEGATIONS)
     return +found
 
