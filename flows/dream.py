@@ -4,7 +4,8 @@ Each step of a dream is a task here; what a step does stands in `agentflows.drea
 on through one `Work`, so that no content becomes a Prefect parameter, result or event.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -237,8 +238,10 @@ def call_reviewer(work: Work, home: str) -> str:
         except ObjectNotFound:
             say(f"    review: nothing is deployed as review/review; `agentflows review show {dream_id}`")
             return ""
-        waiting = {run.parameters.get("dream_id", ""): run for run in _waiting_reviews(client, found, home)}
-        run = waiting.pop(dream_id, None) or client.create_flow_run_from_deployment(
+        waiting = _waiting_reviews(client, found, home)
+        run = next(
+            (one for one in waiting if _dream_of(one) == dream_id), None
+        ) or client.create_flow_run_from_deployment(
             found,
             parameters={"dream_id": dream_id} | ({"home": home} if home else {}),
             name=f"review · {dream_id}",
@@ -261,16 +264,28 @@ def _waiting_reviews(client: SyncPrefectClient, deployment_id: UUID, home: str) 
     return [run for run in runs if run.parameters.get("home", "") == home]
 
 
-def _withdraw(client: SyncPrefectClient, work: Work, waiting: Mapping[str, FlowRun]) -> None:
-    """Cancel the reviews of earlier dreams of which nothing waits any more: they ask for nothing."""
-    known = {dream.dream_id for dream in work.run.home.state.dreams()}
-    for dream_id in known & waiting.keys():
-        state = waiting[dream_id].state
-        if state is not None and state.is_paused() and not held(work.run.home.state, dream_id):
+def _dream_of(run: FlowRun) -> str:
+    """The dream that a review is about. One that was started for the newest has it in its name, once it waits."""
+    named = re.search(r"drm_\w+$", run.name)
+    return run.parameters.get("dream_id") or (named[0] if named else "")
+
+
+def _withdraw(client: SyncPrefectClient, work: Work, waiting: Sequence[FlowRun]) -> None:
+    """Cancel the reviews of dreams of which nothing waits any more: they ask for nothing."""
+    state = work.run.home.state
+    known = {dream.dream_id for dream in state.dreams()}
+    for run in waiting:
+        dream_id = _dream_of(run)
+        if (
+            run.state is not None
+            and run.state.is_paused()
+            and dream_id in known
+            and not held(state, dream_id)
+        ):
             over = Cancelled(
                 message="Nothing of this dream waits any more: a later one proposes it, or it was decided."
             )
-            client.set_flow_run_state(waiting[dream_id].id, over, force=True)
+            client.set_flow_run_state(run.id, over, force=True)
 
 
 def _call_for_review(work: Work, home: str) -> None:
