@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from agentflows import load_flow, open_home, run_dream, run_ingest
 from agentflows.errors import DreamError
 from agentflows.testing import FakeMessagesAPI
 from tests.conftest import EXAMPLES
 from tests.dreaming.model import answer
+from tests.flows import reads
 
 pytestmark = pytest.mark.prefect
 
@@ -30,12 +29,6 @@ def harbor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
     """An operator sees in Prefect which step took how long and where it stopped."""
     run_dream("example", home=harbor)
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["dream · example"]))
-        )
-        tasks = client.read_task_runs()
-    names = {task.name for task in tasks if task.flow_run_id == runs[0].id}
     assert {
         "snapshot store and select sessions",
         "mine 33 sessions",
@@ -47,14 +40,13 @@ def test_every_step_of_a_dream_is_a_task_run(harbor: Path):
         "check invariants",
         "commit or hold",
         "report",
-    } <= names
+    } <= reads.task_names(reads.runs("dream · example")[0])
 
 
 def test_the_report_is_on_the_page_of_the_run(harbor: Path):
     """The diff with its quotes, the changes and the ledger are artifacts."""
     report = run_dream("example", home=harbor)
-    with get_client(sync_client=True) as client:
-        artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
+    artifacts = reads.artifacts()
     kinds = ("", "-changes", "-ledger", "-pictures")
     assert {f"dream-example{kind}" for kind in kinds} <= artifacts.keys()
     assert report.changes[0].quotes[0].address in str(artifacts["dream-example"].data)
@@ -77,10 +69,8 @@ def test_an_empty_archive_says_what_to_do(tmp_path: Path):
 def test_no_text_of_a_session_is_stored_by_prefect_outside_its_artifacts(harbor: Path):
     """Contents never travel as parameters or results: only ids and counts do."""
     run_dream("example", home=harbor)
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=["dream · example"]))
-        )
+    runs = reads.runs("dream · example")
+    assert runs
     assert all("integer cents" not in str(run.parameters) + str(run.state) for run in runs)
 
 
@@ -104,17 +94,14 @@ def test_a_scheduled_run_goes_on_with_the_batch_of_the_one_before(
 
 def drawn() -> dict[str, float]:
     """How far the bars are that runs drew, by key."""
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(limit=200)
-    return {str(one.key): float(str(one.data)) for one in found if one.type == "progress"}
+    return {key: float(str(one.data)) for key, one in reads.artifacts().items() if one.type == "progress"}
 
 
 def test_each_probe_with_each_memory_is_a_task_run(harbor: Path):
     """A replay that takes long or breaks is seen where it does; how far it is, and reading was, is drawn."""
     report = run_dream("example", home=harbor, probes=str(EXAMPLES / "probes"))
     assert "Replayed 2 probes: 1 improved, 0 flipped." in report.notes
-    with get_client(sync_client=True) as client:
-        names = {task.name for task in client.read_task_runs()}
+    names = reads.task_names(reads.runs("dream · example")[0])
     assert {
         "ingest-batches": 100.0,
         "dream-sessions": 100.0,

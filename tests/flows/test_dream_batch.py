@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 
 from agentflows import load_flow, open_home
 from agentflows.dreaming import DreamRequest, dream_over
@@ -15,10 +16,12 @@ from agentflows.ingesting import ingest_files
 from agentflows.readers import discover
 from tests.conftest import EXAMPLES, ROOT
 from tests.dreaming.test_parts import told
+from tests.flows import reads
 from tests.flows.site import prefect
 
 pytestmark = pytest.mark.prefect
 POOL = "dream-batch-test"
+_OF_POOL = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def homes(tmp_path: Path) -> list[Path]:
 def work_once() -> None:
     """A worker that takes what waits, as soon as something does."""
     with get_client(sync_client=True) as client:
-        while not any(run.work_pool_name == POOL for run in client.read_flow_runs(limit=50)):
+        while not client.read_flow_runs(work_pool_filter=_OF_POOL):
             time.sleep(0.2)
     prefect("worker", "start", "--pool", POOL, "--run-once")
 
@@ -56,8 +59,8 @@ def test_a_dream_on_the_work_pool_is_the_dream_it_is_without(homes: list[Path]):
     with open_home(two) as home:
         assert told(home.state.dream(answer["dream_id"])) == told(alone)
     with get_client(sync_client=True) as client:
-        runs = [run for run in client.read_flow_runs(limit=50) if run.work_pool_name == POOL]
-        drawn = [one for one in client.read_artifacts(limit=200) if one.flow_run_id == runs[0].id]
+        runs = client.read_flow_runs(work_pool_filter=_OF_POOL)
+    drawn = [one for one in reads.artifacts().values() if one.flow_run_id == runs[0].id]
     assert [(one.key, float(str(one.data))) for one in drawn] == [("dream-batch-sessions", 100.0)]
     assert [(run.name, run.state_name) for run in runs] == [(f"{answer['dream_id']} · part 1", "Completed")]
     assert runs[0].parameters == {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import TaskRunSort
 
 from agentflows import load_flow, open_home
 from agentflows.dreaming import DreamRequest, dream_over
@@ -35,7 +36,7 @@ def test_a_dream_on_dask_is_the_dream_it_is_without(tmp_path: Path, monkeypatch:
         assert home.state.get_store("team").store_id == store.store_id
         assert told(home.state.dream(answer["dream_id"])) == told(alone)
     with get_client(sync_client=True) as client:
-        names = {run.name for run in client.read_task_runs()}
+        names = {run.name for run in client.read_task_runs(sort=TaskRunSort.EXPECTED_START_TIME_DESC)}
     assert {f"review sessions: part {number}" for number in (1, 2, 3)} <= names
 
 

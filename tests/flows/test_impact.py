@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
 
 from agentflows import load_flow, open_home
 from agentflows.errors import NotFoundError
 from tests.conftest import ROOT
+from tests.flows import reads
 from tests.impact.sessions import archived, many, written
 
 pytestmark = pytest.mark.prefect
@@ -25,8 +25,7 @@ def test_the_page_shows_what_made_things_worse_and_the_flag_is_kept(tmp_path: Pa
         "verdicts": {"1": "no_difference", "2": "worse"},
         "worse": [2],
     }
-    with get_client(sync_client=True) as client:
-        artifacts = {artifact.key: str(artifact.data) for artifact in client.read_artifacts()}
+    artifacts = {key: str(artifact.data) for key, artifact in reads.artifacts().items()}
     assert "Undo: `agentflows memory restore 1 --store team`" in artifacts["impact-team"]
     assert "](data:image/svg+xml;base64," in artifacts["impact-team"]
     assert "WORSE" in artifacts["impact-team-versions"]

@@ -17,6 +17,7 @@ from agentflows.publishing import publish
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.conftest import EXAMPLES, ROOT
 from tests.dreaming.model import answer
+from tests.flows import reads
 from tests.hostile import HOSTILE, forged
 
 pytestmark = pytest.mark.prefect
@@ -36,18 +37,13 @@ def given(tmp_path: Path) -> dict[str, Any]:
 def sub_flows(name: str) -> list[FlowRun]:
     """Runs that were made by the newest run of that name, oldest first."""
     with get_client(sync_client=True) as client:
-        parent = max(
-            (run for run in client.read_flow_runs() if run.name == name), key=lambda run: run.created or 0
-        )
-        of = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[parent.id]))
+        of = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[reads.runs(name)[0].id]))
         return sorted(client.read_flow_runs(flow_run_filter=of), key=lambda run: str(run.created))
 
 
 def page(key: str) -> str:
     """The newest text of an artifact."""
-    with get_client(sync_client=True) as client:
-        found = [one for one in client.read_artifacts() if one.key == key]
-    return str(max(found, key=lambda one: str(one.created)).data)
+    return str(reads.artifacts()[key].data)
 
 
 def test_a_night_reads_dreams_and_publishes_and_the_next_does_nothing_twice(given: dict[str, Any]):

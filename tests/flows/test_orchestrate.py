@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterFlowRunId
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import parameter_schema
 
@@ -15,6 +13,7 @@ from agentflows import load_flow, open_home
 from agentflows.errors import AgentflowsError
 from agentflows.orchestrating import JobRequest, begin, make_request
 from tests.conftest import EXAMPLES, ROOT
+from tests.flows import reads
 
 pytestmark = pytest.mark.prefect
 
@@ -40,21 +39,9 @@ def test_each_turn_of_each_thread_is_a_task_run_and_the_page_shows_them(given: d
     """An operator sees in the graph who works on what, and on the page what came of it."""
     answer = load_flow("orchestrate", ROOT)(**given | {"task": ""})
     assert (answer["status"], answer["turns"]) == ("succeeded", 7)
-    with get_client(sync_client=True) as client:
-        (run,) = [
-            one
-            for one in client.read_flow_runs(limit=50)
-            if one.name.startswith("orchestrate · ") and one.parameters.get("home") == given["home"]
-        ]
-        of_run = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[run.id]))
-        names = {task.name for task in client.read_task_runs(task_run_filter=of_run)}
-        found = sorted(client.read_artifacts(limit=200), key=lambda one: str(one.created))
-        artifacts = {one.key: one for one in found}  # the newest version of each
-        progress = [
-            one
-            for one in client.read_artifacts(limit=200)
-            if one.flow_run_id == run.id and one.type == "progress"
-        ]
+    (run,) = [one for one in reads.runs("orchestrate · ") if one.parameters.get("home") == given["home"]]
+    names, artifacts = reads.task_names(run), reads.artifacts()
+    progress = [one for one in artifacts.values() if one.flow_run_id == run.id and one.type == "progress"]
     assert names == {
         "links-1: links",
         "links-1: mend",

@@ -13,8 +13,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
-    TaskRunFilter,
-    TaskRunFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
@@ -29,6 +27,7 @@ from agentflows.project import load_module
 from agentflows.pursuing import Limits, OutcomeRequest, asked, begin, decide, go_on, make_request
 from agentflows.rubric import parse_rubric
 from tests.conftest import EXAMPLES, ROOT
+from tests.flows import reads
 from tests.hostile import HOSTILE, forged
 
 pytestmark = pytest.mark.prefect
@@ -49,22 +48,13 @@ def given(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def task_names(run_id: Any) -> set[str]:
-    with get_client(sync_client=True) as client:
-        of_run = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[run_id]))
-        return {run.name for run in client.read_task_runs(task_run_filter=of_run)}
-
-
 def test_each_attempt_and_each_grading_is_a_task_run_and_the_page_shows_them(given: dict[str, Any]):
     """An operator sees what was tried, how it was graded, and with which evidence."""
     answer = load_flow("outcome", ROOT)(**given)
     assert (answer["result"], answer["revisions"], answer["evaluations"]) == ("satisfied", 1, 2)
-    with get_client(sync_client=True) as client:
-        runs = [
-            run for run in client.read_flow_runs() if run.name == f"outcome · {given['description'][:60]}"
-        ]
-        artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
-    assert task_names(runs[0].id) == {"draft", "grade draft", "revision 1", "grade revision 1", "report"}
+    run, *_ = reads.runs(f"outcome · {given['description'][:60]}")
+    artifacts = reads.artifacts()
+    assert reads.task_names(run) == {"draft", "grade draft", "revision 1", "grade revision 1", "report"}
     key = answer["outcome_id"].replace("_", "-")
     rows = str(json.loads(str(artifacts[f"{key}-criteria"].data)))
     assert "✗ not met" in rows

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Suspended
 
@@ -51,7 +52,8 @@ def waits(deployment: UUID, home: Path, dream_id: str, name: str | None = None) 
 def calls(deployment: UUID) -> dict[UUID, FlowRun]:
     """Every review there is."""
     with get_client(sync_client=True) as client:
-        return {run.id: run for run in client.read_flow_runs(limit=200) if run.deployment_id == deployment}
+        of = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+        return {run.id: run for run in client.read_flow_runs(deployment_filter=of)}
 
 
 @flow
