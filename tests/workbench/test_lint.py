@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentflows.errors import RubricError
@@ -248,6 +248,7 @@ WORDS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=12).map(" ".join), min_size=1, max_size=4))
+@example(["(optional) ."])
 def test_any_rubric_is_linted_and_list_rewrites_parse(texts: list[str]):
     """The linter sees text that nobody has proof-read; and what it says to write must be a rubric."""
     try:

@@ -293,7 +293,7 @@ def negative(criterion: Criterion) -> Iterator[Finding]:
 
 def no_evidence(criterion: Criterion) -> Iterator[Finding]:
     """It leaves to the grader what to quote."""
-    if criterion.judging != "judge" or criterion.evidence:
+    if criterion.judging != "judge" or criterion.evidence or not any(map(str.isalnum, criterion.text)):
         return
     if NEGATIVE.search(masked(criterion.text)):
         return
