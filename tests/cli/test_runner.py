@@ -1,11 +1,13 @@
 """What the command line says when it starts a flow: which server, whose flows."""
 
+import io
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from agentflows.cli.output import ProgressConsole
 from agentflows.project import init_project
 from tests import command_line
 from tests.conftest import EXAMPLES
@@ -43,3 +45,19 @@ def test_the_start_line_says_whose_flows_run(tmp_path: Path, marked: bool):  # n
     assert (folder / "ran").exists() == marked
     assert ("flows from ./flows" in done.stderr) == marked
     assert ("./flows is not run" in done.stderr) != marked
+
+
+class Gone(io.StringIO):
+    """A pipe that nobody reads."""
+
+    def write(self, _: str, /) -> int:
+        raise BrokenPipeError
+
+
+def test_whoever_reads_no_more_progress_ends_no_work():
+    """`2>&1 | head -3` ended the thread that said the fourth line, and sent the answer on standard output nowhere."""
+    before, screen = os.fstat(1), ProgressConsole(file=Gone())
+    for line in ("one", "two"):
+        screen.print(line)
+    assert screen.quiet
+    assert os.fstat(1) == before

@@ -128,6 +128,26 @@ def test_work_that_raises_is_a_failed_turn_and_the_others_go_on() -> None:
     assert kept["good"].ending == "succeeded"
 
 
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()])
+def test_what_ends_a_thread_ends_the_job_and_never_leaves_it_waiting(error: BaseException) -> None:
+    """A turn whose thread was ended so was waited for until the process was killed, and a stop was not heard."""
+
+    def work(turn: ThreadTurn) -> ThreadTurn:
+        raise error
+
+    pages = Pages()
+
+    def waits() -> None:
+        with crew(team("a"), work, pages=pages) as workers:
+            workers.send(task("one"))
+            workers.settle()
+
+    with pytest.raises(type(error)):
+        waits()
+    (turn,) = [turn for thread in pages.threads.values() for turn in thread.turns]
+    assert turn.status == "running"  # it goes on with the next process
+
+
 def test_what_ran_when_the_process_died_goes_on_and_what_ended_does_not() -> None:
     """The record alone decides: an ended turn is never paid twice."""
     pages = Pages()

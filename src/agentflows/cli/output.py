@@ -41,7 +41,17 @@ PictureOption = Annotated[
 _LISTED = 3
 _ID = re.compile(r"[a-z]+_[0-9a-f]{8,}")
 console = Console(highlight=False, soft_wrap=True)
-progress_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class ProgressConsole(Console):
+    """Standard error. Whoever has read enough of it (`2>&1 | head`) ends no work, in whatever thread that says a line."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more. Rich would send the answer on standard output nowhere, and end the thread."""
+        self.quiet = True
+
+
+progress_console = ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def program() -> str:

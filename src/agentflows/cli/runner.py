@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class _Progress(logging.Handler):
     """Prints the lines a flow marks as progress."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # a full disk behind standard error is no reason to end what runs
+            self._print(record)
+
+    def _print(self, record: logging.LogRecord) -> None:
         if getattr(record, "progress", False):
             progress_console.print(Text(reveal(record.getMessage()), style="dim"))
 

@@ -76,7 +76,7 @@ class Crew:
         self._changed = threading.Condition()
         self._running: dict[str, Future[None]] = {}
         self._stopped = ""
-        self._fault: Exception | None = None
+        self._fault: BaseException | None = None
         self._pool = ThreadPoolExecutor(team.limits.at_once, thread_name_prefix="thread-turn")
 
     # -- what there is -----------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class Crew:
     def _carry_out(self, turn: ThreadTurn) -> None:
         try:
             ended = self._recorded(self._ended(self._began(turn)))
-        except Exception as error:  # noqa: BLE001 - whoever waits for the job is told
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the job is told
             with self._changed:
                 self._fault = self._fault or error
                 self._stopped = self._stopped or str(error) or type(error).__name__
