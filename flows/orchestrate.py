@@ -402,6 +402,11 @@ def _announce(work: Work) -> None:
         f"{limits.max_tokens:,} tokens" if limits.max_tokens else "",
     ]
     told = " and ".join(cap for cap in caps if cap) or "no ceiling in money or tokens"
+    if other := work.run.left_here():
+        say(
+            f"{other.job_id} was left {other.status} in this workspace and is another job: another task, plan, team or key. "
+            f"agentflows orchestrate --resume {other.job_id} goes on with it."
+        )
     count = f"{len(request.plan.subtasks)} sub-tasks" if request.plan else "a live lead"
     say(
         f"{count}, up to {limits.at_once} turns at once and {limits.max_threads} threads; the job's cap: {told}, {limits.max_seconds:,.0f} s"

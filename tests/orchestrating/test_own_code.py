@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agentflows.errors import PlanError
+from agentflows.agent import AgentDefinition
+from agentflows.errors import PlanError, SettingsError, UsageError
 from agentflows.home import Home
 from agentflows.orchestrating import orchestrate
 from agentflows.team import Orchestration, Plan, SubTask, make_team, read_team
@@ -138,3 +139,25 @@ def test_a_rubric_that_cannot_be_used_is_refused_before_anything_begins(
     with pytest.raises(PlanError, match=f"line 7: the rubric of b cannot be used.*{says}"):
         do(plays.team("a"), plan=Plan(subtasks=tasks))
     assert not fake.requests
+
+
+def test_what_cannot_be_run_or_graded_here_is_refused_before_anything_begins(home: Home, workspace: Path):
+    """A program that is not installed, or a judge without a key, ended a turn when others had been paid."""
+    first = AgentDefinition(name="a", prompt="x", runner="command", command=("sh", "-c", "touch began"))
+    other = first.model_copy(update={"name": "b", "command": ("no-such-program",)})
+    for agent, rubric, error, says in (
+        (other, "", UsageError, "'no-such-program', which is not in PATH"),
+        (first.model_copy(update={"name": "b"}), "- It is good.\n", SettingsError, "none can be called"),
+    ):
+        tasks = (
+            SubTask(subtask_id="a", agent="a", task="x"),
+            SubTask(subtask_id="b", agent="b", task="x", needs=("a",), rubric=rubric),
+        )
+        with pytest.raises(error, match=says):
+            orchestrate(
+                plan=Plan(subtasks=tasks),
+                team=make_team("t", None, [first, agent]),
+                workspace=workspace,
+                home=home,
+            )
+    assert not home.state.jobs()

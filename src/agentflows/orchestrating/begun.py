@@ -10,7 +10,9 @@ from agentflows.orchestrating.rubrics import check_rubrics
 from agentflows.orchestrating.run import DONE, JobRun, final_name
 from agentflows.orchestrating.staging import Staging, settle
 from agentflows.orchestration import check_estimate, estimate
+from agentflows.pursuing import check_gradable
 from agentflows.pursuing.holding import Hold
+from agentflows.runners.command import check_command
 from agentflows.store.failpoints import failpoint
 from agentflows.team import Orchestration, TeamCaps
 
@@ -26,8 +28,11 @@ def begin(home: Home, request: JobRequest) -> JobRun:
         ConflictError: another process works in the workspace.
     """
     request.check()
-    check_rubrics(request)
+    rubrics = check_rubrics(request)
     _check_home(home, request)
+    if request.dispatch == "tasks":  # elsewhere it is for the workers to have keys and programs
+        for rubric in rubrics:
+            check_gradable(home, rubric)
     hold = Hold(home.state, str(request.workspace), home.actor().name, (request.task or "a plan")[:60])
     try:
         earlier = home.state.jobs(base_id=request.base_id, limit=1)
@@ -145,16 +150,17 @@ def _check_home(home: Home, request: JobRequest) -> None:
 
 
 def _check_models(home: Home, request: JobRequest) -> None:
-    """An agent that needs a model fails before the first turn, not after the last but one."""
+    """An agent that needs a model, or a program, fails before the first turn, not after the last but one."""
     needed = (
         [request.agent(task) for task in request.plan.subtasks]
         if request.plan
         else [*request.team.specialists, *([request.team.lead] if request.team.lead else [])]
     )
     for agent in needed:
-        if agent.runner == "messages":
-            home.runner(agent, home.state.purse({"job:check": Budget(tokens=0)}))
-            break
+        if agent.runner == "command" and request.dispatch == "tasks":
+            check_command(agent)
+    if asks := next((agent for agent in needed if agent.runner == "messages"), None):
+        home.runner(asks, home.state.purse({"job:check": Budget(tokens=0)}))
 
 
 def _title(request: JobRequest) -> str:

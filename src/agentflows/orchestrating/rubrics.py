@@ -39,26 +39,26 @@ def keep_rubric(home: Home, request: JobRequest, turn: ThreadTurn) -> None:
         home.state.keep_runner_state(_name(turn), path.read_text("utf-8"))
 
 
-def check_rubrics(request: JobRequest) -> None:
-    """See that every rubric of the plan can be used, before anything is paid for work that it is to grade.
+def check_rubrics(request: JobRequest) -> list[Rubric]:
+    """The rubrics of the plan: every one can be used, before anything is paid for work that it is to grade.
 
     Raises:
         PlanError: one cannot; the message names the line of the plan and what is wrong.
     """
-    plan = request.plan
+    plan, found = request.plan, list[Rubric]()
     for task in plan.subtasks if plan else ():
         text = task.rubric
         try:
             if text:
-                _ = (
-                    parse_rubric(text)
-                    if _is_text(text)
-                    else read_rubric(_beside(text, request) or Path(text))
+                is_text = _is_text(text)
+                found.append(
+                    parse_rubric(text) if is_text else read_rubric(_beside(text, request) or Path(text))
                 )
         except AgentflowsError as error:
             where = plan.source if plan and plan.source else "the plan"
             msg = f"{where}, line {task.line}: the rubric of {task.subtask_id} cannot be used. {error}"
             raise PlanError(msg) from error
+    return found
 
 
 def led_rubric(request: JobRequest, given: str) -> str:

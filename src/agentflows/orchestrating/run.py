@@ -38,6 +38,8 @@ DONE = frozenset({"succeeded", "partial", "failed"})
 """Ends from which nothing goes on."""
 FINAL = DONE | {"stopped"}
 """Where nobody works on a job any more; one that was stopped goes on when it is run again."""
+_LOOKED_BACK = 5
+"""Jobs of each state among which one that was left in the same workspace is looked for."""
 _STOP_EVERY = 1.0
 """Seconds between two looks into the database whether somebody asked for a stop."""
 
@@ -78,6 +80,14 @@ class JobRun:
         """What it can take; None for a live lead, who decides as it goes."""
         plan, settings = self.request.plan, self.home.settings
         return estimate(plan, self.request.team, self.home.prices, model=settings.model) if plan else None
+
+    def left_here(self) -> Orchestration | None:
+        """Another job that was begun in this workspace and is not done: after an edit of its plan a command is a new job."""
+        for status in ("stopped", "interrupted", "running"):
+            for job in self.home.state.jobs(status=status, limit=_LOOKED_BACK):
+                if job.workspace == self.job.workspace and job.job_id != self.job.job_id:
+                    return job
+        return None
 
     def stop(self) -> str:
         """Why the job is to end now; "" while it goes on. Asked often, it looks into the database once a second."""

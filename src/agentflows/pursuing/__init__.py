@@ -17,7 +17,7 @@ from agentflows.home import Home, open_home
 from agentflows.pursuing.begun import begin, resumed
 from agentflows.pursuing.deciding import Asked, asked, decide
 from agentflows.pursuing.request import Grading, Limits, OutcomeRequest
-from agentflows.pursuing.run import POINTS, OutcomeRun, check_request, go_on
+from agentflows.pursuing.run import POINTS, OutcomeRun, check_gradable, check_request, go_on
 from agentflows.pursuing.versions import ASIDE
 from agentflows.rubric import Rubric, as_rubric
 
@@ -31,6 +31,7 @@ __all__ = [
     "OutcomeRun",
     "asked",
     "begin",
+    "check_gradable",
     "check_request",
     "decide",
     "go_on",

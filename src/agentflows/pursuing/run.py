@@ -37,6 +37,7 @@ from agentflows.pursuing.request import ANSWER, ANSWER_FILE, OutcomeRequest
 from agentflows.pursuing.seen import Seen
 from agentflows.pursuing.versions import Snapshot, Versions
 from agentflows.recording import Showing, record_run
+from agentflows.rubric import Rubric
 from agentflows.store.failpoints import failpoint
 from agentflows.terminating import terminable
 
@@ -393,18 +394,28 @@ def check_request(home: Home, request: OutcomeRequest) -> None:
     if workspace == Path("/") or own == workspace or workspace in own.parents or is_inside:
         msg = f"The workspace {workspace} and the home {own} lie in each other. Name a folder that holds only the work."
         raise UsageError(msg)
-    for criterion in request.rubric.criteria:
+    check_gradable(home, request.rubric)
+    if request.store:
+        home.state.get_store(request.store)
+
+
+def check_gradable(home: Home, rubric: Rubric) -> None:
+    """Refuse a rubric that cannot be graded here.
+
+    Raises:
+        UsageError: a check lacks its definition.
+        SettingsError: a criterion needs a model and none can be called.
+    """
+    for criterion in rubric.criteria:
         if criterion.judging == "check" and criterion.check is None:
             msg = f"The criterion {criterion.criterion_id!r} is to be checked and says not how. Give it a check."
             raise UsageError(msg)
-    if any(one.judging == "judge" for one in request.rubric.criteria) and not home.settings.has_endpoint:
+    if any(one.judging == "judge" for one in rubric.criteria) and not home.settings.has_endpoint:
         msg = (
             "The rubric has criteria that a model judges, and none can be called. Set ANTHROPIC_API_KEY or "
             "ANTHROPIC_BASE_URL; or write them as checks, or as questions to a person (`human`)."
         )
         raise SettingsError(msg)
-    if request.store:
-        home.state.get_store(request.store)
 
 
 def outcome_id(request: OutcomeRequest, start: Snapshot, earlier: int) -> str:

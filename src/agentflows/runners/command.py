@@ -74,7 +74,7 @@ class CommandRunner:
             UsageError: the agent names no command, or one with unknown fields.
             SandboxError: the agent demands the sandbox, and there is none.
         """
-        _check(agent)
+        check_command(agent)
         session = _session(job.state)
         told = "\n\n".join([*_preface(agent, session), *opening(job, goes_on=bool(session))])
         argv, has_task = filled(agent, job, told=told, session=session)
@@ -316,7 +316,12 @@ def _within(
     )
 
 
-def _check(agent: AgentDefinition) -> None:
+def check_command(agent: AgentDefinition) -> None:
+    """Refuse a command that cannot be run here.
+
+    Raises:
+        UsageError: there is none, or its program is not in PATH.
+    """
     where = agent.source or "its definition"
     if not agent.command:
         msg = f"The agent {agent.name} runs with `command` and names none. Add `command:` to {where}."
