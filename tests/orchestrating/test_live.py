@@ -277,6 +277,13 @@ def test_a_lead_that_fails_leaves_what_its_threads_did(
     assert len(plays.asked_by(fake, LEAD)) == 2
 
 
+def test_a_lead_that_says_nothing_is_the_reason(do: Do, fake: FakeMessagesAPI):
+    """The job failed, and nothing said why."""
+    plays.script(fake, LEAD, "")
+    job = do(plays.team("a"))
+    assert (job.status, job.detail) == ("failed", "the lead ended without a word")
+
+
 def test_a_lead_may_wait_as_often_as_it_must(do: Do, fake: FakeMessagesAPI):
     """The same call again and again is no loop when it is a wait."""
     go = threading.Event()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflows.errors import NotFoundError, PlanError
-from agentflows.team import Plan, SubTask, fault_of, parse_plan, read_plan, render_plan
+from agentflows.team import Plan, SubTask, check_plan, fault_of, parse_plan, read_plan, render_plan
 
 PLAN = """\
 title: Review
@@ -92,6 +92,12 @@ def test_a_missing_and_a_binary_file_are_said(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PlanError, match="cannot be read"):
         read_plan(tmp_path / "bad.yaml")
+
+
+def test_a_plan_of_nothing_is_refused_from_python_too() -> None:
+    """It was a job that failed, without a reason."""
+    with pytest.raises(PlanError, match="at least one sub-task"):
+        check_plan(())
 
 
 words = st.text(

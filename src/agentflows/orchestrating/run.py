@@ -335,7 +335,10 @@ class JobRun:
         if self._broken:  # an error of this process, which says nothing about the job
             status = "interrupted"
         result = self.home.redactor().redact(last.text) if last is not None else _summary(turns)
-        self._ended(status, stopped or (last.detail if last is not None else ""), result)
+        why = last.detail if last is not None else ""
+        if not why and lead_ending == "empty":
+            why = "the lead ended without a word"
+        self._ended(status, stopped or why, result)
         return as_it_stands(self.home, self.home.state.job(self.job.job_id))
 
     def _ended(self, status: JobStatus, detail: str, result: str = "") -> None:

@@ -111,6 +111,9 @@ def check_plan(tasks: Sequence[SubTask], where: str = "the plan") -> None:
     Raises:
         PlanError: it is not so; the message names the line and what to do.
     """
+    if not tasks:
+        msg = f"{where}: a plan has at least one sub-task, found none. Give each an id, an agent and a task."
+        raise PlanError(msg)
     lines: dict[str, int] = {}
     for task in tasks:
         if task.subtask_id in lines:
