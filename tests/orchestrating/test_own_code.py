@@ -8,7 +8,7 @@ import pytest
 from agentflows.agent import AgentDefinition
 from agentflows.errors import PlanError, SettingsError, UsageError
 from agentflows.home import Home
-from agentflows.orchestrating import orchestrate
+from agentflows.orchestrating import begin, make_request, orchestrate, resume
 from agentflows.team import Orchestration, Plan, SubTask, make_team, read_team
 from agentflows.testing import FakeMessagesAPI, FakeRequest, Reply
 from tests.orchestrating import plays
@@ -161,3 +161,25 @@ def test_what_cannot_be_run_or_graded_here_is_refused_before_anything_begins(hom
                 home=home,
             )
     assert not home.state.jobs()
+
+
+def test_a_job_goes_on_from_another_folder(home: Home, workspace: Path, tmp_path: Path):
+    """Team and plan are named from the folder one is in; gone on with elsewhere, every turn of the job failed, for good."""
+    folder = tmp_path / "project" / "team"
+    (folder / "rubrics").mkdir(parents=True)
+    (folder / "checks.py").write_text(SAYS_NO.replace("False", "True"))
+    (folder / "rubrics/done.md").write_text("- It is done.\n  check: regex answer.md `own`\n")
+    (folder / "c.md").write_text("---\nname: c\nrunner: python\nfunction: checks:acts\n---\nx\n")
+    (folder / "plan.yaml").write_text(
+        "subtasks:\n"
+        "  - {id: a, agent: c, task: x}\n"
+        "  - {id: b, agent: c, task: x, outputs: ['@answer'], rubric: rubrics/done.md}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path / "project")
+        request = make_request("", team="team", plan="team/plan.yaml", workspace=workspace)
+        with begin(home, request) as run:
+            pass
+        patch.chdir(tmp_path)
+        job = resume(run.job.job_id, home=home)
+    assert {turn.order.subtask_id: turn.report for turn in job.turns} == dict.fromkeys("ab", "the users own")

@@ -116,7 +116,7 @@ def make_request(
             plan=plan if isinstance(plan, Plan) or plan is None else read_plan(Path(plan).expanduser()),
             workspace=Path(workspace).expanduser().resolve(),
             **options,
-        )
+        ).settled()
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"

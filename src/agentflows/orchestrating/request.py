@@ -62,6 +62,17 @@ class JobRequest(BaseModel):
         team = self.team.model_copy(update={"limits": limits.over(self.team.limits)})
         return self.model_copy(update={"team": team})
 
+    def settled(self) -> Self:
+        """The same with the whole paths of its files: it may go on in another folder, or in a worker of its own."""
+        agents = tuple(
+            agent.model_copy(update={"source": _whole(agent.source)}) for agent in self.team.specialists
+        )
+        team = self.team.model_copy(update={"specialists": agents, "source": _whole(self.team.source)})
+        plan = self.plan
+        if plan is not None:
+            plan = plan.model_copy(update={"source": _whole(plan.source)})
+        return self.model_copy(update={"team": team, "plan": plan})
+
     def check(self) -> None:
         """Refuse what cannot come to an end.
 
@@ -107,3 +118,7 @@ class JobRequest(BaseModel):
                     f"agent of the team {self.team.name}. There are: {', '.join(known)}."
                 )
                 raise PlanError(msg)
+
+
+def _whole(source: str) -> str:
+    return str(Path(source).absolute()) if source else ""
