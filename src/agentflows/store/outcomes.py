@@ -211,7 +211,7 @@ def _row(session: Session, outcome_id: str, *, lock: bool = False) -> OutcomeRow
     exact = [row for row in rows if row.outcome_id == outcome_id]
     if not outcome_id or len(exact or rows) != 1:
         found = "several ids begin so" if rows else "there is none"
-        msg = f"Expected the id of one outcome, found {outcome_id!r}: {found}. List them with `outcome list`."
+        msg = f"Expected the id of one outcome, found {outcome_id!r}: {found}. List them with `agentflows outcome list`."
         raise NotFoundError(msg)
     return (exact or rows)[0]
 
