@@ -99,6 +99,48 @@ def test_a_lesson_that_a_dream_wrote_gives_way_like_any_note(
 
 
 @pytest.mark.parametrize(
+    ("stands", "said"),
+    [
+        (
+            "The release window is 21 days. (until 2026-02-26: The release window is 14 days)",
+            "The release window is 28 days.",
+        ),
+        (
+            "The release window is 21 days. (until 2026-02-26: The release window is 14 days)",
+            "The release window is 14 days.",
+        ),
+        ("The API port is 9443 now, not 8080. (before: The API port is 8080)", "The API port is 7000."),
+        ("Never squash commits. (since 2026-02-26; before, it was said otherwise)", "Always squash commits."),
+        ("Use npm, not pnpm. (since 2026-02-26; before, it was said otherwise)", "Use pnpm, not npm."),
+    ],
+)
+def test_what_took_an_entrys_place_gives_way_in_its_turn(stands: str, said: str):
+    """Also to what it took the place of: a value that is over is not said again by the entry that keeps it as a remark."""
+    told = [session(5 + day, agent(), user(said)) for day in range(2)]
+    (change,), _ = learned(told, {"/learned.md": f"# Learned\n\n- {stands}\n"})
+    assert change.op == "supersede"
+    assert (change.after or "").startswith(f"- {said} (")
+
+
+def test_a_value_that_comes_back_ends_the_other_on_the_day_it_came_back():
+    """Not on the day on which it was said for the first time: then the other had not been said."""
+    told = [session(day, agent(), user("The release window is 14 days.")) for day in (1, 2, 20, 21)]
+    entry = "The release window is 28 days. (until 2026-03-10: The release window is 21 days)"
+    (change,), _ = learned(told, {"/learned.md": f"# Learned\n\n- {entry}\n"})
+    assert "(until 2026-03-21: The release window is 28 days)" in (change.after or "")
+
+
+@pytest.mark.parametrize(
+    "stands", ["Use pnpm, not npm.", "Use pnpm instead of npm.", "From now on use pnpm instead of npm."]
+)
+def test_the_other_choice_of_the_same_two_is_no_support(stands: str):
+    """It has the same words, and says the opposite."""
+    told = [session(5 + day, agent(), user("Use npm, not pnpm.")) for day in range(2)]
+    (change,), _ = learned(told, {"/learned.md": f"# Learned\n\n- {stands}\n"})
+    assert change.op == "supersede"
+
+
+@pytest.mark.parametrize(
     ("note", "said"),
     [
         ("Push to main after review.", "Never push without running the tests."),

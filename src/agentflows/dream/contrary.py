@@ -13,7 +13,7 @@ from agentflows.dream.faithful import content, has_negation, polarity
 from agentflows.dream.lapsing import undated
 from agentflows.dream.overlap import differing_qualifier
 from agentflows.dream.scopes import said_scope, without_scope
-from agentflows.dream.stamp import without_stamp
+from agentflows.dream.stamp import current
 from agentflows.memory import Entry
 from agentflows.signature import sentences, tokens
 
@@ -80,7 +80,7 @@ class Patterns:
 def _of_entries(pattern: Pattern, entries: Sequence[Entry]) -> str:
     for entry in entries:
         if said_scope(entry.text) in {"", pattern.scope} and contrary(
-            pattern.claim, without_stamp(without_scope(entry.text))
+            pattern.claim, current(without_scope(entry.text))
         ):
             return f"“{_short(entry.text)}” ({entry.path})"
     return ""

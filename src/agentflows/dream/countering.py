@@ -20,7 +20,7 @@ from agentflows.dream.faithful import (
 )
 from agentflows.dream.heeded import excludes, takes_back
 from agentflows.dream.over import without_over
-from agentflows.dream.stamp import without_stamp
+from agentflows.dream.stamp import current
 from agentflows.dream.texts import own_part
 from agentflows.signature import hedges, sentences, specifics, tokens
 
@@ -206,7 +206,7 @@ def _entry_kept(case: Case) -> str:
     """What a user said later that keeps the entry which is to go."""
     if case.change.op not in {"supersede", "retire"} or not case.change.before:
         return ""
-    before = without_stamp(case.change.before)
+    before = current(case.change.before)
     old = content(before)
     for passage in case.passages:
         said = content(passage.text)
@@ -225,7 +225,7 @@ def _is_the_new(text: str, case: Case) -> bool:
     Such texts share most words with the entry, so likeness alone takes them for the entry said again.
     """
     quoted = " ".join(without_over(quote.text) for quote in case.change.quotes)
-    old, said = without_stamp(case.change.before or ""), without_over(text)
+    old, said = current(case.change.before or ""), without_over(text)
     for parts in (specifics, content):
         brought, gone = parts(quoted) - parts(old), parts(old) - parts(quoted)
         if brought and gone:

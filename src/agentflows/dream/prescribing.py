@@ -32,7 +32,7 @@ _WRITING = re.compile(
 def warns(text: str, failing: str) -> bool:
     """Whether a text speaks against what fails: `do not use X`, `X does not exist`."""
     text = text.replace("’", "'")
-    name = rf"`?{re.escape(failing)}\b[^`\s]*`?"
+    name = rf"(?<![\w-])`?{re.escape(failing)}\b[^`\s]*`?"  # and not `not pnpm` for npm
     return bool(
         re.search(_BEFORE + name, text, re.IGNORECASE) or re.search(name + _AFTER, text, re.IGNORECASE)
     )

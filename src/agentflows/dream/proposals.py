@@ -7,18 +7,19 @@ said later, and the old value stays with its date; else it is new.
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from agentflows.change import Pattern, Risk
 from agentflows.dream.absent import NOT_THERE
 from agentflows.dream.engine import Proposal
 from agentflows.dream.failures import CHECK, CHECK_RUN, FROM, is_misuse
-from agentflows.dream.faithful import stands_in
+from agentflows.dream.faithful import opposed, stands_in
 from agentflows.dream.heeded import TAKEN_BACK, excludes
 from agentflows.dream.overlap import contained, differing_negation, differing_qualifier, named_things
 from agentflows.dream.prescribing import prescribes, warns
 from agentflows.dream.replacing import WHICH, worded
 from agentflows.dream.scopes import said_scope, without_scope
-from agentflows.dream.stamp import without_stamp
+from agentflows.dream.stamp import current
 from agentflows.dream.standing import ANSWERED
 from agentflows.dream.stated import bare
 from agentflows.dream.superseding import opposes, replaces
@@ -45,6 +46,8 @@ STAYS = "The old value stays with its date."
 _CODE = re.compile(r"`([^`\n]+)`")
 _WRITABLE = frozenset({"paragraph", "list_item", "quote"})
 _SUPPORT_NOTE = re.compile(r"\s*\((?:seen in|said in|asked in|counted over) [^()]*\)\.?\s*\Z")
+_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b(?=[:;),])")
+"""A day in the notes that an entry ends in."""
 _OFTEN = 5
 """Sessions from which something may be called frequent."""
 _STRONG = 0.6
@@ -156,14 +159,14 @@ def _says(text: str, pattern: Pattern) -> bool:
     """Whether a text holds the claim: its exception, or its words, specifics, negations and hedges."""
     if pattern.kind == "error" and _exception_of(pattern).split(" (")[0] in text:
         return True
-    own, ours = (_SUPPORT_NOTE.sub("", without_scope(each)) for each in (text, entry_text(pattern)))
+    own, ours = (_SUPPORT_NOTE.sub("", current(without_scope(each))) for each in (text, entry_text(pattern)))
     if pattern.kind == "outcome":
         return _without_numbers(own) == _without_numbers(ours)
     if _folded(ours).rstrip(".") in _folded(own):
         return True
     if specifics(ours) - specifics(own) or differing_negation(ours, own) or hedges(own) != hedges(ours):
         return False
-    if named_things(ours) - named_things(own):
+    if named_things(ours) - named_things(own) or opposed(ours, own):
         return False
     return contained(tokens(ours), tokens(own)) >= 0.8 and not differing_qualifier(ours, own)
 
@@ -267,7 +270,7 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
         return None
     for entry in entries:
         whole = without_scope(entry.text)
-        old = without_stamp(whole)
+        old = current(whole)
         if _is_of(pattern, entry.text) and replaces(pattern, old):
             new = without_scope(entry_text(pattern, note=False))
             if said_scope(entry.text) != pattern.scope:
@@ -276,17 +279,22 @@ def _supersede(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
                 op="supersede",
                 entry_ids=(entry.entry_id,),
                 path=entry.path,
-                after=f"{entry.text[: len(entry.text) - len(whole)]}{new} {_held(pattern, old)}",
+                after=f"{entry.text[: len(entry.text) - len(whole)]}{new} {_held(pattern, old, whole)}",
                 reason=f"{LATER}; {_evidence(pattern)}. {STAYS}",
                 risks=("contradicts",),
             )
     return None
 
 
+def _moments(pattern: Pattern) -> list[datetime]:
+    quoted = [quote.at for quote in pattern.quotes]
+    return [moment for moment in (pattern.first_at, *quoted, pattern.last_at) if moment]
+
+
 def _lifted(pattern: Pattern, entries: Sequence[Entry]) -> Proposal | None:
     """The entry that a user's later word goes back on, in words too far from its own to take its place: a person must say."""
     for entry in entries:
-        if _is_of(pattern, entry.text) and excludes(pattern.claim, without_stamp(without_scope(entry.text))):
+        if _is_of(pattern, entry.text) and excludes(pattern.claim, current(without_scope(entry.text))):
             reason = f"A user said “{pattern.claim.strip()}”, which goes back on it; {_evidence(pattern)}."
             ids = (entry.entry_id,)
             return Proposal(op="flag", entry_ids=ids, path=entry.path, reason=reason, risks=("contradicts",))
@@ -299,9 +307,15 @@ def _is_of(pattern: Pattern, text: str) -> bool:
     return scope == pattern.scope or (not scope and bool(named_things(text) & named_things(pattern.claim)))
 
 
-def _held(pattern: Pattern, old: str) -> str:
-    """What held before, and until when; in the words of a claim that denies it, that it no longer does."""
-    day = f" {pattern.first_at:%Y-%m-%d}" if pattern.first_at else ""
+def _held(pattern: Pattern, old: str, whole: str) -> str:
+    """What held before, and until when; in the words of a claim that denies it, that it no longer does.
+
+    A value that held once before comes back on the first day after the last one that the entry names.
+    """
+    days = sorted({f"{moment:%Y-%m-%d}" for moment in _moments(pattern)})
+    known = max(_DAY.findall(whole), default="")
+    since = next((day for day in days if day > known), days[0] if days else "")
+    day = f" {since}" if since else ""
     if pattern.kind == "preference" and opposes(pattern, old):  # the old rule must not be read as one
         return f"(since{day or ' then'}; before, it was said otherwise)"
     when = "no longer since" if negations(ANSWERED.sub("", pattern.claim)) else "until"
@@ -319,7 +333,7 @@ def _add(pattern: Pattern, text: str, entries: Sequence[Entry]) -> Proposal:
     if len(pattern.sessions) < 2 and pattern.kind != "outcome":
         risks.append("single_support")
     if pattern.kind in {"fact", "preference"} and any(
-        replaces(pattern, without_stamp(without_scope(entry.text))) for entry in entries
+        replaces(pattern, current(without_scope(entry.text))) for entry in entries
     ):
         risks.append("contradicts")
     return Proposal(

@@ -5,8 +5,9 @@ forbidden. Different things, places and names are different statements, however 
 """
 
 from agentflows.change import Pattern
-from agentflows.dream.faithful import content, stands_in
+from agentflows.dream.faithful import content, opposed, stands_in
 from agentflows.dream.heeded import excludes
+from agentflows.dream.over import without_over
 from agentflows.dream.overlap import contained, differing_qualifier, jaccard
 from agentflows.dream.prescribing import tells_to_use
 from agentflows.dream.replacing import WHICH
@@ -21,6 +22,7 @@ _PLAIN_RULE = 20
 
 def replaces(pattern: Pattern, old: str) -> bool:
     """Whether the pattern says of the same thing something that excludes the text `old`."""
+    old = without_over(old)
     if pattern.kind == "preference" and len(old.split()) <= _PLAIN_RULE and len(sentences(old)) == 1:
         return opposes(pattern, old) or _other_value(pattern, old)
     return _other_value(pattern, old) or (pattern.kind == "fact" and _other_name(pattern, old))
@@ -64,7 +66,9 @@ def _chosen_instead(pattern: Pattern, old: str) -> bool:
         return False
     olds = [name for name in pattern.subject.removeprefix("use ").split(" or ") if name != pattern.value]
     plain = old.lower()
-    return any(tells_to_use(plain, name) for name in olds) and not stands_in(pattern.value, plain)
+    if not any(tells_to_use(plain, name) for name in olds):
+        return False
+    return not stands_in(pattern.value, plain) or opposed(pattern.claim, old)
 
 
 def _denied(pattern: Pattern, old: str) -> bool:

@@ -116,7 +116,8 @@ def evidence_texts(pattern: Pattern | None) -> list[str]:
         pattern.attribute,
         pattern.scope,
     ]
-    moments = [moment for moment in (pattern.first_at, pattern.last_at) if moment]
+    quoted = (quote.at for quote in pattern.quotes)
+    moments = [moment for moment in (pattern.first_at, *quoted, pattern.last_at) if moment]
     dates = [f"{moment:%Y-%m-%d} {moment:%Y-%m} {moment:%Y}" for moment in moments]
     return [*said, *dates, *(quote.text for quote in pattern.quotes)]
 
