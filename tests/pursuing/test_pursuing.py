@@ -430,3 +430,22 @@ def test_what_a_command_says_it_used_is_on_record(home: Home, workspace: Path):
     assert found.result == "satisfied"
     assert (found.attempts[0].usage.total, found.usage.total) == (230, 230)
     assert found.dollars > 0
+
+
+def test_an_outcome_goes_on_from_another_folder(home: Home, workspace: Path, tmp_path: Path):
+    """Agent and rubric are named from the folder one is in, and their functions lie beside them: they were not found."""
+    folder = tmp_path / "project" / "work"
+    folder.mkdir(parents=True)
+    (folder / "own.py").write_text(
+        "def passes(folder):\n    return True\n\n"
+        "def acts(task, feedback, workspace, memory):\n    open(f'{workspace}/x.md', 'w').close()\n"
+    )
+    (folder / "done.md").write_text("- It is done.\n  check: python own:passes\n")
+    (folder / "a.md").write_text("---\nname: a\nrunner: python\nfunction: own:acts\n---\nx\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path / "project")
+        request = make_request("Do it", rubric="work/done.md", agent="work/a.md", workspace=workspace)
+        with begin(home, request) as run_:
+            pass
+        patch.chdir(tmp_path)
+        assert resume(run_.outcome.outcome_id, home=home).result == "satisfied"

@@ -119,11 +119,13 @@ def make_request(
         UsageError: a value cannot be; the message names each one.
         RubricError: the rubric cannot be graded as written.
     """
+    graded, writer = as_rubric(rubric), agent if isinstance(agent, AgentDefinition) else read_agent(agent)
     try:
         return OutcomeRequest(
             description=description,
-            rubric=as_rubric(rubric),
-            agent=agent if isinstance(agent, AgentDefinition) else read_agent(agent),
+            # with whole paths: functions lie beside them, and it may go on in another folder
+            rubric=graded.model_copy(update={"source": _whole(graded.source)}),
+            agent=writer.model_copy(update={"source": _whole(writer.source)}),
             workspace=Path(workspace).expanduser().resolve(),
             deliverables=(deliverables,) if isinstance(deliverables, str) else tuple(deliverables),
             **options,
@@ -135,3 +137,7 @@ def make_request(
         )
         msg = f"The outcome cannot be pursued as asked: {found}. Nothing was started."
         raise UsageError(msg) from error
+
+
+def _whole(source: str) -> str:
+    return str(Path(source).absolute()) if source else ""
