@@ -193,6 +193,20 @@ def test_two_links_that_lead_out_together_are_left_out(work: Work, workspace: Pa
     assert links == {"b", "d/e"}
 
 
+def test_a_file_whose_name_is_no_text_is_told_and_not_lost_in_silence(work: Work, workspace: Path):
+    """Such a name can stand in no record. What tools make by themselves is none of the work."""
+    lines = "folder.joinpath('bad\\udcffname').touch(); folder.joinpath('good').touch()"
+    lines += "; folder.joinpath('__pycache__').mkdir(); folder.joinpath('__pycache__', 'x\\udcff').touch()"
+    job = work(SubTask(subtask_id="one", agent="w", task=lines))
+    (turn,) = job.turns
+    assert [change.path for change in turn.changes] == ["good"]
+    assert (
+        turn.detail
+        == "files whose names are not UTF-8 are not seen and were left out, have them renamed: bad\\xffname"
+    )
+    assert (workspace / "good").exists()
+
+
 def test_what_was_kept_aside_is_nobodys_work(work: Work, workspace: Path):
     """It is shown to later turns, and nothing done to it counts as theirs."""
     old = workspace / KEPT_ASIDE / "w-9" / "0"

@@ -122,6 +122,10 @@ def left_out(base: Snapshot, after: Snapshot) -> str:
     ]
     if out:
         told.append(f"links that lead out of the workspace were left out: {', '.join(out[:5])}")
+    if nameless := [path for path in after.unnamed_work if path not in base.unnamed]:
+        told.append(
+            f"files whose names are not UTF-8 are not seen and were left out, have them renamed: {', '.join(nameless[:5])}"
+        )
     if _history(base) != _history(after):
         told.append(
             "changes to version control were left out: commit in the workspace, or share it (files: shared)"

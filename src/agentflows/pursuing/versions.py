@@ -48,6 +48,8 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files: dict[str, Kept] = {}
+    unnamed: tuple[str, ...] = ()
+    """What is not among them because its name is not UTF-8, with `\\x..` for the bytes that are none."""
 
     @property
     def sha256(self) -> str:
@@ -69,6 +71,11 @@ class Snapshot(BaseModel):
     def work(self) -> "dict[str, Kept]":
         """Files and links that count as work: all but by-products."""
         return self._outside(_NOT_DELIVERED)
+
+    @property
+    def unnamed_work(self) -> list[str]:
+        """Of what counts as work, what cannot be kept for its name."""
+        return [path for path in self.unnamed if _NOT_DELIVERED.isdisjoint(PurePosixPath(path).parts[:-1])]
 
     @property
     def lasting(self) -> "dict[str, Kept]":
@@ -137,6 +144,7 @@ class Versions:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         files: dict[str, Kept] = {}
+        unnamed: list[str] = []
         left = MOST_BYTES
         try:
             if self._is_ours:
@@ -145,6 +153,9 @@ class Versions:
                 for found in walk(top, strict=True):
                     if self._is_ours:
                         let_owner(top, found)
+                    shown = os.fsencode(found.path).decode(errors="backslashreplace")
+                    if shown != found.path and found.kind in {"file", "link"}:
+                        unnamed.append(shown)
                     kept = self._keep(found, left)
                     if kept is None:
                         continue
@@ -159,7 +170,7 @@ class Versions:
                 "see to it that this user can read that, or name a folder without it, and run the same command again."
             )
             raise OutcomeError(msg) from error
-        return Snapshot(files=files)
+        return Snapshot(files=files, unnamed=tuple(unnamed))
 
     def share(self, snapshot: Snapshot) -> None:
         """Put a version's contents where other machines get them, if there is such a place.
