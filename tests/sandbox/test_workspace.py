@@ -182,6 +182,16 @@ def test_a_file_never_seen_is_not_overwritten(root: Path):
         files.write("README.md", "x")
 
 
+def test_the_same_write_twice_is_one(root: Path):
+    """A call whose process was killed before it was noted is made again; nobody's words are lost by it."""
+    Workspace(root).write("a.md", "mine\n")
+    again = Workspace(root)
+    assert again.write("a.md", "mine\n") == hashlib.sha256(b"mine\n").hexdigest()
+    again.write("a.md", "more\n")
+    with pytest.raises(StaleError, match="you have not read it"):
+        Workspace(root).write("a.md", "mine\n")
+
+
 def test_the_expected_hash_decides_when_given(root: Path):
     """For callers that keep their own account."""
     files = Workspace(root)
