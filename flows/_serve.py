@@ -28,6 +28,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from agentflows.deployments import FILE, Deployment, Schedule
 from agentflows.errors import UsageError
+from agentflows.form import faults
 
 HEARTBEAT_SECONDS = 30
 """As in `prefect.yaml`: what the automation for crashed runs counts on."""
@@ -145,10 +146,9 @@ def _check_given(given: Mapping[str, Any], form: ParameterSchema) -> None:
 
 
 def _why(error: Exception) -> str:
-    """What is wrong, in a line: of several things the first."""
+    """What is wrong, in a line."""
     if isinstance(error, pydantic.ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        return faults(error)
     return " ".join(str(error).split()).rstrip(". ")
 
 

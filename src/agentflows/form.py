@@ -6,7 +6,7 @@ unlabelled tabs: so both are said in the schema, and Python keeps its types.
 
 from typing import Any
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler, ValidationError
 
 _CONSTRAINTS = {"ge", "gt", "le", "lt", "max_length", "min_length", "pattern"}
 
@@ -18,6 +18,14 @@ def titled(title: str, **words: Any) -> Any:
     """
     constraints = {name: words.pop(name) for name in _CONSTRAINTS & words.keys()}
     return Field(json_schema_extra={"title": title, **words}, **constraints)
+
+
+def faults(error: ValidationError) -> str:
+    """What is wrong with what was filled in: the name of each field, and why it cannot be so."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'it'}: {item['msg'].removeprefix('Value error, ')}"
+        for item in error.errors(include_url=False)
+    )
 
 
 def may_be_empty(schema: dict[str, Any]) -> None:

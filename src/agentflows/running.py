@@ -12,6 +12,7 @@ from agentflows.archive import AddReport
 from agentflows.change import DreamReport
 from agentflows.dreaming import DreamRequest
 from agentflows.errors import UsageError
+from agentflows.form import faults
 from agentflows.home import open_home
 from agentflows.project import load_flow
 
@@ -85,9 +86,5 @@ def _check(store: str, options: Mapping[str, Any], *, known: Collection[str]) ->
     try:
         DreamRequest.model_validate({"store": store} | asked)
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'it'}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False)
-        )
-        msg = f"The dream cannot be dreamt as asked: {found}. Nothing was started."
+        msg = f"The dream cannot be dreamt as asked: {faults(error)}. Nothing was started."
         raise UsageError(msg) from error

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentflows.errors import UsageError
+from agentflows.form import faults
 from agentflows.home import Home, open_home
 from agentflows.orchestrating.begun import begin, resumed
 from agentflows.orchestrating.remote import carry_out_turn, is_at_work, refused
@@ -118,9 +119,5 @@ def make_request(
             **options,
         ).settled()
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False)
-        )
-        msg = f"The job cannot be done as asked: {found}. Nothing was started."
+        msg = f"The job cannot be done as asked: {faults(error)}. Nothing was started."
         raise UsageError(msg) from error

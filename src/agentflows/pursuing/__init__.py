@@ -13,6 +13,7 @@ from agentflows.agent import AgentDefinition
 from agentflows.agent_file import read_agent
 from agentflows.errors import UsageError
 from agentflows.evaluation import Outcome
+from agentflows.form import faults
 from agentflows.home import Home, open_home
 from agentflows.pursuing.begun import begin, resumed
 from agentflows.pursuing.deciding import Asked, asked, decide
@@ -131,11 +132,7 @@ def make_request(
             **options,
         )
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False)
-        )
-        msg = f"The outcome cannot be pursued as asked: {found}. Nothing was started."
+        msg = f"The outcome cannot be pursued as asked: {faults(error)}. Nothing was started."
         raise UsageError(msg) from error
 
 

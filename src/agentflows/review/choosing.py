@@ -63,11 +63,17 @@ def chosen(report: DreamReport, only: Names | None, *, statuses: Sequence[str] =
 
 def _names(word: str) -> Iterator[str]:
     """The numbers of a range such as 7-9 one by one; any other word as it is."""
-    ends = re.fullmatch(r"(\d{1,6})\s*[-–]\s*(\d{1,6})", word)
-    if ends is None or int(ends[1]) > int(ends[2]):
+    first, last = ends_of(word) or (1, 0)
+    if first > last:
         yield word
     else:
-        yield from map(str, range(int(ends[1]), int(ends[2]) + 1))
+        yield from map(str, range(first, last + 1))
+
+
+def ends_of(word: str) -> tuple[int, int] | None:
+    """The first and the last number of a range such as 7-9, or #7 twice; None for a word that is neither number nor range."""
+    match = re.fullmatch(r"#?(\d{1,6})(?:\s*[-–]\s*#?(\d{1,6}))?", word)
+    return (int(match[1]), int(match[2] or match[1])) if match else None
 
 
 def waiting_flags(report: DreamReport) -> dict[int, str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from agentflows.change import Change, DreamReport, Risk
 from agentflows.errors import UsageError
-from agentflows.review.choosing import OPEN
+from agentflows.review.choosing import OPEN, ends_of
 
 GroupBy = Literal["risk", "file"]
 PAGE = 20
@@ -147,10 +147,10 @@ def _worded(risk: str) -> str:
 
 def _numbers(word: str, changes: Mapping[int, Change]) -> list[int]:
     """A number or a range; [] where the word is neither."""
-    match = re.fullmatch(r"#?(\d{1,6})(?:\s*[-–]\s*#?(\d{1,6}))?", word)
-    if match is None:
+    ends = ends_of(word)
+    if ends is None:
         return []
-    first, last = int(match[1]), int(match[2] or match[1])
+    first, last = ends
     if first > last or first not in changes or last not in changes:
         msg = f"{word!r} is no change of this dream: it has {len(changes)}, numbered from 1. Give numbers such as 1,4,7-9."
         raise UsageError(msg)
